@@ -1,0 +1,36 @@
+"""Tell what is in seismic waveforms: earthquake, surface event or noise, window by window.
+
+The public names are loaded when they are first used, so that ``import quake`` costs nothing.
+
+>>> import quake
+>>> isinstance(quake.__version__, str)
+True
+"""
+
+import logging
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from quake.errors import QuakeError as QuakeError
+    from quake.inference import Classifier as Classifier
+    from quake.inference import WindowRecord as WindowRecord
+
+_PUBLIC = {
+    "Classifier": "quake.inference",
+    "WindowRecord": "quake.inference",
+    "QuakeError": "quake.errors",
+}
+
+__all__ = ["Classifier", "QuakeError", "WindowRecord", "__version__"]
+
+logging.getLogger("quake").addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use (PEP 562)."""
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

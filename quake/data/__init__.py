@@ -1,0 +1,1 @@
+"""From waveforms on disk to windows: reading, joining, cutting, transforming, labelling."""

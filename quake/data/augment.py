@@ -1,0 +1,113 @@
+"""Augmentations of waveforms: pure functions of an array and a random generator.
+
+All take and return float32 arrays of shape (3, N), Z, N, E, at the model's rate; used by training
+only. A function draws what it needs from the generator and never changes its input.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quake.data.join import true_runs
+
+Samples = NDArray[np.float32]
+
+
+def crossfade(first: Samples, second: Samples, n_fade: int) -> Samples:
+    """Join two pieces; over `n_fade` samples one gives way to the other at constant power.
+
+    (3, N1), (3, N2) -> (3, N1 + N2 - n_fade).
+    """
+    n_fade = min(n_fade, first.shape[1], second.shape[1])
+    angle = (np.arange(n_fade, dtype=np.float32) + 0.5) / max(n_fade, 1) * np.float32(np.pi / 2)
+    split = first.shape[1] - n_fade
+    overlap = first[:, split:] * np.cos(angle) + second[:, :n_fade] * np.sin(angle)
+    return np.concatenate([first[:, :split], overlap, second[:, n_fade:]], axis=1)
+
+
+def scale_to(filler: Samples, reference: Samples) -> Samples:
+    """Give each component of `filler` the root-mean-square amplitude of `reference`'s."""
+    target, own = rms(reference), rms(filler)
+    gain = np.divide(target, own, out=np.zeros_like(own), where=own > 0)
+    return filler * gain
+
+
+def rms(samples: Samples) -> Samples:
+    """Root of the mean square of each component about its mean, shape (3, 1)."""
+    deviation: Samples = samples.std(axis=1, keepdims=True)
+    return deviation
+
+
+def mix_noise(samples: Samples, noise: Samples, snr_db: float) -> Samples:
+    """Add noise at a ratio of root-mean-square amplitudes; missing components stay missing.
+
+    Parameters
+    ----------
+    samples, noise : (3, N)
+    snr_db : float
+        20 log10 of the ratio of the window's amplitude to that of the noise added.
+    """
+    return samples + scale_to(noise, samples) * np.float32(10 ** (-snr_db / 20))
+
+
+def rotate_horizontals(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Turn N and E by a random angle: waves come from any side.
+
+    Needs both; other windows come back as they are.
+    """
+    if not (samples[1].any() and samples[2].any()):
+        return samples
+    angle = rng.uniform(0, 2 * np.pi)
+    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    return np.stack(
+        [samples[0], cos * samples[1] - sin * samples[2], sin * samples[1] + cos * samples[2]]
+    )
+
+
+def drop_components(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Leave the vertical alone, two times in three, or lose one horizontal."""
+    keep = np.ones((3, 1), np.float32)
+    if not samples[0].any():
+        return samples
+    if rng.random() < 2 / 3:
+        keep[1:] = 0
+    else:
+        keep[rng.integers(1, 3)] = 0
+    return samples * keep
+
+
+def band_limit(samples: Samples, sampling_rate_hz: float, corner_hz: float) -> Samples:
+    """Low-pass as a recorder of a lower rate would; a cosine roll-off of 15 % of the corner."""
+    spectrum = np.fft.rfft(samples, axis=1)
+    frequency = np.fft.rfftfreq(samples.shape[1], 1 / sampling_rate_hz)
+    position = np.clip((frequency - corner_hz) / (0.15 * corner_hz), 0, 1)
+    response = 0.5 * (1 + np.cos(np.pi * position))
+    limited: NDArray[np.float64] = np.fft.irfft(spectrum * response, samples.shape[1], axis=1)
+    return limited.astype(np.float32)
+
+
+def random_gap(n_samples: int, largest_share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw which samples are there: a gap at the beginning, the end or in between.
+
+    Returns
+    -------
+    bool array of shape (n_samples,)
+    """
+    length = int(rng.uniform(0.02, largest_share) * n_samples)
+    latest = n_samples - length
+    start = (0, latest, int(rng.integers(0, latest + 1)))[rng.integers(0, 3)]
+    valid = np.ones(n_samples, np.bool_)
+    valid[start : start + length] = False
+    return valid
+
+
+def detrend_pieces(samples: Samples, valid: NDArray[np.bool_]) -> Samples:
+    """Remove the straight line of each gap-free piece, and zero what is missing."""
+    result = np.zeros_like(samples)
+    for start, stop in true_runs(valid):
+        piece = samples[:, start:stop] - samples[:, start:stop].mean(axis=1, keepdims=True)
+        t = np.arange(stop - start, dtype=np.float32) - np.float32((stop - start - 1) / 2)
+        slope = piece @ t / max(float(t @ t), 1.0)
+        result[:, start:stop] = piece - slope[:, None] * t
+    return result

@@ -1,0 +1,272 @@
+"""Windows for training: examples go in, randomly drawn and augmented windows come out.
+
+All classes go through the same steps, joints and gaps included, so that neither padding nor a
+joint gives a class away. The draw depends on (seed, number of the draw) alone, hence neither on
+the number of workers nor on which epoch was interrupted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from quake.data import augment
+from quake.data.examples import Example
+from quake.data.preprocessing import Preprocessing
+from quake.data.windows import ABSURD_AMPLITUDE
+
+Samples = NDArray[np.float32]
+
+_FADE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Probabilities of the random changes to a training window, and their ranges.
+
+    Attributes
+    ----------
+    joint : float
+        A stretch of the window away from the onset is replaced by noise of the same source.
+    noise : float
+        Noise of any source is added, `noise_snr_db` below the window's amplitude.
+    components, polarity, rotation : float
+        Components are lost; the sign is changed; the horizontals are turned.
+    band : float
+        The band is limited to a corner drawn from `band_corner_hz`.
+    gap : float
+        A gap of up to `largest_gap` of the window.
+    earliest_onset_s, latest_onset_s : float
+        The onset lies at least that long after the window's start (negative: before it), and
+        that long before its end.
+    """
+
+    joint: float = 0.4
+    noise: float = 0.3
+    noise_snr_db: tuple[float, float] = (0.0, 20.0)
+    components: float = 0.3
+    polarity: float = 0.5
+    rotation: float = 0.5
+    band: float = 0.3
+    band_corner_hz: tuple[float, float] = (8.0, 20.0)
+    gap: float = 0.15
+    largest_gap: float = 0.3
+    earliest_onset_s: float = -2.0
+    latest_onset_s: float = 8.0
+
+
+NO_AUGMENTATION = Augmentation(
+    joint=0, noise=0, components=0, polarity=0, rotation=0, band=0, gap=0, earliest_onset_s=2.0
+)
+
+
+class WindowDataset(Dataset[tuple[Tensor, int]]):
+    """Draws windows from examples.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+    preprocessing : Preprocessing
+    noise_target : int or None
+        Class whose examples fill up and are mixed in; None if there is no such class.
+    augmentation : Augmentation
+    seed : int
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        preprocessing: Preprocessing,
+        noise_target: int | None,
+        augmentation: Augmentation,
+        seed: int = 0,
+    ) -> None:
+        self.examples = examples
+        self.preprocessing = preprocessing
+        self.augmentation = augmentation
+        self.seed = seed
+        self._noise = [e for e in examples if e.target == noise_target]
+        self._noise_of_source: dict[str, list[Example]] = defaultdict(list)
+        for example in self._noise:
+            self._noise_of_source[example.span.source].append(example)
+
+    def __len__(self) -> int:
+        """Count the examples."""
+        return len(self.examples)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> tuple[Tensor, int]:
+        """Draw a window of an example.
+
+        Parameters
+        ----------
+        key : index, or (number of the draw, index)
+
+        Returns
+        -------
+        float32 tensor of shape (3, N), index of the class
+        """
+        draw, index = key if isinstance(key, tuple) else (0, key)
+        rng = np.random.default_rng((self.seed, draw, index))
+        example = self.examples[index]
+        window = self._augment(self._place(example, rng), rng)
+        return torch.from_numpy(window), example.target
+
+    def _place(self, example: Example, rng: np.random.Generator) -> Samples:
+        """Choose which part of the example is in the window, and fill up what it lacks."""
+        n = self.preprocessing.n_samples
+        n_have = example.samples.shape[1]
+        start = self._draw_start(example, n_have - n, rng)
+        first, stop = max(start, 0), min(start + n, n_have)
+        if rng.random() < self.augmentation.joint:
+            first, stop = self._cut_away(example, first, stop, rng)
+        kept = example.samples[:, first:stop]
+        return self._fill(example, kept, first - start, start + n - stop, rng)
+
+    def _draw_start(self, example: Example, n_spare: int, rng: np.random.Generator) -> int:
+        """Index of the example's sample at which the window starts; may be negative.
+
+        Within the example if it is longer than the window, around it if it is shorter.
+        """
+        lowest, highest = min(0, n_spare), max(0, n_spare)
+        if example.onset is None:
+            return int(rng.integers(lowest, highest + 1))
+        rate_hz = self.preprocessing.sampling_rate_hz
+        earliest = round(self.augmentation.earliest_onset_s * rate_hz)
+        latest = self.preprocessing.n_samples - round(self.augmentation.latest_onset_s * rate_hz)
+        a, b = example.onset - latest, example.onset - earliest
+        a, b = (max(a, lowest), min(b, highest)) if a <= highest and b >= lowest else (a, b)
+        return int(np.clip(rng.integers(min(a, b), max(a, b) + 1), lowest, highest))
+
+    def _cut_away(
+        self, example: Example, first: int, stop: int, rng: np.random.Generator
+    ) -> tuple[int, int]:
+        """Drop a part before or after what matters: before the onset, or well after it."""
+        rate_hz = self.preprocessing.sampling_rate_hz
+        if example.onset is None:
+            position = int(rng.integers(first, stop + 1))
+            keep_left, keep_right = position, position
+        else:
+            keep_left = max(first, example.onset - round(2 * rate_hz))
+            keep_right = min(stop, example.onset + round(15 * rate_hz))
+        if rng.random() < 0.5:
+            new = (int(rng.integers(first, max(keep_left, first) + 1)), stop)
+        else:
+            new = (first, int(rng.integers(min(keep_right, stop), stop + 1)))
+        # At least two seconds are left, so that the amplitude of the filling can be matched.
+        return new if new[1] - new[0] >= 2 * rate_hz else (first, stop)
+
+    def _fill(
+        self, example: Example, kept: Samples, before: int, after: int, rng: np.random.Generator
+    ) -> Samples:
+        """Extend on both sides with noise of the same source, at the amplitude of the ends."""
+        n_fade = round(_FADE_S * self.preprocessing.sampling_rate_hz)
+        n_reference = 5 * n_fade
+        if before > 0:
+            filler = self._noise_track(example, before + n_fade, rng)
+            filler = augment.scale_to(filler, kept[:, :n_reference])
+            kept = augment.crossfade(filler, kept, n_fade)[:, -(before + kept.shape[1]) :]
+        if after > 0:
+            filler = self._noise_track(example, after + n_fade, rng)
+            filler = augment.scale_to(filler, kept[:, -n_reference:])
+            kept = augment.crossfade(kept, filler, n_fade)[:, : kept.shape[1] + after]
+        return self._exact_length(kept)
+
+    def _exact_length(self, samples: Samples) -> Samples:
+        """A kept part shorter than the fade makes the sum short; zeros then end the window."""
+        n = self.preprocessing.n_samples
+        return np.pad(samples[:, :n], ((0, 0), (0, max(n - samples.shape[1], 0))))
+
+    def _noise_track(self, example: Example, length: int, rng: np.random.Generator) -> Samples:
+        """Noise of the example's source (of any, if it has none), (3, length); zeros if none."""
+        pool = self._noise_of_source.get(example.span.source) or self._noise
+        pool = [e for e in pool if set(e.components) >= set(example.components)] or pool
+        if not pool:
+            return np.zeros((3, length), np.float32)
+        n_fade = round(_FADE_S * self.preprocessing.sampling_rate_hz)
+        track = pool[rng.integers(len(pool))].samples
+        while track.shape[1] < length:
+            more = pool[rng.integers(len(pool))].samples
+            track = augment.crossfade(track, augment.scale_to(more, track), n_fade)
+        start = int(rng.integers(0, track.shape[1] - length + 1))
+        return track[:, start : start + length]
+
+    def _augment(self, window: Samples, rng: np.random.Generator) -> Samples:
+        a = self.augmentation
+        rate_hz = self.preprocessing.sampling_rate_hz
+        if self._noise and rng.random() < a.noise:
+            other = self._noise[rng.integers(len(self._noise))]
+            track = self._noise_track(other, window.shape[1], rng)
+            window = augment.mix_noise(window, track, rng.uniform(*a.noise_snr_db))
+        if rng.random() < a.polarity:
+            window = -window
+        if rng.random() < a.rotation:
+            window = augment.rotate_horizontals(window, rng)
+        if rng.random() < a.components:
+            window = augment.drop_components(window, rng)
+        if rng.random() < a.band:
+            window = augment.band_limit(window, rate_hz, rng.uniform(*a.band_corner_hz))
+        valid = np.ones(window.shape[1], np.bool_)
+        if rng.random() < a.gap:
+            valid = augment.random_gap(window.shape[1], a.largest_gap, rng)
+        window = augment.detrend_pieces(window, valid)
+        return np.clip(window, -ABSURD_AMPLITUDE, ABSURD_AMPLITUDE, dtype=np.float32)
+
+
+def sampling_weights(examples: Sequence[Example]) -> NDArray[np.float64]:
+    """Weights with which examples are drawn, of shape (len(examples),).
+
+    Each class keeps its share of the draws (the loss weighs classes); within a class a source
+    counts with the square root of its size, so that a large one does not drown the others.
+    """
+    per_class = Counter(e.target for e in examples)
+    per_source = Counter((e.target, e.span.source) for e in examples)
+    raw = np.array([per_source[e.target, e.span.source] ** -0.5 for e in examples])
+    targets = np.array([e.target for e in examples])
+    totals = {target: raw[targets == target].sum() for target in per_class}
+    return raw * np.array([per_class[e.target] / totals[e.target] for e in examples])
+
+
+class DrawSampler(Sampler[tuple[int, int]]):
+    """Yields (number of the draw, index of the example), with replacement.
+
+    Parameters
+    ----------
+    weights : array of shape (n_examples,)
+    n_draws : int
+        An epoch.
+    seed : int
+    """
+
+    def __init__(self, weights: NDArray[np.float64], n_draws: int, seed: int) -> None:
+        self.probabilities = weights / weights.sum()
+        self.n_draws = n_draws
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose draws come next; Lightning calls this."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Count the draws of an epoch."""
+        return self.n_draws
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Draw an epoch."""
+        rng = np.random.default_rng((self.seed, self.epoch))
+        indices = rng.choice(len(self.probabilities), self.n_draws, p=self.probabilities)
+        for position, index in enumerate(indices):
+            yield self.epoch * self.n_draws + position, int(index)
+
+
+def class_weights(targets: Sequence[int], n_classes: int) -> Tensor:
+    """Weights of the loss, inversely proportional to the counts, mean 1 over the examples."""
+    counts = np.bincount(targets, minlength=n_classes)
+    return torch.tensor(len(targets) / (n_classes * np.maximum(counts, 1)), dtype=torch.float32)

@@ -1,0 +1,107 @@
+"""Join the segments of one component: pieces in any order in, disjoint segments in time order out.
+
+Pieces that touch are joined, overlaps that agree are joined, and of overlaps that disagree only
+the disputed samples are lost: nobody can say which of the two is true. The result does not
+depend on the order of the pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quake.data.waveform import NS_PER_S, Segment, duration_ns
+
+_EMPTY, _VALID, _DISPUTED = 0, 1, 2
+
+# Clocks of consecutive records jitter by fractions of a sample; beyond that it is a real gap.
+_TOUCH_SAMPLES = 0.5
+
+
+def join_segments(segments: Iterable[Segment]) -> list[Segment]:
+    """Join what touches or agrees, and cut out what is disputed.
+
+    Segments of different sampling rates are never joined.
+
+    Parameters
+    ----------
+    segments : segments of one component, in any order
+
+    Returns
+    -------
+    list of Segment, by start time; within one sampling rate they do not overlap.
+    """
+    by_rate: dict[float, list[Segment]] = {}
+    for segment in segments:
+        if len(segment.samples):
+            by_rate.setdefault(segment.sampling_rate_hz, []).append(segment)
+    joined = [
+        piece for same_rate in by_rate.values() for run in _runs(same_rate) for piece in _paint(run)
+    ]
+    return sorted(joined, key=lambda segment: (segment.start_ns, segment.sampling_rate_hz))
+
+
+def _runs(segments: list[Segment]) -> Iterator[list[Segment]]:
+    """Group segments that touch or overlap."""
+    # Length breaks ties, so that the time base does not depend on the order of the input.
+    ordered = sorted(segments, key=lambda s: (s.start_ns, -len(s.samples)))
+    run: list[Segment] = []
+    end_ns = 0
+    for segment in ordered:
+        tolerance_ns = _TOUCH_SAMPLES * NS_PER_S / segment.sampling_rate_hz
+        if run and segment.start_ns - end_ns > tolerance_ns:
+            yield run
+            run = []
+        end_ns = max(end_ns, segment.end_ns) if run else segment.end_ns
+        run.append(segment)
+    if run:
+        yield run
+
+
+def _paint(run: list[Segment]) -> Iterator[Segment]:
+    """Write all segments of a run on one time grid and yield the undisputed pieces."""
+    if len(run) == 1:
+        yield run[0]
+        return
+    base = run[0]
+    offsets = [
+        round((segment.start_ns - base.start_ns) * base.sampling_rate_hz / NS_PER_S)
+        for segment in run
+    ]
+    n_samples = max(o + len(s.samples) for o, s in zip(offsets, run, strict=True))
+    values = np.zeros(n_samples, np.result_type(*(s.samples.dtype for s in run)))
+    state = np.zeros(n_samples, np.uint8)
+    for offset, segment in zip(offsets, run, strict=True):
+        _write(
+            values[offset : offset + len(segment.samples)],
+            state[offset : offset + len(segment.samples)],
+            segment.samples,
+        )
+    for start, stop in true_runs(state == _VALID):
+        yield Segment(
+            base.code,
+            base.start_ns + duration_ns(start, base.sampling_rate_hz),
+            base.sampling_rate_hz,
+            values[start:stop],
+        )
+
+
+def _write(values: NDArray[np.generic], state: NDArray[np.uint8], new: NDArray[np.generic]) -> None:
+    """Write one segment over its part of the grid; mark samples that contradict the first one."""
+    fresh = state == _EMPTY
+    agree = (values == new) | ((values != values) & (new != new))  # NaN agrees with NaN
+    state[~fresh & ~agree] = _DISPUTED
+    values[fresh] = new[fresh]
+    state[fresh] = _VALID
+
+
+def true_runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Start and stop index of each run of True.
+
+    >>> true_runs(np.array([True, True, False, True]))
+    [(0, 2), (3, 4)]
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,0 +1,261 @@
+"""Sources of waveforms: files, an ObsPy stream or an array in; spans, and segments on demand, out.
+
+A source says from headers alone what it holds, so that a day or a decade can be read piece by
+piece. What is wrong with one file is a `Problem`, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quake.data.readers import read_segments, scan, segments_from_stream, spans_from_stream
+from quake.data.times import parse_time
+from quake.data.waveform import ChannelSetId, Segment, Span, component_map, duration_ns
+from quake.errors import ParameterError, WaveformError
+
+if TYPE_CHECKING:
+    from obspy import Stream
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with an input that does not stop the others.
+
+    Attributes
+    ----------
+    source : str
+        Path or name of the input.
+    message : str
+        One line: what was found, what was expected, what to do.
+    failed : bool
+        Whether data were lost; False for what was left out on purpose.
+    """
+
+    source: str
+    message: str
+    failed: bool = True
+
+
+class Source(Protocol):
+    """Where waveforms come from."""
+
+    problems: list[Problem]
+
+    def spans(self) -> dict[ChannelSetId, list[Span]]:
+        """What there is, by channel set."""
+
+    def read(
+        self, spans: Sequence[Span], channel_set: ChannelSetId, start_ns: int, end_ns: int
+    ) -> list[Segment]:
+        """Segments of a channel set between two times; `spans` are those that reach into them."""
+
+
+class FileSource:
+    """miniSEED and SAC files.
+
+    Parameters
+    ----------
+    paths : files
+    names : mapping of path to the name shown in messages, for files that stand for something
+        else (standard input)
+    on_file : callable
+        Called with the number of files scanned so far.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[str | Path],
+        names: dict[str, str] | None = None,
+        on_file: Callable[[int], None] = lambda done: None,
+    ) -> None:
+        self.paths = [Path(path) for path in paths]
+        self.names = names or {}
+        self.on_file = on_file
+        self.problems: list[Problem] = []
+        self._reported: set[tuple[str, str]] = set()
+
+    def spans(self) -> dict[ChannelSetId, list[Span]]:
+        """Scan the headers of all files; files that cannot be read become problems."""
+        found: dict[ChannelSetId, list[Span]] = defaultdict(list)
+        for done, path in enumerate(self.paths, start=1):
+            try:
+                spans, faults = scan(path)
+            except WaveformError as error:
+                spans, faults = [], [str(error)]
+            for fault in faults:
+                self._report(path, fault)
+            for span in spans:
+                found[span.id].append(span)
+            self.on_file(done)
+        return dict(found)
+
+    def read(
+        self, spans: Sequence[Span], channel_set: ChannelSetId, start_ns: int, end_ns: int
+    ) -> list[Segment]:
+        """Read from the files that the spans came from."""
+        segments: list[Segment] = []
+        for path in sorted({span.source for span in spans}):
+            try:
+                pieces, faults = read_segments(path, channel_set, start_ns, end_ns)
+            except WaveformError as error:
+                pieces, faults = [], [str(error)]
+            segments += pieces
+            for fault in faults:
+                self._report(Path(path), fault)
+        return segments
+
+    def _report(self, path: Path, message: str) -> None:
+        """Add a problem once, under the name that the user knows."""
+        if (str(path), message) in self._reported:
+            return
+        self._reported.add((str(path), message))
+        name = self.names.get(str(path), str(path))
+        self.problems.append(Problem(name, message.replace(str(path), name)))
+
+
+class StreamSource:
+    """An ObsPy stream in memory."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.problems: list[Problem] = []
+
+    def spans(self) -> dict[ChannelSetId, list[Span]]:
+        """Describe the traces.
+
+        Raises
+        ------
+        WaveformError
+            If none can be used.
+        """
+        found: dict[ChannelSetId, list[Span]] = defaultdict(list)
+        for span in spans_from_stream(self.stream):
+            found[span.id].append(span)
+        return dict(found)
+
+    def read(
+        self, spans: Sequence[Span], channel_set: ChannelSetId, start_ns: int, end_ns: int
+    ) -> list[Segment]:
+        """All segments of the channel set: they are in memory anyway."""
+        return segments_from_stream(self.stream, channel_set)
+
+
+class ArraySource:
+    """An array of shape (C, N) in memory.
+
+    Parameters
+    ----------
+    waveforms : array of shape (C, N)
+    sampling_rate_hz : float
+    start : str
+        ISO 8601 time of the first sample.
+    components : str
+        One letter a row: Z, N, E, 1, 2.
+    channel_set : ChannelSetId
+
+    Raises
+    ------
+    ParameterError
+        If shape, components or rate do not fit together.
+    """
+
+    def __init__(
+        self,
+        waveforms: NDArray[Any],
+        sampling_rate_hz: float,
+        start: str = "1970-01-01T00:00:00Z",
+        components: str = "ZNE",
+        channel_set: ChannelSetId | None = None,
+    ) -> None:
+        waveforms = np.asarray(waveforms)
+        if waveforms.ndim != 2 or len(waveforms) != len(components) or not waveforms.shape[1]:
+            raise ParameterError(
+                f"waveforms have shape (C, N), one row a component of {components!r}, "
+                f"got {waveforms.shape}"
+            )
+        if not (np.isfinite(sampling_rate_hz) and sampling_rate_hz > 0):
+            raise ParameterError(f"sampling_rate_hz must be positive, got {sampling_rate_hz}")
+        self.id = channel_set or ChannelSetId("", "", "", "")
+        self.problems: list[Problem] = []
+        start_ns = parse_time(start)
+        self._segments = [
+            Segment(code, start_ns, float(sampling_rate_hz), row)
+            for code, row in zip(components, waveforms, strict=True)
+        ]
+
+    def spans(self) -> dict[ChannelSetId, list[Span]]:
+        """One span a component."""
+        return {
+            self.id: [
+                Span(
+                    self.id,
+                    s.code,
+                    s.start_ns,
+                    s.start_ns + duration_ns(len(s.samples), s.sampling_rate_hz),
+                    s.sampling_rate_hz,
+                    "array",
+                )
+                for s in self._segments
+            ]
+        }
+
+    def read(
+        self, spans: Sequence[Span], channel_set: ChannelSetId, start_ns: int, end_ns: int
+    ) -> list[Segment]:
+        """All of it: it is in memory anyway."""
+        return self._segments
+
+
+def select(
+    found: dict[ChannelSetId, list[Span]], channels: Sequence[str] = ()
+) -> tuple[dict[ChannelSetId, list[Span]], list[Problem]]:
+    """Keep channel sets that match a pattern and have a component that can be used.
+
+    Parameters
+    ----------
+    found : as `Source.spans` returns it
+    channels : patterns with ``*`` and ``?``
+        Matched with the id (``IU.ANMO.00.BH?``) and with the codes alone (``BH?``, ``HHZ``); a
+        pattern that names a component selects that component alone. None selects all.
+
+    Returns
+    -------
+    kept : dict, in the order of the ids
+    left_out : list of Problem
+        Channel sets without a component Z, N, E, 1, 2 or 3.
+    """
+    kept: dict[ChannelSetId, list[Span]] = {}
+    left_out: list[Problem] = []
+    for key in sorted(found):
+        spans = [s for s in found[key] if not channels or _matches(s, channels)]
+        mapping = component_map(spans)
+        if mapping:
+            kept[key] = [span for span in spans if span.code in mapping]
+        ignored = sorted({s.code or "(none)" for s in spans} - set(mapping))
+        if ignored:
+            what = "left out" if mapping else "nothing of it can be used"
+            left_out.append(
+                Problem(
+                    spans[0].source,
+                    f"{spans[0].source}, {key}: component {', '.join(ignored)} is none of Z, N, "
+                    f"E, 1, 2, 3, or doubles one of them; {what}",
+                    failed=False,
+                )
+            )
+    return kept, left_out
+
+
+def _matches(span: Span, patterns: Sequence[str]) -> bool:
+    channel = span.id.band_instrument + span.code
+    whole = f"{span.id.network}.{span.id.station}.{span.id.location}.{channel}"
+    return any(
+        fnmatchcase(name, pattern) for pattern in patterns for name in (whole, channel)
+    )

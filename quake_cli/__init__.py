@@ -1,0 +1,1 @@
+"""The `quake` program: options in, one library call, results out."""
