@@ -184,7 +184,7 @@ def load_card(path: str | Path) -> ModelCard:
     _check_format(path, metadata)
     try:
         return ModelCard.from_json(metadata["quake"])
-    except (QuakeError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (QuakeError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{path}: its card cannot be used ({type(error).__name__}: {error}); "
             "get the model again, or update quake"
@@ -199,6 +199,7 @@ def load_model(path: str | Path) -> tuple[ModelCard, nn.Module]:
     ModelError
         As `load_card`; also if tensors are missing, unknown or misshapen.
     """
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -211,13 +212,14 @@ def load_model(path: str | Path) -> tuple[ModelCard, nn.Module]:
     except (SafetensorError, OSError) as error:
         raise ModelError(_damaged(path, error)) from error
     try:
-        model = build_model(card.network)
+        with torch.device("meta"):  # no random numbers are drawn for weights that come anyway
+            model = build_model(card.network)
     except (QuakeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{path}: its network {dict(card.network)} cannot be built ({error}); update quake"
         ) from error
     _check_tensors(path, model.state_dict(), state)
-    model.load_state_dict(state)
+    model.load_state_dict(state, assign=True)
     return card, model.eval()
 
 
@@ -274,9 +276,7 @@ def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
         )
 
 
-def _check_tensors(
-    path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]
-) -> None:
+def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
     missing = sorted(expected.keys() - found.keys())
     unknown = sorted(found.keys() - expected.keys())
     misshapen = [

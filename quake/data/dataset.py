@@ -7,7 +7,7 @@ the number of workers nor on which epoch was interrupted.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -43,9 +43,10 @@ class Augmentation:
         The band is limited to a corner drawn from `band_corner_hz`.
     gap : float
         A gap of up to `largest_gap` of the window.
-    earliest_onset_s, latest_onset_s : float
-        The onset lies at least that long after the window's start (negative: before it), and
-        that long before its end.
+    earliest_onset_s : float
+        The onset lies at least that long after the window's start (negative: before it).
+    latest_onset : float
+        At least this share of the window follows the onset.
     """
 
     joint: float = 0.4
@@ -59,7 +60,7 @@ class Augmentation:
     gap: float = 0.15
     largest_gap: float = 0.3
     earliest_onset_s: float = -2.0
-    latest_onset_s: float = 8.0
+    latest_onset: float = 0.25
 
 
 NO_AUGMENTATION = Augmentation(
@@ -93,9 +94,10 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         self.augmentation = augmentation
         self.seed = seed
         self._noise = [e for e in examples if e.target == noise_target]
-        self._noise_of_source: dict[str, list[Example]] = defaultdict(list)
+        self._noise_like: dict[str, list[Example]] = {}
         for example in self._noise:
-            self._noise_of_source[example.span.source].append(example)
+            for key in (example.span.source, _place_of(example)):
+                self._noise_like.setdefault(key, []).append(example)
 
     def __len__(self) -> int:
         """Count the examples."""
@@ -139,7 +141,7 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
             return int(rng.integers(lowest, highest + 1))
         rate_hz = self.preprocessing.sampling_rate_hz
         earliest = round(self.augmentation.earliest_onset_s * rate_hz)
-        latest = self.preprocessing.n_samples - round(self.augmentation.latest_onset_s * rate_hz)
+        latest = round(self.preprocessing.n_samples * (1 - self.augmentation.latest_onset))
         a, b = example.onset - latest, example.onset - earliest
         a, b = (max(a, lowest), min(b, highest)) if a <= highest and b >= lowest else (a, b)
         return int(np.clip(rng.integers(min(a, b), max(a, b) + 1), lowest, highest))
@@ -184,18 +186,25 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         return np.pad(samples[:, :n], ((0, 0), (0, max(n - samples.shape[1], 0))))
 
     def _noise_track(self, example: Example, length: int, rng: np.random.Generator) -> Samples:
-        """Noise of the example's source (of any, if it has none), (3, length); zeros if none."""
-        pool = self._noise_of_source.get(example.span.source) or self._noise
-        pool = [e for e in pool if set(e.components) >= set(example.components)] or pool
-        if not pool:
+        """Noise of the example's station, or of its source, or any, (3, length); zeros if none."""
+        pools = (
+            self._noise_like.get(_place_of(example)),
+            self._noise_like.get(example.span.source),
+            self._noise,
+        )
+        pool = next((pool for pool in pools if pool), None)
+        if pool is None:
             return np.zeros((3, length), np.float32)
         n_fade = round(_FADE_S * self.preprocessing.sampling_rate_hz)
         track = pool[rng.integers(len(pool))].samples
         while track.shape[1] < length:
             more = pool[rng.integers(len(pool))].samples
-            track = augment.crossfade(track, augment.scale_to(more, track), n_fade)
+            # A piece shorter than the fade would add nothing, for ever.
+            fade = min(n_fade, more.shape[1] // 2)
+            track = augment.crossfade(track, augment.scale_to(more, track), fade)
         start = int(rng.integers(0, track.shape[1] - length + 1))
-        return track[:, start : start + length]
+        stretch: Samples = track[:, start : start + length]
+        return stretch
 
     def _augment(self, window: Samples, rng: np.random.Generator) -> Samples:
         a = self.augmentation
@@ -219,6 +228,11 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         return np.clip(window, -ABSURD_AMPLITUDE, ABSURD_AMPLITUDE, dtype=np.float32)
 
 
+def _place_of(example: Example) -> str:
+    """Station and components: what can stand in for each other in a joint."""
+    return f"{example.span.source}/{example.span.station}/{example.components}"
+
+
 def sampling_weights(examples: Sequence[Example]) -> NDArray[np.float64]:
     """Weights with which examples are drawn, of shape (len(examples),).
 
@@ -230,7 +244,10 @@ def sampling_weights(examples: Sequence[Example]) -> NDArray[np.float64]:
     raw = np.array([per_source[e.target, e.span.source] ** -0.5 for e in examples])
     targets = np.array([e.target for e in examples])
     totals = {target: raw[targets == target].sum() for target in per_class}
-    return raw * np.array([per_class[e.target] / totals[e.target] for e in examples])
+    weights: NDArray[np.float64] = raw * np.array(
+        [per_class[e.target] / totals[e.target] for e in examples]
+    )
+    return weights
 
 
 class DrawSampler(Sampler[tuple[int, int]]):

@@ -99,9 +99,7 @@ def _decode_row(span: LabelledSpan, labels: LabelSet, preprocessing: Preprocessi
             f"{span.path}: {n_samples / rate_hz:.1f} s of data in the row, "
             f"{preprocessing.nperseg / rate_hz:.1f} s at least were expected"
         )
-    segments, _ = read_segments(
-        span.path, channel_set_id, start_ns - NS_PER_S, end_ns + NS_PER_S
-    )
+    segments, _ = read_segments(span.path, channel_set_id, start_ns - NS_PER_S, end_ns + NS_PER_S)
     mapping = component_map(headers_of(headers, channel_set_id))
     channel_set = ChannelSet(
         channel_set_id,

@@ -7,6 +7,7 @@ depend on the order of the pieces.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -23,7 +24,8 @@ _TOUCH_SAMPLES = 0.5
 def join_segments(segments: Iterable[Segment]) -> list[Segment]:
     """Join what touches or agrees, and cut out what is disputed.
 
-    Segments of different sampling rates are never joined.
+    Segments of different sampling rates are never joined; where they overlap, the higher rate
+    stands, because samples at two rates can neither agree nor disagree.
 
     Parameters
     ----------
@@ -31,16 +33,17 @@ def join_segments(segments: Iterable[Segment]) -> list[Segment]:
 
     Returns
     -------
-    list of Segment, by start time; within one sampling rate they do not overlap.
+    list of Segment, by start time; they do not overlap.
     """
     by_rate: dict[float, list[Segment]] = {}
     for segment in segments:
         if len(segment.samples):
             by_rate.setdefault(segment.sampling_rate_hz, []).append(segment)
-    joined = [
-        piece for same_rate in by_rate.values() for run in _runs(same_rate) for piece in _paint(run)
-    ]
-    return sorted(joined, key=lambda segment: (segment.start_ns, segment.sampling_rate_hz))
+    joined: list[Segment] = []
+    for rate_hz in sorted(by_rate, reverse=True):
+        pieces = [piece for run in _runs(by_rate[rate_hz]) for piece in _paint(run)]
+        joined += [rest for piece in pieces for rest in _outside(piece, joined)]
+    return sorted(joined, key=lambda segment: segment.start_ns)
 
 
 def _runs(segments: list[Segment]) -> Iterator[list[Segment]]:
@@ -95,6 +98,28 @@ def _write(values: NDArray[np.generic], state: NDArray[np.uint8], new: NDArray[n
     state[~fresh & ~agree] = _DISPUTED
     values[fresh] = new[fresh]
     state[fresh] = _VALID
+
+
+def _outside(piece: Segment, taken: list[Segment]) -> list[Segment]:
+    """Cut away the samples whose time is taken already."""
+    rate_hz = piece.sampling_rate_hz
+    free = np.ones(len(piece.samples), np.bool_)
+    for other in taken:
+        # A thousandth of a sample: ends are rounded to nanoseconds.
+        first = math.floor((other.start_ns - piece.start_ns) * rate_hz / NS_PER_S + 1e-3)
+        stop = math.ceil((other.end_ns - piece.start_ns) * rate_hz / NS_PER_S - 1e-3)
+        free[max(first, 0) : max(stop, 0)] = False
+    if free.all():
+        return [piece]
+    return [
+        Segment(
+            piece.code,
+            piece.start_ns + duration_ns(start, rate_hz),
+            rate_hz,
+            piece.samples[start:stop],
+        )
+        for start, stop in true_runs(free)
+    ]
 
 
 def true_runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -76,9 +76,7 @@ def direction(azimuth_deg: float, dip_deg: float) -> NDArray[np.float64]:
     array([1., 0., 0.])
     """
     azimuth, dip = np.radians([azimuth_deg, dip_deg])
-    return np.array(
-        [-np.sin(dip), np.cos(dip) * np.cos(azimuth), np.cos(dip) * np.sin(azimuth)]
-    )
+    return np.array([-np.sin(dip), np.cos(dip) * np.cos(azimuth), np.cos(dip) * np.sin(azimuth)])
 
 
 def read_orientations(path: str | Path) -> Orientations:
@@ -98,9 +96,9 @@ def read_orientations(path: str | Path) -> Orientations:
     except OSError as error:
         raise WaveformError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # lxml and ObsPy raise many kinds for malformed XML
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise WaveformError(
-            f"{path}: no StationXML ({str(error).strip().splitlines()[0] if str(error) else error!r}"
-            "); get the inventory again, level=channel"
+            f"{path}: no StationXML ({reason}); get the inventory again, level=channel"
         ) from error
     epochs: dict[tuple[ChannelSetId, str], list[Epoch]] = {}
     for network in inventory:

@@ -27,10 +27,11 @@ class Preprocessing:
     nperseg, hop_samples : int
         Length of the Hann window and step of the STFT, in samples at `sampling_rate_hz`.
     band_hz : (float, float)
-        Lowest and highest frequency of the spectrogram rows that the network sees.
+        Lowest and highest frequency of the spectrogram rows that the network sees; the lowest
+        one is also the corner of the high-pass, and must be above 0.
     components : str
         Order of the components; always "ZNE".
-    detrend, normalisation, spectrogram : str
+    filter, detrend, normalisation, spectrogram : str
         Names of the only methods of this version; they are written into the file so that a later
         one can tell models apart.
     """
@@ -42,9 +43,10 @@ class Preprocessing:
     band_hz: tuple[float, float] = (0.7, 20.0)
     components: str = "".join(COMPONENTS)
     accepts_missing_components: bool = True
+    filter: str = "Butterworth high-pass of order 4 at band_hz[0], forward and backward"
     detrend: str = "linear, each gap-free piece of a window"
     normalisation: str = "z-score per component"
-    spectrogram: str = "log10 magnitude, mean removed per component"
+    spectrogram: str = "log10 magnitude, mean over time removed per component and frequency"
 
     def __post_init__(self) -> None:
         """Refuse numbers that no window or spectrogram can be made with.
@@ -59,8 +61,8 @@ class Preprocessing:
             "sampling_rate_hz must be positive": self.sampling_rate_hz > 0,
             "nperseg must be 2 or more": self.nperseg >= 2,
             "hop_samples must be from 1 to nperseg": 1 <= self.hop_samples <= self.nperseg,
-            f"band_hz must be 0 <= low < high <= {nyquist_hz:g} Hz (Nyquist)": 0
-            <= low_hz
+            f"band_hz must be 0 < low < high <= {nyquist_hz:g} Hz (Nyquist)": 0
+            < low_hz
             < high_hz
             <= nyquist_hz,
             "window_s must hold a whole number of samples, and one STFT segment at least": (
@@ -72,7 +74,7 @@ class Preprocessing:
         for sentence, fulfilled in checks.items():
             if not fulfilled:
                 raise ParameterError(f"preprocessing: {sentence}; got {self}")
-        for name in ("detrend", "normalisation", "spectrogram"):
+        for name in ("filter", "detrend", "normalisation", "spectrogram"):
             default = type(self).__dataclass_fields__[name].default
             if getattr(self, name) != default:
                 raise ParameterError(

@@ -256,6 +256,4 @@ def select(
 def _matches(span: Span, patterns: Sequence[str]) -> bool:
     channel = span.id.band_instrument + span.code
     whole = f"{span.id.network}.{span.id.station}.{span.id.location}.{channel}"
-    return any(
-        fnmatchcase(name, pattern) for pattern in patterns for name in (whole, channel)
-    )
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in (whole, channel))

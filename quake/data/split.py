@@ -74,7 +74,9 @@ def split_by_event(
         if any(spans[i].source in hold_out for i in rows):
             parts["test"] += rows
         else:
-            strata[tuple(sorted({f"{spans[i].source}/{spans[i].label}" for i in rows}))].append(rows)
+            strata[tuple(sorted({f"{spans[i].source}/{spans[i].label}" for i in rows}))].append(
+                rows
+            )
     rng = np.random.default_rng(seed)
     for key in sorted(strata):
         shuffled = [strata[key][i] for i in rng.permutation(len(strata[key]))]
@@ -87,12 +89,10 @@ def split_by_event(
     return Split(*(tuple(sorted(parts[name])) for name in ("train", "validation", "test")))
 
 
-def _divide(
-    groups: list[list[int]], shares: dict[str, float], parts: dict[str, list[int]]
-) -> None:
+def _divide(groups: list[list[int]], shares: dict[str, float], parts: dict[str, list[int]]) -> None:
     """Give whole groups to the parts until each has its share of rows; the rest is trained on."""
     n_rows = sum(map(len, groups))
-    taken = {name: 0 for name in shares}
+    taken = dict.fromkeys(shares, 0)
     for position, rows in enumerate(groups):
         open_parts = [
             name

@@ -19,8 +19,8 @@ from quake.errors import ParameterError
 
 Array = NDArray[Any] | Tensor
 
-# Relative to unit variance: 100 dB down, below it there is only rounding.
-LOG_FLOOR = 1e-5
+# Relative to unit variance: 80 dB down; what lies lower was not recorded but resampled or rounded.
+LOG_FLOOR = 1e-4
 
 
 def as_float_tensor(values: Array) -> Tensor:
@@ -35,8 +35,9 @@ def as_float_tensor(values: Array) -> Tensor:
         array = np.asarray(values)
         if array.dtype.kind not in "iufcb":
             raise ParameterError(f"an array of numbers was expected, got dtype {array.dtype}")
-        # Foreign byte order (big-endian miniSEED) and negative strides are unknown to torch.
-        values = torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
+        # Foreign byte order (big-endian miniSEED), negative strides and read-only memory are
+        # unknown to torch.
+        values = torch.from_numpy(np.require(array, array.dtype.newbyteorder("="), ["C", "W"]))
     if values.is_complex():
         return values.abs()
     return values if values.is_floating_point() else values.to(torch.float64)
@@ -204,7 +205,9 @@ class BandSelect(nn.Module):
         Of the STFT, whose row k is ``k * sampling_rate_hz / nperseg``.
     """
 
-    def __init__(self, low_hz: float, high_hz: float, sampling_rate_hz: float, nperseg: int) -> None:
+    def __init__(
+        self, low_hz: float, high_hz: float, sampling_rate_hz: float, nperseg: int
+    ) -> None:
         super().__init__()
         row_hz = sampling_rate_hz / nperseg
         self.first = int(np.ceil(low_hz / row_hz - 1e-9))
@@ -225,10 +228,11 @@ class BandSelect(nn.Module):
 
 
 class LogMagnitude(nn.Module):
-    """Logarithm of a magnitude, with the mean over frequency and time of each component removed.
+    """Logarithm of a magnitude relative to its mean over time, row by row.
 
-    What is left does not depend on how much of the component's variance lies outside the band
-    (the microseism of a broadband station, say). A component of zeros stays zero.
+    What is left does not depend on the spectrum of the site's noise nor on the response of the
+    instrument, only on what changes within the window. Columns without any signal (gaps) are left
+    out of the mean and are zero, as is a component of zeros.
 
     Parameters
     ----------
@@ -242,8 +246,11 @@ class LogMagnitude(nn.Module):
 
     def forward(self, magnitude: Tensor) -> Tensor:
         """(..., C, F, T) -> the same shape, in decades."""
+        there = (magnitude.amax(-2, keepdim=True) > self.floor).to(magnitude.dtype)
         logarithm = torch.log10(magnitude + self.floor)
-        return logarithm - logarithm.mean((-2, -1), keepdim=True)
+        n_columns = there.sum(-1, keepdim=True).clamp_min(1)
+        mean = (logarithm * there).sum(-1, keepdim=True) / n_columns
+        return (logarithm - mean) * there
 
     def extra_repr(self) -> str:
         """Show all parameters."""

@@ -42,7 +42,7 @@ class Window:
     start_ns, end_ns : int
         ns since the epoch; the end is exclusive.
     samples : float32 array of shape (3, N)
-        Z, N, E at the model's rate, detrended, zero where there is no data.
+        Z, N, E at the model's rate, detrended and high-passed, zero where there is no data.
     status : str
         "usable", "no_data" or "rejected".
     coverage : float
@@ -92,7 +92,9 @@ class WindowGrid:
         # Whole milliseconds: 60 s at an overlap of 1/3 would otherwise miss the round seconds.
         hop_ns = round(window_ns * (1 - overlap) / 1_000_000) * 1_000_000
         if hop_ns < 1:
-            raise ParameterError(f"overlap {overlap} leaves a step of no length; take a smaller one")
+            raise ParameterError(
+                f"overlap {overlap} leaves a step of no length; take a smaller one"
+            )
         return cls(window_ns, hop_ns)
 
     def starts(self, start_ns: int, end_ns: int, tolerance_ns: int = 0) -> list[int]:
@@ -116,7 +118,8 @@ class WindowGrid:
         final = (last_ns + tolerance_ns) // self.hop_ns
         grid = [k * self.hop_ns for k in range(first, final + 1)]
         if not grid:
-            return sorted({start_ns, last_ns})
+            # Two windows that differ by a rounding error would say the same thing twice.
+            return [start_ns] if last_ns <= start_ns + tolerance_ns else [start_ns, last_ns]
         if grid[0] > start_ns + tolerance_ns:
             grid.insert(0, start_ns)
         if grid[-1] < last_ns - tolerance_ns:
@@ -227,10 +230,10 @@ def _cut_component(
         for a, b in _valid_runs(piece):
             valid = piece[a:b]
             offset = _model_index(segment, first + a, start_ns, preprocessing.sampling_rate_hz)
-            if offset < filled_to:
-                continue  # the same span at another rate; the first one stands
-            values = prepare(valid, segment.sampling_rate_hz, preprocessing.sampling_rate_hz)
-            values = values[: preprocessing.n_samples - offset]
+            values = prepare(valid, segment.sampling_rate_hz, preprocessing)
+            # On the model's coarser grid a piece may reach a sample into its neighbour.
+            values = values[max(filled_to - offset, 0) : preprocessing.n_samples - offset]
+            offset = max(offset, filled_to)
             samples[offset : offset + len(values)] = values
             filled_to = offset + len(values)
             coverage += len(valid) / (preprocessing.window_s * segment.sampling_rate_hz)
@@ -286,20 +289,53 @@ def _valid_runs(samples: NDArray[Any]) -> list[tuple[int, int]]:
 
 
 def prepare(
-    samples: NDArray[Any], sampling_rate_hz: float, model_rate_hz: float
+    samples: NDArray[Any], sampling_rate_hz: float, preprocessing: Preprocessing
 ) -> NDArray[np.float64]:
-    """Detrend a gap-free piece and bring it to the model's rate.
+    """Detrend a gap-free piece, bring it to the model's rate and cut off the low frequencies.
 
     Parameters
     ----------
     samples : array of shape (n,), finite
-    sampling_rate_hz, model_rate_hz : float
+    sampling_rate_hz : float
+        Of the samples.
+    preprocessing : Preprocessing
+        Gives the model's rate and the corner of the high-pass.
 
     Returns
     -------
     float64 array of shape (ceil(n * model_rate / rate),)
     """
-    return resample(_detrend(samples.astype(np.float64)), sampling_rate_hz, model_rate_hz)
+    model_rate_hz = preprocessing.sampling_rate_hz
+    resampled = resample(_detrend(samples.astype(np.float64)), sampling_rate_hz, model_rate_hz)
+    return high_pass(resampled, model_rate_hz, preprocessing.band_hz[0])
+
+
+def high_pass(
+    samples: NDArray[np.float64], sampling_rate_hz: float, corner_hz: float
+) -> NDArray[np.float64]:
+    """Butterworth high-pass of order 4, forward and backward, so without a delay.
+
+    Microseism and drift are often a thousand times stronger than what is looked for, and would
+    leak into all rows of a spectrogram at each end of a piece.
+    """
+    from scipy.signal import sosfiltfilt  # seconds to import
+
+    # Three periods of the corner are reflected (oddly) at the ends, to settle the filter.
+    n_pad = min(round(3 * sampling_rate_hz / corner_hz), len(samples) - 1)
+    filtered: NDArray[np.float64] = sosfiltfilt(
+        _high_pass_sections(sampling_rate_hz, corner_hz), samples, padlen=n_pad
+    )
+    return filtered
+
+
+@lru_cache(maxsize=8)
+def _high_pass_sections(sampling_rate_hz: float, corner_hz: float) -> NDArray[np.float64]:
+    from scipy.signal import butter
+
+    sections: NDArray[np.float64] = butter(
+        4, corner_hz, "highpass", fs=sampling_rate_hz, output="sos"
+    )
+    return sections
 
 
 def _detrend(samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -335,7 +371,8 @@ def resample(
 def _ratio(sampling_rate_hz: float, model_rate_hz: float) -> tuple[int, int]:
     from fractions import Fraction
 
-    ratio = Fraction(model_rate_hz / sampling_rate_hz).limit_denominator(1000)
+    largest_term = max(1000, round(sampling_rate_hz / model_rate_hz))
+    ratio = Fraction(model_rate_hz / sampling_rate_hz).limit_denominator(largest_term)
     if ratio == 0:
         raise ParameterError(f"cannot resample {sampling_rate_hz:g} Hz to {model_rate_hz:g} Hz")
     return ratio.numerator, ratio.denominator
@@ -347,9 +384,7 @@ def _anti_alias_filter(up: int, down: int) -> NDArray[np.float64]:
     from scipy.signal import firwin
 
     largest = max(up, down)
-    taps: NDArray[np.float64] = firwin(
-        2 * 16 * largest + 1, 0.92 / largest, window=("kaiser", 7.0)
-    )
+    taps: NDArray[np.float64] = firwin(2 * 16 * largest + 1, 0.92 / largest, window=("kaiser", 7.0))
     return taps
 
 
@@ -362,8 +397,7 @@ def _is_clipped(pieces: list[NDArray[Any]]) -> bool:
         return False
     plateaus = [b - a for a, b in true_runs(at_extreme) if b - a >= _PLATEAU_SAMPLES]
     return (
-        sum(plateaus) >= _PLATEAUS_TOTAL_SAMPLES
-        and len(np.unique(values)) >= _CLIPPED_MIN_DISTINCT
+        sum(plateaus) >= _PLATEAUS_TOTAL_SAMPLES and len(np.unique(values)) >= _CLIPPED_MIN_DISTINCT
     )
 
 
@@ -384,9 +418,7 @@ def _far_too_slow(part: _Part, preprocessing: Preprocessing) -> bool:
     return min(part.rates_hz) / 2 < preprocessing.band_hz[1] / 2
 
 
-def _why_unusable(
-    present: dict[str, _Part], preprocessing: Preprocessing
-) -> tuple[str, str]:
+def _why_unusable(present: dict[str, _Part], preprocessing: Preprocessing) -> tuple[str, str]:
     """Status and reason of a window without a component that can be used."""
     if present and all(_far_too_slow(part, preprocessing) for part in present.values()):
         return "rejected", "sampling_rate_too_low"

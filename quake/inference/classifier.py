@@ -279,9 +279,7 @@ class Prediction:
             },
         )
 
-    def _cut(
-        self, channel_set: ChannelSet, mapping: Mapping[str, str], start_ns: int
-    ) -> Window:
+    def _cut(self, channel_set: ChannelSet, mapping: Mapping[str, str], start_ns: int) -> Window:
         preprocessing = self._classifier.card.preprocessing
         rotation = None
         if self._orientations is not None:

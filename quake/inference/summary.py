@@ -65,9 +65,7 @@ class RecordTally:
         total_ns = self.end_ns - self.start_ns
         summary.input_s += total_ns / NS_PER_S
         summary.scored_s += self._scored.total_ns / NS_PER_S
-        summary.rejected_s += (
-            self._scored_or_rejected.total_ns - self._scored.total_ns
-        ) / NS_PER_S
+        summary.rejected_s += (self._scored_or_rejected.total_ns - self._scored.total_ns) / NS_PER_S
         summary.no_data_s += (total_ns - self._scored_or_rejected.total_ns) / NS_PER_S
 
 

@@ -299,6 +299,9 @@ def _torchvision_network(config: EfficientNetConfig) -> Any:
     )
     if config.in_channels != IMAGE_CHANNELS:
         network.features[0][0] = _like(network.features[0][0], config.in_channels)
+    # torchvision draws from 1 / sqrt(num_classes): right for a thousand classes, but with three the
+    # first logits are so large that the first epochs only undo them.
+    nn.init.normal_(network.classifier[1].weight, std=0.01)
     return network
 
 

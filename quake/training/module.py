@@ -12,6 +12,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from quake.data.transforms import build_transform
+from quake.models import EfficientNet
 from quake.training.config import TrainConfig
 
 _WARM_UP = 0.05
@@ -22,14 +23,14 @@ class WindowClassifier(pl.LightningModule):
 
     Parameters
     ----------
-    model : nn.Module
+    model : EfficientNet
         Spectrograms (B, 3, F, T) to logits (B, K).
     config : TrainConfig
     class_weights : tensor of shape (K,)
         Of the loss.
     """
 
-    def __init__(self, model: nn.Module, config: TrainConfig, class_weights: Tensor) -> None:
+    def __init__(self, model: EfficientNet, config: TrainConfig, class_weights: Tensor) -> None:
         super().__init__()
         self.model = model
         self.config = config

@@ -53,7 +53,7 @@ def roc_auc(scores: Values, positive: NDArray[np.bool_]) -> float:
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
     if not n_positive or not n_negative:
         return float("nan")
-    values, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(counts) - (counts - 1) / 2
     rank_sum = mean_rank[inverse][positive].sum()
     return float((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
@@ -138,15 +138,11 @@ def _source_figures(
     for source in sorted(set(sources)):
         for k in sorted({int(t) for t in targets[source_of == source]}):
             rows = np.flatnonzero((source_of == source) & (targets == k))
-            here = [groups[i] for i in rows]
+            here = [groups[int(i)] for i in rows]
             table.setdefault(source, {})[names[k]] = {
                 "rows": len(rows),
                 "events": len(set(here)),
-                "recall": _with_interval(
-                    lambda chosen, rows=rows, k=k: float((decided[rows[chosen]] == k).mean()),
-                    np.arange(len(rows)),
-                    here,
-                ),
+                "recall": _share_interval(decided[rows] == k, here),
             }
     return table
 
@@ -159,6 +155,10 @@ def _with_interval(
     """[value, low, high], rounded; None where there is none (JSON knows no NaN)."""
     values = (statistic(rows), *bootstrap_interval(statistic, groups))
     return [round(v, 4) if np.isfinite(v) else None for v in values]
+
+
+def _share_interval(hits: NDArray[np.bool_], groups: Sequence[str]) -> list[float | None]:
+    return _with_interval(lambda rows: float(hits[rows].mean()), np.arange(len(hits)), groups)
 
 
 def _confusion(

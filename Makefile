@@ -1,0 +1,51 @@
+# Two commands do all set-up: `make demo` and `make test`. Both make .venv if it is not there.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help demo test check format slow wheel clean
+
+help:
+	@echo "make demo    install and run quake predict on the record in examples/"
+	@echo "make test    install with test dependencies and run the tests"
+	@echo "make check   ruff and mypy, as CI runs them"
+	@echo "make slow    the tests that take minutes"
+	@echo "make format  let ruff format and sort"
+	@echo "make wheel   build the wheel and the sdist into dist/"
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+# Stamps: installed again only when the project's files change.
+$(VENV)/.installed: $(BIN)/uv pyproject.toml constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group dev
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/quake predict examples/NC.MCB.mseed --backbone b0 --format table
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(BIN)/uv
+	$(BIN)/uv build --python $(BIN)/python
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
