@@ -218,6 +218,12 @@ def load_model(path: str | Path) -> tuple[ModelCard, nn.Module]:
         raise ModelError(
             f"{path}: its network {dict(card.network)} cannot be built ({error}); update quake"
         ) from error
+    n_outputs = card.network.get("num_classes")
+    if n_outputs != len(card.labels.names):
+        raise ModelError(
+            f"{path}: {len(card.labels.names)} classes ({', '.join(card.labels.names)}), but a "
+            f"network of {n_outputs} outputs; get the model again"
+        )
     _check_tensors(path, model.state_dict(), state)
     model.load_state_dict(state, assign=True)
     return card, model.eval()

@@ -225,7 +225,8 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         if rng.random() < a.gap:
             valid = augment.random_gap(window.shape[1], a.largest_gap, rng)
         window = augment.detrend_pieces(window, valid)
-        return np.clip(window, -ABSURD_AMPLITUDE, ABSURD_AMPLITUDE, dtype=np.float32)
+        clipped: Samples = np.clip(window, -ABSURD_AMPLITUDE, ABSURD_AMPLITUDE)
+        return clipped
 
 
 def _place_of(example: Example) -> str:

@@ -105,6 +105,8 @@ class LabelledSpan:
         event's id, or the path where none is given.
     p_ns : int or None
         Arrival of the P wave, or onset of the event, ns since the epoch.
+    snr_db : float or None
+        Signal-to-noise ratio, where the table tells it.
     """
 
     row: int
@@ -116,13 +118,14 @@ class LabelledSpan:
     station: str
     source: str
     p_ns: int | None
+    snr_db: float | None = None
 
 
 def read_label_table(table: str | Path) -> list[LabelledSpan]:
     """Read a CSV label table.
 
     Needed columns: path (relative to the table), start, end (ISO 8601, UTC), label. Used if
-    present: event_id, p_time, network, station, source; others are ignored.
+    present: event_id, p_time, network, station, source, snr_db; others are ignored.
 
     Raises
     ------
@@ -182,7 +185,15 @@ def _parse_row(table: Path, line: int, row: Mapping[str, str | None]) -> Labelle
         station=f"{text('network')}.{text('station')}",
         source=text("source") or table.stem,
         p_ns=parse_time(text("p_time")) if text("p_time") else None,
+        snr_db=_number(text("snr_db")) if text("snr_db") else None,
     )
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ParameterError(f"{text!r} is not a number") from error
 
 
 def choose_classes(

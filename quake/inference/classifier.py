@@ -228,7 +228,7 @@ class Prediction:
         ]
         total_s = sum(record.end_ns - record.start_ns for *_, record in plan) / NS_PER_S
         for key, spans, record in plan:
-            tally = RecordTally(record.start_ns, record.end_ns)
+            tally = RecordTally(record.start_ns, record.end_ns, record.tolerance_ns)
             for result, window in self._classify(self._windows(key, spans, record, grid)):
                 tally.add(window.start_ns, window.end_ns, result.status)
                 self._count(result)

@@ -45,16 +45,23 @@ class RecordTally:
     ----------
     start_ns, end_ns : int
         The record; what a window covers beyond it does not count.
+    tolerance_ns : int
+        Windows that come this near to an end reach it: sampling instants need not lie on the
+        grid of the windows.
     """
 
-    def __init__(self, start_ns: int, end_ns: int) -> None:
+    def __init__(self, start_ns: int, end_ns: int, tolerance_ns: int = 0) -> None:
         self.start_ns, self.end_ns = start_ns, end_ns
+        self.tolerance_ns = tolerance_ns
         self._scored = _Cover()
         self._scored_or_rejected = _Cover()
 
     def add(self, start_ns: int, end_ns: int, status: str) -> None:
         """Count one window."""
-        start_ns, end_ns = max(start_ns, self.start_ns), min(end_ns, self.end_ns)
+        if start_ns <= self.start_ns + self.tolerance_ns:
+            start_ns = self.start_ns
+        if end_ns >= self.end_ns - self.tolerance_ns:
+            end_ns = self.end_ns
         if status in _SCORED:
             self._scored.add(start_ns, end_ns)
         if status in (*_SCORED, "rejected"):

@@ -39,6 +39,9 @@ class TrainConfig:
         Shares of the rows, by event.
     hold_out : tuple of str
         Sources that are only tested on.
+    min_snr_db : float or None
+        Rows of events whose table entry snr_db is lower are tested on, but neither trained nor
+        validated on: a label on what cannot be seen teaches to see events in noise.
     freeze_backbone : bool
         Train the classifier alone.
     seed : int
@@ -64,6 +67,7 @@ class TrainConfig:
     validation: float = 0.15
     test: float = 0.15
     hold_out: tuple[str, ...] = ()
+    min_snr_db: float | None = None
     freeze_backbone: bool = False
     seed: int = 0
     device: str = "auto"

@@ -143,7 +143,15 @@ def _split(config: TrainConfig, examples: list[Example]) -> dict[str, list[Examp
         hold_out=config.hold_out,
         seed=config.seed,
     )
-    return {name: [examples[i] for i in rows] for name, rows in asdict(split).items()}
+    return {
+        name: [examples[i] for i in rows if name == "test" or not _is_weak(examples[i], config)]
+        for name, rows in asdict(split).items()
+    }
+
+
+def _is_weak(example: Example, config: TrainConfig) -> bool:
+    snr_db = example.span.snr_db
+    return config.min_snr_db is not None and snr_db is not None and snr_db < config.min_snr_db
 
 
 def _fit(
@@ -305,6 +313,7 @@ def _figures(
         labels.names,
         [example.span.source for example in parts[part]],
         [example.span.group for example in parts[part]],
+        [example.span.snr_db for example in parts[part]],
     )
 
 

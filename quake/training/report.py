@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 _RESAMPLES = 1000
+_WEAK_DB, _STRONG_DB = 3, 6  # under the first, events are often invisible
 
 
 def bootstrap_interval(
@@ -65,22 +66,23 @@ def summarise(
     names: Sequence[str],
     sources: Sequence[str],
     groups: Sequence[str],
+    snrs_db: Sequence[float | None],
 ) -> dict[str, Any]:
-    """Figures of a part, overall, per class and per source.
+    """Figures of a part, overall, per class, per source and per signal-to-noise ratio.
 
     Parameters
     ----------
     probabilities : (B, K)
     targets : (B,)
     names : the K classes
-    sources, groups : source and event of each row
+    sources, groups, snrs_db : source, event and signal-to-noise ratio (or None) of each row
 
     Returns
     -------
     dict
         rows, events, accuracy, macro_f1 (with 95 % intervals), confusion (rows: truth, columns:
         decision), per_class (rows, precision, recall, roc_auc with interval), per_source
-        (per class: rows, recall with interval).
+        and per_snr_db (per class: rows, events, recall with interval).
     """
     decided = probabilities.argmax(axis=1)
     present = sorted({int(t) for t in targets})
@@ -101,7 +103,8 @@ def summarise(
         "per_class": {
             names[k]: _class_figures(k, probabilities, decided, targets, groups) for k in present
         },
-        "per_source": _source_figures(decided, targets, names, sources, groups),
+        "per_source": _recall_table(decided, targets, names, sources, groups),
+        "per_snr_db": _recall_table(decided, targets, names, _snr_bands(snrs_db), groups),
     }
 
 
@@ -126,20 +129,31 @@ def _class_figures(
     }
 
 
-def _source_figures(
+def _snr_bands(snrs_db: Sequence[float | None]) -> list[str]:
+    return ["unknown" if snr is None else _snr_band(snr) for snr in snrs_db]
+
+
+def _snr_band(snr_db: float) -> str:
+    if snr_db < _WEAK_DB:
+        return f"below {_WEAK_DB}"
+    return f"{_WEAK_DB} to {_STRONG_DB}" if snr_db < _STRONG_DB else f"{_STRONG_DB} and above"
+
+
+def _recall_table(
     decided: NDArray[np.int64],
     targets: NDArray[np.int64],
     names: Sequence[str],
-    sources: Sequence[str],
+    kinds: Sequence[str],
     groups: Sequence[str],
 ) -> dict[str, Any]:
-    source_of = np.asarray(sources)
+    """Recall by kind of row (source, band of signal-to-noise ratio) and class."""
+    kind_of = np.asarray(kinds)
     table: dict[str, Any] = {}
-    for source in sorted(set(sources)):
-        for k in sorted({int(t) for t in targets[source_of == source]}):
-            rows = np.flatnonzero((source_of == source) & (targets == k))
+    for kind in sorted(set(kinds)):
+        for k in sorted({int(t) for t in targets[kind_of == kind]}):
+            rows = np.flatnonzero((kind_of == kind) & (targets == k))
             here = [groups[int(i)] for i in rows]
-            table.setdefault(source, {})[names[k]] = {
+            table.setdefault(kind, {})[names[k]] = {
                 "rows": len(rows),
                 "events": len(set(here)),
                 "recall": _share_interval(decided[rows] == k, here),
