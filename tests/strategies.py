@@ -44,7 +44,7 @@ def trace(samples, channel="HHZ", start_ns=START_NS, rate_hz=100.0, station="STA
         "sampling_rate": rate_hz,
         "starttime": UTCDateTime(ns=start_ns),
     }
-    return Trace(np.asarray(samples), header)
+    return Trace(np.asanyarray(samples), header)
 
 
 def stream(rows, codes=COMPONENTS, band_instrument="HH", **kwargs):

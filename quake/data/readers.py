@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ADVICE = "check the file, or leave it out"
+
+_SKIPPED_BYTES = re.compile("Will skip bytes|Record will be skipped")
 
 # Of good SAC files too: 62.5 Hz is 0.016 s, which float32 misses by a nanosecond.
 _HARMLESS = "Sample spacing read from SAC file"
@@ -142,9 +145,19 @@ def _read(
         raise WaveformError(f"{path}: cannot be read ({reason})") from error
     except Exception as error:  # ObsPy raises whatever its C library or NumPy made of the bytes
         raise WaveformError(
-            f"{path}: damaged {waveform_format} data ({_first_line(error)}); {_ADVICE}"
+            f"{path}: damaged {waveform_format} data ({_reason(error)}); {_ADVICE}"
         ) from error
-    return stream, [f"{path}: {text}; {_ADVICE}" for text in caught]
+    return stream, _complaints(path, caught)
+
+
+def _complaints(path: Path, texts: list[str]) -> list[str]:
+    """One sentence for all that ObsPy said while reading a file."""
+    # Skipped bytes are said once, with their number, by `_unread_bytes`.
+    texts = [text for text in texts if not _SKIPPED_BYTES.search(text)]
+    if not texts:
+        return []
+    others = f" (and {len(texts) - 1} more like it)" if texts[1:] else ""
+    return [f"{path}: {texts[0]}{others}; {_ADVICE}"]
 
 
 def _obspy_read(
@@ -271,6 +284,12 @@ def _segments(trace: Trace) -> Iterator[Segment]:
             sampling_rate_hz=float(piece.stats.sampling_rate),
             samples=np.ma.getdata(piece.data),
         )
+
+
+def _reason(error: Exception) -> str:
+    text = _first_line(error)
+    # What ObsPy says when libmseed finds nothing to decode in a stream.
+    return "no complete record in it" if text.startswith("Cannot open file") else text
 
 
 def _first_line(error: object) -> str:

@@ -1,0 +1,158 @@
+"""Augmentations: each does what it says and nothing else."""
+
+import numpy as np
+import pytest
+
+from quake.data import augment
+from strategies import noise, sine
+
+RATE_HZ = 50.0
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def samples():
+    return noise(1000).astype(np.float32)
+
+
+def db(ratio):
+    return 20 * np.log10(ratio)
+
+
+# --- crossfade and levels -----------------------------------------------------------------
+
+
+def test_a_crossfade_has_the_length_of_both_less_the_fade(samples):
+    assert augment.crossfade(samples[:, :300], samples[:, :200], 50).shape == (3, 450)
+
+
+def test_outside_the_fade_both_pieces_are_as_they_were(samples):
+    first, second = samples[:, :300], samples[:, 300:500]
+    joined = augment.crossfade(first, second, 50)
+    np.testing.assert_array_equal(joined[:, :250], first[:, :250])
+    np.testing.assert_array_equal(joined[:, 300:], second[:, 50:])
+
+
+def test_a_crossfade_of_noise_has_constant_power():
+    first, second = noise(20_000, 1), noise(20_000, 2)
+    joined = augment.crossfade(first, second, 10_000)
+    middle = joined[:, 12_000:18_000]
+    assert middle.std() == pytest.approx(1000, rel=0.03)
+
+
+def test_a_fade_longer_than_a_piece_is_as_long_as_the_piece(samples):
+    assert augment.crossfade(samples[:, :300], samples[:, :20], 50).shape == (3, 300)
+
+
+def test_filler_gets_the_amplitude_of_the_reference_in_each_component(samples):
+    reference = noise(500, 1) * [[0.5], [3], [10]]
+    scaled = augment.scale_to(samples, reference)
+    np.testing.assert_allclose(scaled.std(1), reference.std(1), rtol=1e-5)
+
+
+def test_a_component_without_filler_stays_without(samples):
+    samples[1] = 0
+    scaled = augment.scale_to(samples, noise(500))
+    assert not scaled[1].any()
+    assert np.isfinite(scaled).all()
+
+
+@pytest.mark.parametrize("snr_db", [-6.0, 0.0, 10.0, 20.0])
+def test_noise_is_added_at_the_ratio_asked_for(samples, snr_db):
+    added = augment.mix_noise(samples, noise(1000, 5).astype(np.float32), snr_db) - samples
+    np.testing.assert_allclose(db(samples.std(1) / added.std(1)), snr_db, atol=0.01)
+
+
+def test_mixing_in_noise_leaves_a_missing_component_missing(samples):
+    samples[2] = 0
+    assert not augment.mix_noise(samples, noise(1000, 5).astype(np.float32), 10)[2].any()
+
+
+# --- components ---------------------------------------------------------------------------
+
+
+def test_a_rotation_keeps_the_vertical_and_the_horizontal_energy(samples, rng):
+    turned = augment.rotate_horizontals(samples, rng)
+    np.testing.assert_array_equal(turned[0], samples[0])
+    np.testing.assert_allclose(
+        np.hypot(turned[1], turned[2]), np.hypot(samples[1], samples[2]), rtol=1e-4
+    )
+    assert not np.allclose(turned[1], samples[1])
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_single_horizontal_is_not_turned(samples, rng, missing):
+    samples[missing] = 0
+    np.testing.assert_array_equal(augment.rotate_horizontals(samples, rng), samples)
+
+
+def test_the_vertical_is_never_dropped_and_all_other_losses_happen(samples, rng):
+    kept = {
+        tuple(augment.drop_components(samples, rng).any(axis=1).tolist()) for _ in range(100)
+    }
+    assert kept == {(True, False, False), (True, False, True), (True, True, False)}
+
+
+def test_where_there_is_no_vertical_nothing_is_dropped(samples, rng):
+    samples[0] = 0
+    np.testing.assert_array_equal(augment.drop_components(samples, rng), samples)
+
+
+# --- band, gaps, detrending ---------------------------------------------------------------
+
+
+def test_a_band_limit_keeps_what_is_below_and_removes_what_is_above():
+    low, high = sine(3, 1000, RATE_HZ), sine(15, 1000, RATE_HZ)
+    limited = augment.band_limit(np.stack([low, high, low + high]), RATE_HZ, corner_hz=8)
+    np.testing.assert_allclose(limited, [low, 0 * low, low], atol=1e-4)
+
+
+def test_a_gap_is_one_run_of_at_least_2_percent_and_at_most_the_largest_share(rng):
+    for _ in range(200):
+        valid = augment.random_gap(1000, 0.3, rng)
+        (lost,) = np.nonzero(~valid)
+        assert 20 <= len(lost) <= 300
+        assert lost[-1] - lost[0] == len(lost) - 1
+
+
+def test_gaps_lie_at_the_beginning_at_the_end_and_between(rng):
+    ends = {(bool(v[0]), bool(v[-1])) for v in (augment.random_gap(100, 0.3, rng) for _ in "a" * 99)}
+    assert ends == {(False, True), (True, False), (True, True)}
+
+
+def test_each_piece_loses_its_own_line():
+    t = np.arange(1000, dtype=np.float32)
+    valid = (t < 400) | (t >= 500)
+    ramps = np.where(t < 400, 5 + t, 700 - 2 * t)
+    detrended = augment.detrend_pieces(np.stack([ramps] * 3).astype(np.float32), valid)
+    np.testing.assert_allclose(detrended, 0, atol=0.01)
+
+
+def test_missing_samples_become_zeros(samples):
+    valid = np.ones(1000, bool)
+    valid[300:400] = False
+    detrended = augment.detrend_pieces(samples, valid)
+    assert not detrended[:, ~valid].any()
+    assert detrended[:, valid].all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x, rng: augment.crossfade(x, x, 50),
+        lambda x, rng: augment.mix_noise(x, x, 3),
+        augment.rotate_horizontals,
+        augment.drop_components,
+        lambda x, rng: augment.band_limit(x, RATE_HZ, 8),
+        lambda x, rng: augment.detrend_pieces(x, np.ones(1000, bool)),
+    ],
+)
+def test_the_input_is_not_changed_and_float32_stays(samples, rng, change):
+    before = samples.copy()
+    changed = change(samples, rng)
+    assert changed.dtype == np.float32
+    np.testing.assert_array_equal(samples, before)

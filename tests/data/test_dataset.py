@@ -1,0 +1,228 @@
+"""The training data set: which part of an example is drawn, and that the draw can be repeated."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from quake.data.dataset import (
+    NO_AUGMENTATION,
+    Augmentation,
+    DrawSampler,
+    WindowDataset,
+    class_weights,
+    sampling_weights,
+)
+from quake.data.preprocessing import Preprocessing
+
+P = Preprocessing()
+N = P.n_samples
+EVENT, NOISE = 0, 1
+ALWAYS = Augmentation(
+    joint=1, noise=1, components=1, polarity=1, rotation=1, band=1, gap=1
+)
+
+
+@pytest.fixture
+def examples(example):
+    """Long and short examples of both classes, some without horizontals."""
+    return [
+        example(EVENT, 9000, onset=3000, seed=1),
+        example(EVENT, 2000, onset=500, seed=2),
+        example(EVENT, 9000, onset=3000, seed=3, components="Z"),
+        example(NOISE, 6000, seed=4),
+        example(NOISE, 800, seed=5),
+        example(NOISE, 6000, seed=6, components="Z"),
+    ]
+
+
+def dataset(examples, augmentation=ALWAYS, seed=0, preprocessing=P):
+    return WindowDataset(examples, preprocessing, NOISE, augmentation, seed)
+
+
+def draws(data, n=40):
+    return [data[draw, draw % len(data)][0] for draw in range(n)]
+
+
+@pytest.mark.parametrize("augmentation", [ALWAYS, Augmentation(), NO_AUGMENTATION])
+def test_every_draw_has_the_shape_of_the_model_and_is_finite(examples, augmentation):
+    for window in draws(dataset(examples, augmentation)):
+        assert window.shape == (3, N)
+        assert window.dtype == torch.float32
+        assert torch.isfinite(window).all()
+        assert window.any()
+
+
+def test_the_target_is_the_examples(examples):
+    data = dataset(examples)
+    assert [data[i][1] for i in range(len(data))] == [e.target for e in examples]
+
+
+def test_the_same_seed_and_draw_give_the_same_window(examples):
+    for a, b in zip(draws(dataset(examples)), draws(dataset(examples)), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_draw_does_not_depend_on_the_draws_before_it(examples):
+    data = dataset(examples)
+    whole = draws(data)
+    assert torch.equal(dataset(examples)[39, 39 % len(data)][0], whole[39])
+
+
+def test_another_seed_gives_another_window(examples):
+    assert not torch.equal(dataset(examples, seed=1)[0][0], dataset(examples, seed=2)[0][0])
+
+
+def test_another_draw_of_an_example_gives_another_window(examples):
+    data = dataset(examples)
+    assert not torch.equal(data[0, 0][0], data[1, 0][0])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_number_of_workers_changes_no_window(examples, workers):
+    data = dataset(examples, Augmentation())
+
+    def batches(n_workers):
+        sampler = DrawSampler(sampling_weights(examples), 12, seed=5)
+        context = "fork" if n_workers else None
+        loader = DataLoader(
+            data, 4, sampler=sampler, num_workers=n_workers, multiprocessing_context=context
+        )
+        return [windows for windows, _ in loader]
+
+    for a, b in zip(batches(0), batches(workers), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_examples_are_not_changed(examples):
+    before = [e.samples.copy() for e in examples]
+    draws(dataset(examples))
+    for e, samples in zip(examples, before, strict=True):
+        np.testing.assert_array_equal(e.samples, samples)
+
+
+# --- placement ----------------------------------------------------------------------------
+
+
+def onset_of(window):
+    """First sample, in seconds, at which the amplitude of the made-up events jumps."""
+    loud = np.abs(window[0].numpy()) > 6000
+    return int(loud.argmax()) / P.sampling_rate_hz if loud.any() else None
+
+
+def test_without_augmentation_an_event_lies_in_its_window_after_the_first_seconds(example):
+    data = dataset([example(EVENT, 9000, onset=4000)], NO_AUGMENTATION)
+    onsets = [onset_of(data[draw, 0][0]) for draw in range(30)]
+    assert all(1.9 < onset < 46 for onset in onsets)
+    assert max(onsets) - min(onsets) > 20
+
+
+def test_without_augmentation_the_window_is_a_detrended_part_of_the_example(example):
+    only = example(NOISE, N)
+    window, _ = dataset([only], NO_AUGMENTATION)[0]
+    t = np.arange(N)
+    for row, samples in zip(window.numpy(), only.samples, strict=True):
+        line = np.polyval(np.polyfit(t, samples, 1), t)
+        np.testing.assert_allclose(row, samples - line, atol=0.1)
+
+
+def test_a_short_example_is_filled_up_with_noise_at_its_own_level(example):
+    short = example(EVENT, 1500, onset=100, seed=1)
+    data = dataset([short, example(NOISE, 9000, seed=2)], NO_AUGMENTATION)
+    for draw in range(10):
+        window = data[draw, 0][0][0]
+        assert (window.unfold(0, 100, 100).std(1) > 100).all()
+
+
+def test_without_any_noise_a_short_example_is_filled_up_with_zeros(example):
+    data = WindowDataset([example(EVENT, 1500, onset=100)], P, None, NO_AUGMENTATION)
+    window = data[0][0]
+    assert window.shape == (3, N)
+    assert torch.isfinite(window).all()
+
+
+def test_noise_shorter_than_the_fade_can_be_strung_together(example):
+    fast = replace(P, sampling_rate_hz=100.0, window_s=30.0)
+    data = dataset(
+        [example(EVENT, 1500, onset=100), example(NOISE, 70)], ALWAYS, preprocessing=fast
+    )
+    assert data[0][0].shape == (3, 3000)
+    assert data[1][0].shape == (3, 3000)
+
+
+def test_a_missing_component_stays_missing_when_a_window_is_filled_up(example):
+    data = dataset(
+        [example(EVENT, 1500, onset=100, components="Z"), example(NOISE, 9000, components="Z")],
+        replace(NO_AUGMENTATION, joint=1, noise=1),
+    )
+    for draw in range(10):
+        window = data[draw, draw % 2][0]
+        assert window[0].any()
+        assert not window[1:].any()
+
+
+@pytest.mark.parametrize("target", [EVENT, NOISE])
+def test_events_and_noise_alike_get_joints(example, target):
+    """With a joint, samples of another record appear in the window; their sign tells them."""
+    both = [example(EVENT, 9000, onset=4000), example(NOISE, 9000, seed=7)]
+    plain = dataset(both, NO_AUGMENTATION)
+    joined = dataset(both, replace(NO_AUGMENTATION, joint=1))
+    changed = [
+        not torch.equal(plain[draw, target][0], joined[draw, target][0]) for draw in range(20)
+    ]
+    assert np.mean(changed) > 0.5
+
+
+@pytest.mark.parametrize("target", [EVENT, NOISE])
+def test_events_and_noise_alike_get_gaps(example, target):
+    both = [example(EVENT, 9000, onset=4000), example(NOISE, 9000, seed=7)]
+    data = dataset(both, replace(NO_AUGMENTATION, gap=1))
+    for draw in range(20):
+        lost = (data[draw, target][0] == 0).all(0).float().mean().item()
+        assert 0.01 < lost < 0.31
+
+
+# --- sampling -----------------------------------------------------------------------------
+
+
+def test_each_class_keeps_its_share_of_the_draws(example):
+    examples = [example(EVENT, 100)] * 30 + [example(NOISE, 100)] * 10
+    weights = sampling_weights(examples)
+    assert weights[:30].sum() == pytest.approx(30)
+    assert weights[30:].sum() == pytest.approx(10)
+
+
+def test_within_a_class_a_source_counts_with_the_root_of_its_size(example):
+    examples = [example(EVENT, 100)] * 16 + [example(EVENT, 100, source="two")] * 4
+    weights = sampling_weights(examples)
+    assert weights[:16].sum() / weights[16:].sum() == pytest.approx(2)
+
+
+def test_an_epoch_draws_as_often_as_asked_and_numbers_its_draws():
+    sampler = DrawSampler(np.ones(5), 7, seed=0)
+    sampler.set_epoch(2)
+    assert [number for number, _ in sampler] == list(range(14, 21))
+    assert len(sampler) == 7
+
+
+def test_an_epoch_can_be_drawn_again():
+    sampler = DrawSampler(np.ones(50), 40, seed=0)
+    assert list(sampler) == list(sampler)
+
+
+def test_epochs_differ():
+    sampler = DrawSampler(np.ones(50), 40, seed=0)
+    first = [index for _, index in sampler]
+    sampler.set_epoch(1)
+    assert [index for _, index in sampler] != first
+
+
+def test_what_has_no_weight_is_never_drawn():
+    assert {index for _, index in DrawSampler(np.array([0.0, 1, 0]), 50, seed=0)} == {1}
+
+
+def test_class_weights_by_hand():
+    # 6 examples, 3 classes: 6 / (3 * count)
+    assert class_weights([0, 0, 0, 1, 1, 2], 3).tolist() == pytest.approx([2 / 3, 1, 2])
