@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from strategies import START_NS, noise
 
 from quake.data.examples import Example
 from quake.data.labels import LabelledSpan
-from strategies import START_NS, noise
 
 EVENT, NOISE = 0, 1
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from strategies import noise, sine
 
 from quake.data import augment
-from strategies import noise, sine
 
 RATE_HZ = 50.0
 
@@ -91,9 +91,7 @@ def test_a_single_horizontal_is_not_turned(samples, rng, missing):
 
 
 def test_the_vertical_is_never_dropped_and_all_other_losses_happen(samples, rng):
-    kept = {
-        tuple(augment.drop_components(samples, rng).any(axis=1).tolist()) for _ in range(100)
-    }
+    kept = {tuple(augment.drop_components(samples, rng).any(axis=1).tolist()) for _ in range(100)}
     assert kept == {(True, False, False), (True, False, True), (True, True, False)}
 
 
@@ -120,7 +118,9 @@ def test_a_gap_is_one_run_of_at_least_2_percent_and_at_most_the_largest_share(rn
 
 
 def test_gaps_lie_at_the_beginning_at_the_end_and_between(rng):
-    ends = {(bool(v[0]), bool(v[-1])) for v in (augment.random_gap(100, 0.3, rng) for _ in "a" * 99)}
+    ends = {
+        (bool(v[0]), bool(v[-1])) for v in (augment.random_gap(100, 0.3, rng) for _ in "a" * 99)
+    }
     assert ends == {(False, True), (True, False), (True, True)}
 
 

@@ -20,9 +20,7 @@ from quake.data.preprocessing import Preprocessing
 P = Preprocessing()
 N = P.n_samples
 EVENT, NOISE = 0, 1
-ALWAYS = Augmentation(
-    joint=1, noise=1, components=1, polarity=1, rotation=1, band=1, gap=1
-)
+ALWAYS = Augmentation(joint=1, noise=1, components=1, polarity=1, rotation=1, band=1, gap=1)
 
 
 @pytest.fixture

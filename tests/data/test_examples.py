@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from strategies import START_NS, noise, stream, trace, write
 
 from quake.data.examples import decode
 from quake.data.labels import LabelSet
 from quake.data.preprocessing import Preprocessing
 from quake.errors import LabelError
-from strategies import START_NS, noise, stream, trace, write
 
 P = Preprocessing()
 LABELS = LabelSet(("earthquake", "noise"))
@@ -32,9 +32,7 @@ def test_a_row_of_noise_is_decoded_as_far_as_it_is_labelled(record, labelled_spa
     assert (example.target, example.onset, example.components) == (1, None, "ZNE")
 
 
-def test_a_row_of_an_event_has_a_windows_length_of_the_record_on_either_side(
-    record, labelled_span
-):
+def test_a_row_of_an_event_has_a_windows_length_of_the_record_on_either_side(record, labelled_span):
     example = only(labelled_span(end_s=60))
     assert example.samples.shape == (3, 3 * 3000)
     assert example.target == 0
@@ -59,7 +57,10 @@ def test_the_onset_is_where_the_amplitude_jumps(tmp_path, labelled_span):
     rows[:, 13_000:] *= 50
     write(tmp_path / "a.mseed", stream(rows, start_ns=START_NS - 120 * 10**9))
     example = only(labelled_span(p_ns=START_NS + 10 * 10**9))
-    before, after = example.samples[:, : example.onset - 50], example.samples[:, example.onset + 50 :]
+    before, after = (
+        example.samples[:, : example.onset - 50],
+        example.samples[:, example.onset + 50 :],
+    )
     assert (after.std(1) > 20 * before.std(1)).all()
 
 
@@ -121,10 +122,11 @@ def test_progress_is_told_row_by_row(record, labelled_span):
 
 
 def test_decoding_gives_what_the_classifier_would_cut(record, labelled_span):
+    from strategies import ID, channel_set
+
     from quake.data.join import join_segments
     from quake.data.readers import read_segments
     from quake.data.windows import cut
-    from strategies import ID, channel_set
 
     segments, _ = read_segments(record, ID)
     whole = channel_set(**{c: join_segments(s for s in segments if s.code == c) for c in "ZNE"})

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import any_pieces, covering_pieces, segment
 
 from quake.data.join import join_segments, true_runs
 from quake.data.waveform import NS_PER_S
-from strategies import any_pieces, covering_pieces, segment
 
 STEP_NS = NS_PER_S // 100
 

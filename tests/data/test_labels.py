@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pytest
+from strategies import START_NS
 
 from quake.data.labels import LabelSet, canonical_label, choose_classes, read_label_table
 from quake.errors import LabelError
-from strategies import START_NS
 
 HEADER = "path,start,end,label,event_id,p_time,network,station,source\n"
 ROW = "a.mseed,2021-03-04T05:06:00Z,2021-03-04T05:07:00Z,eq,ev1,2021-03-04T05:06:10,XX,STA,pnw\n"

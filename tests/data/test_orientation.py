@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from obspy import UTCDateTime
 from obspy.core.inventory import Channel, Inventory, Network, Station
+from strategies import ID, START_NS
 
 from quake.data.orientation import Epoch, Orientations, direction, read_orientations
 from quake.data.waveform import NS_PER_S
 from quake.errors import WaveformError
-from strategies import ID, START_NS
 
 Z12 = {"Z": "Z", "1": "N", "2": "E"}
 TRUE = np.random.default_rng(0).standard_normal((3, 50))  # Z, N, E of the ground

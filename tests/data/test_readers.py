@@ -7,11 +7,11 @@ import struct
 
 import numpy as np
 import pytest
+from strategies import ID, START_NS, noise, stream, trace, write
 
 from quake.data.readers import read_segments, scan, segments_from_stream, spans_from_stream
 from quake.data.waveform import NS_PER_S, ChannelSetId
 from quake.errors import WaveformError
-from strategies import ID, START_NS, noise, stream, trace, write
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from strategies import ID, START_NS, noise, stream, write
 
 from quake.data.source import ArraySource, FileSource, StreamSource, select
 from quake.data.waveform import NS_PER_S, ChannelSetId, Span
 from quake.errors import ParameterError
-from strategies import ID, START_NS, noise, stream, write
 
 HN = ChannelSetId("XX", "STA", "", "HN")
 OTHER = ChannelSetId("XX", "OTHER", "", "HH")

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
+from strategies import noise, sine
 from torch import nn
 
 from quake.data.preprocessing import Preprocessing
@@ -17,7 +18,6 @@ from quake.data.transforms import (
     build_transform,
 )
 from quake.errors import ParameterError
-from strategies import noise, sine
 
 # (nperseg, hop, number of samples): odd and even windows, hops that divide and that do not,
 # signals shorter than a window, and ends that fall before, on and after a column.

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from strategies import ID, START_NS, channel_set, noise, segment, sine
 
 from quake.data.join import join_segments
 from quake.data.preprocessing import Preprocessing
 from quake.data.waveform import NS_PER_S, Segment, Span, component_map
 from quake.data.windows import WindowGrid, cut, records
 from quake.errors import ParameterError
-from strategies import ID, START_NS, channel_set, noise, segment, sine
 
 P = Preprocessing()
 SHORT = replace(P, window_s=4.0)

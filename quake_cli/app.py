@@ -1,0 +1,174 @@
+"""The program: arguments go in, an exit status comes out. All errors end here, and only here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from quake.errors import (
+    LabelError,
+    ModelError,
+    ParameterError,
+    QuakeError,
+    WaveformError,
+)
+from quake_cli.commands.info import info
+from quake_cli.commands.models import models
+from quake_cli.commands.predict import predict
+from quake_cli.commands.train import train
+from quake_cli.exits import Exit
+from quake_cli.messages import Messages
+from quake_cli.options import LibraryDefaults
+
+# Typer brings its own copy of Click or Click itself, depending on its version; both have
+# ClickException -> UsageError -> BadParameter.
+_COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
+
+_STATUSES: tuple[tuple[type[QuakeError], Exit], ...] = (
+    (ParameterError, Exit.USAGE),
+    (ModelError, Exit.MODEL),
+    (WaveformError, Exit.NOTHING_USABLE),
+    (LabelError, Exit.NOTHING_USABLE),
+    (QuakeError, Exit.SOME_FAILED),
+)
+
+app = typer.Typer(
+    name="quake",
+    help="Tell what is in seismic waveforms: earthquake, surface event or noise, window by window.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from quake import __version__
+
+        typer.echo(f"quake {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _quake(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command(cls=LibraryDefaults)(predict)
+app.command()(models)
+app.command()(info)
+app.command(cls=LibraryDefaults)(train)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the program and exit.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the name of the program; those of the process by default.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    messages = Messages()
+    with _usable_streams(), _ending_in_order():
+        try:
+            status = _invoke(arguments, messages)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _forget_stdout()
+            status = Exit.BROKEN_PIPE
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            status = _explain(error, messages)
+    sys.exit(int(status))
+
+
+def _invoke(arguments: list[str], messages: Messages) -> int:
+    """Parse and run; Typer's own `main` would handle errors in its way."""
+    command = typer.main.get_command(app)
+    wanted = arguments or ["--help"]
+    try:
+        with command.make_context("quake", wanted, obj=messages) as context:
+            status = int(command.invoke(context) or Exit.OK)
+    except typer.Exit as error:
+        status = error.exit_code
+    return status if arguments else Exit.USAGE
+
+
+def _explain(error: BaseException, messages: Messages) -> int:
+    """One line on standard error for what ended a run, and the exit status for it."""
+    if isinstance(error, SystemExit):
+        # Lightning turns an interruption into this.
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            return error.code if isinstance(error.code, int) else Exit.SOME_FAILED
+        error = error.__context__
+    if messages.debug:
+        traceback.print_exception(error)
+    if isinstance(error, KeyboardInterrupt):
+        messages.error("interrupted")
+        return Exit.INTERRUPTED
+    if isinstance(error, _COMMAND_LINE_ERROR):
+        messages.error(_usage(error))
+        return Exit.USAGE
+    for kind, status in _STATUSES:
+        if isinstance(error, kind):
+            messages.error(str(error))
+            return status
+    if isinstance(error, OSError):
+        messages.error(f"{error}; results are incomplete")
+    else:
+        what = f"{type(error).__name__}: {error}".strip(": ")
+        messages.error(f"unexpected {what}; --debug shows where; please report it")
+    return Exit.SOME_FAILED
+
+
+def _usage(error: Any) -> str:
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "quake"
+    return f"{' '.join(error.format_message().split()).rstrip('.')}; see `{command} --help`"
+
+
+@contextmanager
+def _usable_streams() -> Iterator[None]:
+    """Standard output that can be written to whatever was closed, and whatever the locale is."""
+    if sys.stdout is None:  # closed with >&-
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open to the end
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    yield
+
+
+def _forget_stdout() -> None:
+    """Let what is still buffered go nowhere, or the interpreter complains of it at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # not a real file, as in tests
+        pass
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Make `kill` an exception, so that temporary files are removed."""
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(Exit.TERMINATED)
+
+    before = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,99 @@
+"""Writers of results: window records go in, lines of CSV or JSON come out, as they come."""
+
+from __future__ import annotations
+
+import csv
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from quake.inference.records import WindowRecord
+
+
+class Writer(Protocol):
+    """Takes one window record after the other."""
+
+    def write(self, record: WindowRecord) -> None:
+        """Write one record."""
+
+    def close(self) -> None:
+        """Write what is still missing; the file stays open."""
+
+
+class JsonLinesWriter:
+    """One JSON object a line, see docs/output.md.
+
+    Parameters
+    ----------
+    file : text file
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, record: WindowRecord) -> None:
+        """Write one line, at once, so that the next program of a pipe sees it."""
+        self.file.write(json.dumps(record.to_dict(), allow_nan=False) + "\n")
+        self.file.flush()
+
+    def close(self) -> None:
+        """Nothing is missing."""
+
+
+class CsvWriter:
+    """A header, then one row a window; cells of what is missing are empty.
+
+    Parameters
+    ----------
+    file : text file
+    classes : names, in the order of the columns
+    """
+
+    def __init__(self, file: TextIO, classes: Sequence[str]) -> None:
+        self.file = file
+        self.classes = classes
+        self._rows = csv.writer(file, lineterminator="\n")
+        self._rows.writerow(
+            ["id", "start", "end", "label", "status"]
+            + [f"p_{name}" for name in classes]
+            + ["coverage", "components", "sampling_rate_hz", "flags", "model"]
+        )
+
+    def write(self, record: WindowRecord) -> None:
+        """Write one row."""
+        self._rows.writerow(
+            [record.id, record.start, record.end, record.label or "", record.status]
+            + [record.probabilities.get(name, "") for name in self.classes]
+            + [record.coverage, record.components, record.sampling_rate_hz]
+            + [";".join(record.flags), record.model]
+        )
+        self.file.flush()
+
+    def close(self) -> None:
+        """Nothing is missing."""
+        self.file.flush()
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    """Open a file that appears when it is complete, and not at all if something goes wrong.
+
+    Written under a temporary name beside it and renamed. What is no regular file
+    (``/dev/stdout``, a named pipe) is written to as it is.
+    """
+    path = path.resolve()  # a link stays, what it points to is replaced
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
