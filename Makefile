@@ -27,7 +27,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 demo: $(VENV)/.installed
-	$(BIN)/quake predict examples/NC.MCB.mseed --backbone b0 --format table
+	$(BIN)/quake predict examples/BK.MHC.mseed --backbone b0 --format table
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest

@@ -9,7 +9,7 @@ from quake.registry import find_model
 
 
 def main() -> None:
-    stream = obspy.read(str(Path(__file__).parent / "NC.MCB.mseed"), format="MSEED")
+    stream = obspy.read(str(Path(__file__).parent / "BK.MHC.mseed"), format="MSEED")
     classifier = Classifier(find_model(backbone="b0"))
     for record in classifier.predict(stream):
         if record.label is None:

@@ -144,9 +144,19 @@ def save_model(path: str | Path, card: ModelCard, state: Mapping[str, Tensor]) -
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_and_rename(path, data)
+        _write_and_rename(path, _in_order(data))
     except OSError as error:
         raise ModelError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _in_order(data: bytes) -> bytes:
+    """Sort the metadata, which safetensors writes in a random order: a model has one hash."""
+    n_header = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + n_header])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors are aligned to eight bytes
+    return len(text).to_bytes(8, "little") + text + data[8 + n_header :]
 
 
 def _write_and_rename(path: Path, data: bytes) -> None:

@@ -98,19 +98,18 @@ def _add_matches(found: Inputs, pattern: str, spool: Path) -> None:
 
 
 def _add_folder(found: Inputs, folder: Path) -> None:
-    before, left_out = len(found.files) + len(found.problems), found.left_out
-    n_seen = len(found._seen)
+    n_problems, n_left_out, n_waveforms = len(found.problems), found.left_out, 0
     for path in _walk(found, folder):
         if path.name.startswith(".") or not path.is_file():
             found.left_out += 1
         elif path.suffix.lower() in _WAVEFORM_SUFFIXES or _is_waveform(found, path):
-            n_seen -= os.path.realpath(path) in found._seen
             found.add(path)
-    if len(found.files) + len(found.problems) == before and n_seen == len(found._seen):
-        n_others = found.left_out - left_out
+            n_waveforms += 1
+    if not n_waveforms and len(found.problems) == n_problems:
         found.fail(
             folder,
-            f"no miniSEED or SAC file in this folder ({n_others} other files); check the path",
+            f"no miniSEED or SAC file in this folder ({found.left_out - n_left_out} other files); "
+            "check the path",
         )
 
 

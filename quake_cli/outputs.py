@@ -23,6 +23,11 @@ class Destination:
     format: Format
     path: Path | None
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the results appear on a terminal."""
+        return self.path is None and sys.stdout.isatty()
+
 
 def choose_destinations(output: str | None, formats: Sequence[Format]) -> list[Destination]:
     """Decide what is written where, before anything is read.

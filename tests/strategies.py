@@ -1,5 +1,7 @@
 """Builders of synthetic records, and Hypothesis strategies that draw how they are cut."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime
@@ -75,7 +77,7 @@ def cut_trace(whole, cuts):
             rate_hz,
             whole.stats.station,
         )
-        for a, b in zip(bounds, bounds[1:], strict=False)
+        for a, b in pairwise(bounds)
     ]
 
 
@@ -92,7 +94,7 @@ def covering_pieces(draw, n_samples=60):
     reach = draw(st.integers(0, 10))
     pieces = [
         segment(values[max(a - reach, 0) : b], max(a - reach, 0) * NS_PER_S // 100)
-        for a, b in zip(bounds, bounds[1:], strict=False)
+        for a, b in pairwise(bounds)
     ]
     return draw(st.permutations(pieces)), values
 

@@ -174,7 +174,7 @@ def full_disk(_):
 
 def test_a_failed_write_is_an_error_and_leaves_nothing(card, network, path, monkeypatch):
     monkeypatch.setattr(checkpoint.os, "fsync", full_disk)
-    with pytest.raises(ModelError, match="cannot be written .No space left"):
+    with pytest.raises(ModelError, match=r"cannot be written \(No space left"):
         save_model(path, card, network.state_dict())
     assert list(path.parent.iterdir()) == []
 

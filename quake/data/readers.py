@@ -65,6 +65,27 @@ def scan(path: str | Path) -> tuple[list[Span], list[str]]:
     return spans, problems + _unread_bytes(path, stream)
 
 
+def is_waveform_file(path: str | Path) -> bool:
+    """Say from its first bytes whether a file is miniSEED or SAC, damaged or not.
+
+    Raises
+    ------
+    WaveformError
+        If it cannot be opened.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            _format(path, file)
+    except OSError as error:
+        raise WaveformError(
+            f"{path}: cannot be read ({error.strerror or error}); check its permissions"
+        ) from error
+    except WaveformError:
+        return False
+    return True
+
+
 def read_segments(
     path: str | Path,
     channel_set: ChannelSetId,

@@ -1,6 +1,7 @@
 """Joining: pieces of one component become disjoint segments, and only what is disputed is lost."""
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_a_sample_is_kept_just_where_all_pieces_that_have_it_agree(pieces):
 def test_segments_of_two_rates_never_overlap(fast, slow):
     slow = [segment(s.samples, s.start_ns, 40.0) for s in slow]
     joined = join_segments(fast + slow)
-    for before, after in zip(joined, joined[1:], strict=False):
+    for before, after in pairwise(joined):
         assert after.start_ns >= before.end_ns - 25_001  # a thousandth of a sample at 40 Hz
 
 

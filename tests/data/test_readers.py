@@ -272,8 +272,7 @@ def survives(path):
         for span in spans:
             segments, _ = read_segments(path, span.id)
             assert all(s.sampling_rate_hz > 0 for s in segments)
-    except WaveformError as error:
-        assert str(path) in str(error)
+    except WaveformError:
         return False
     return True
 

@@ -5,6 +5,7 @@ one test of each kind runs on a network.
 """
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_files_that_overlap_and_agree_change_nothing(
     folder = tmp_path_factory.mktemp("overlap")
     bounds = [0, *sorted(drawn), N_SAMPLES]
     paths = []
-    for i, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(bounds)):
         first = max(a - overlap, 0)
         start_ns = whole[0].stats.starttime.ns + first * NS_PER_S // 100
         rows = [trace.data[first:b] for trace in whole]

@@ -1,0 +1,213 @@
+"""What is shown of models: cards and facts go in, sections of text cells come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quake_cli.render import Section
+
+if TYPE_CHECKING:
+    from quake.checkpoint import ModelCard
+    from quake.registry import ModelEntry
+
+
+def backbone_facts() -> list[dict[str, Any]]:
+    """Facts of all backbones, as plain JSON types."""
+    from quake.models.backbones import EfficientNetBackbone
+
+    return [{"name": backbone.value, **vars(backbone.facts)} for backbone in EfficientNetBackbone]
+
+
+def backbone_section(facts: Sequence[Mapping[str, Any]]) -> Section:
+    """Table of the backbones; published figures beside torchvision's."""
+    return Section(
+        "Backbones (with the 1000-class ImageNet head; top-1 in %)",
+        [
+            (
+                f["name"],
+                f"{f['parameters']:,}",
+                f"{f['published_parameters_millions']:g} M",
+                f"{f['imagenet_top1']:.1f}",
+                f"{f['published_top1']:.1f}",
+                f["weights_file"],
+            )
+            for f in facts
+        ],
+        ("name", "parameters", "paper", "top-1", "paper", "ImageNet weights"),
+    )
+
+
+def model_facts(entry: ModelEntry) -> dict[str, Any]:
+    """What `quake models` tells of one model, as plain JSON types."""
+    from quake.checkpoint import model_hash
+
+    preprocessing = entry.card.preprocessing
+    return {
+        "name": entry.name,
+        "origin": entry.origin,
+        "backbone": entry.card.network.get("backbone"),
+        "classes": list(entry.card.labels.names),
+        "sampling_rate_hz": preprocessing.sampling_rate_hz,
+        "window_s": preprocessing.window_s,
+        "hash": model_hash(entry.path),
+        "path": str(entry.path),
+    }
+
+
+def model_sections(facts: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """One section a model: paths and classes are too long for columns."""
+    return [
+        Section(
+            f"{f['name']} ({f['origin']})",
+            [
+                ("backbone", str(f["backbone"])),
+                ("classes", ", ".join(f["classes"])),
+                ("windows", f"{f['window_s']:g} s at {f['sampling_rate_hz']:g} Hz"),
+                ("hash", f["hash"]),
+                ("path", f["path"]),
+            ],
+        )
+        for f in facts
+    ]
+
+
+def card_sections(path: Path, card: ModelCard) -> list[Section]:
+    """All of a card that people read."""
+    return [
+        _file_section(path, card),
+        _class_section(card),
+        _preprocessing_section(card),
+        *_row_sections(card.training),
+        *metric_sections(card.metrics),
+        Section("Versions", [(name, str(value)) for name, value in card.versions.items()]),
+    ]
+
+
+def _file_section(path: Path, card: ModelCard) -> Section:
+    from quake.checkpoint import model_hash
+
+    settings = card.training.get("settings") or {}
+    return Section(
+        "Model",
+        [
+            ("file", str(path)),
+            ("size", f"{path.stat().st_size / 1e6:.1f} MB"),
+            ("hash", model_hash(path)),
+            ("network", ", ".join(f"{k} {v}" for k, v in card.network.items())),
+            ("trained on", str(card.training.get("table", "not said"))),
+            (
+                "settings",
+                ", ".join(f"{k} {_setting(v)}" for k, v in settings.items()) or "not said",
+            ),
+        ],
+    )
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list):
+        return "+".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _class_section(card: ModelCard) -> Section:
+    return Section(
+        f"Classes (temperature {card.calibration.temperature:.3f})",
+        [
+            (name, f"{threshold:g}")
+            for name, threshold in zip(card.labels.names, card.calibration.thresholds, strict=True)
+        ],
+        ("class", "threshold"),
+    )
+
+
+def _preprocessing_section(card: ModelCard) -> Section:
+    return Section(
+        "Preprocessing",
+        [
+            (name, " to ".join(map(str, value)) if isinstance(value, list) else str(value))
+            for name, value in card.preprocessing.to_dict().items()
+        ],
+    )
+
+
+def _row_sections(training: Mapping[str, Any]) -> list[Section]:
+    """Rows of the label table by source, class and part."""
+    parts: Mapping[str, Mapping[str, Mapping[str, int]]] = training.get("rows") or {}
+    keys = sorted({(s, c) for part in parts.values() for s, counts in part.items() for c in counts})
+    rows = [
+        (source, name, *(str(part.get(source, {}).get(name, 0)) for part in parts.values()))
+        for source, name in keys
+    ]
+    return [Section("Rows of training data", rows, ("source", "class", *parts))] if rows else []
+
+
+def metric_sections(metrics: Mapping[str, Any]) -> list[Section]:
+    """Figures of the test part, or of the validation part where there is none."""
+    part = "test" if "test" in metrics else "validation"
+    figures: Mapping[str, Any] = metrics.get(part) or {}
+    if not figures:
+        return []
+    title = f"Quality on the {part} part, with 95 % intervals"
+    return [
+        Section(
+            title,
+            [
+                ("rows", str(figures.get("rows", "-"))),
+                ("events", str(figures.get("events", "-"))),
+                ("accuracy", _interval(figures.get("accuracy"))),
+                ("macro F1", _interval(figures.get("macro_f1"))),
+            ],
+        ),
+        *_per_class(figures.get("per_class") or {}),
+        *_recall_table("Recall by source", "source", figures.get("per_source") or {}),
+        *_recall_table("Recall by signal-to-noise ratio", "dB", figures.get("per_snr_db") or {}),
+    ]
+
+
+def _per_class(per_class: Mapping[str, Mapping[str, Any]]) -> list[Section]:
+    rows = [
+        (
+            name,
+            str(f.get("rows", "-")),
+            _number(f.get("precision")),
+            _interval(f.get("recall")),
+            _interval(f.get("roc_auc")),
+        )
+        for name, f in per_class.items()
+    ]
+    return (
+        [Section("By class", rows, ("class", "rows", "precision", "recall", "ROC-AUC"))]
+        if rows
+        else []
+    )
+
+
+def _recall_table(
+    title: str, kind: str, table: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> list[Section]:
+    rows = [
+        (
+            name,
+            label,
+            str(f.get("rows", "-")),
+            str(f.get("events", "-")),
+            _interval(f.get("recall")),
+        )
+        for name, classes in table.items()
+        for label, f in classes.items()
+    ]
+    return [Section(title, rows, (kind, "class", "rows", "events", "recall"))] if rows else []
+
+
+def _interval(values: Sequence[float | None] | None) -> str:
+    """As in ``0.912 (0.880 to 0.940)``."""
+    if not values or values[0] is None:
+        return "-"
+    value, low, high = values
+    return f"{_number(value)} ({_number(low)} to {_number(high)})"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

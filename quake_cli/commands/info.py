@@ -1,0 +1,41 @@
+"""``quake info``: the card of a model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from quake_cli.messages import Messages, library_messages
+from quake_cli.options import AsJson, Debug, Quiet
+
+
+def info(
+    context: typer.Context,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL", help="Model file, or its name; b0 by default.", show_default=False
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Show the card of a model: classes, preprocessing, training data, measured quality."""
+    import json
+
+    from quake.checkpoint import load_card, model_hash
+    from quake.registry import find_model
+    from quake_cli.cards import card_sections
+    from quake_cli.render import show_sections
+
+    messages: Messages = context.obj
+    with library_messages(messages):
+        path = find_model(model)
+        card = load_card(path)
+    if as_json:
+        file = {"path": str(path), "hash": model_hash(path), "size_bytes": path.stat().st_size}
+        typer.echo(json.dumps({"file": file, **json.loads(card.to_json())}, indent=2))
+    else:
+        show_sections(card_sections(path, card))

@@ -1,0 +1,237 @@
+"""What people see: results, cards and progress go in, a terminal's text comes out.
+
+The only module that uses Rich.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from quake_cli.messages import Messages
+
+if TYPE_CHECKING:
+    from quake.inference.records import WindowRecord
+
+# Where nobody watches; wide enough for three classes.
+_FILE_WIDTH = 120
+_FLAGS_WIDTH = 20
+
+_STYLES = {"ok": "green", "uncertain": "yellow", "no_data": "dim", "rejected": "red"}
+
+# Work that is done sooner needs no bar.
+_PATIENCE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Section:
+    """A small table with a title.
+
+    Attributes
+    ----------
+    title : str
+    rows : rows of cells
+    columns : headings; without them the first cell of a row is its name
+    """
+
+    title: str
+    rows: Sequence[Sequence[str]]
+    columns: Sequence[str] = ()
+
+
+def console(file: TextIO | None = None) -> Console:
+    """Rich's console for a file, standard output by default."""
+    file = file or sys.stdout
+    width = None if file.isatty() else _FILE_WIDTH
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+
+
+def show_sections(sections: Sequence[Section], file: TextIO | None = None) -> None:
+    """Draw tables one below the other."""
+    screen = console(file)
+    for section in sections:
+        screen.print(Text(section.title, style="bold"))
+        screen.print(Padding(_table(section), (0, 0, 1, 2)))
+
+
+def _table(section: Section) -> Table:
+    n_columns = max((len(row) for row in section.rows), default=len(section.columns))
+    table = Table(box=None, pad_edge=False, show_header=bool(section.columns), header_style="dim")
+    for number in range(n_columns):
+        heading = section.columns[number] if section.columns else ""
+        numbers = [row[number] for row in section.rows if number < len(row)]
+        table.add_column(
+            heading,
+            justify="right" if number and all(map(_is_number, numbers)) else "left",
+            style="" if number or section.columns else "dim",
+            overflow="fold",
+        )
+    for row in section.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _is_number(text: str) -> bool:
+    return (
+        not text or text == "-" or text.replace(" ", "").replace(".", "").replace(",", "").isdigit()
+    )
+
+
+class TableWriter:
+    """Window records as lines of a table, as they come.
+
+    Columns have fixed widths; where the terminal is wide, each class has its column.
+
+    Parameters
+    ----------
+    file : text file
+    classes : names of the classes
+    """
+
+    def __init__(self, file: TextIO, classes: Sequence[str]) -> None:
+        self.file = file
+        self.classes = classes
+        self._console = console(file)
+        self._columns = _columns(classes, self._console.width)
+        self._print(header=True)
+
+    def write(self, record: WindowRecord) -> None:
+        """Print one line, or more where flags are many."""
+        self._print(header=False, record=record)
+        self.file.flush()
+
+    def close(self) -> None:
+        """Nothing is missing."""
+
+    def _print(self, header: bool, record: WindowRecord | None = None) -> None:
+        table = Table(
+            box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=header, header_style="bold"
+        )
+        for name, width in self._columns:
+            table.add_column(
+                name,
+                width=width or None,
+                justify="right" if name in ("prob.", "cov.", "Hz", *self.classes) else "left",
+                overflow="fold",
+            )
+        if record is not None:
+            cells = _cells(record, self.classes)
+            style = _STYLES.get(record.status, "")
+            table.add_row(*(Text(cells[name]) for name, _ in self._columns), style=style)
+        self._console.print(table)
+
+
+def _columns(classes: Sequence[str], width: int) -> list[tuple[str, int]]:
+    """Heading and width of the columns; 0 takes what is left."""
+    label_width = max(len("no_data"), *(len(name) for name in classes)) + 1
+    head = [("id", 15), ("start (UTC)", 21), ("label", label_width)]
+    tail = [("cov.", 4), ("cmp", 3), ("flags", 0)]
+    wide = [
+        *head,
+        ("status", 9),
+        *((name, max(len(name), 5)) for name in classes),
+        ("cov.", 4),
+        ("cmp", 3),
+        ("Hz", 6),
+        ("flags", 0),
+    ]
+    if sum(w + 1 for _, w in wide) + _FLAGS_WIDTH <= width:
+        return wide
+    return [*head, ("prob.", 5), *tail]
+
+
+def _cells(record: WindowRecord, classes: Sequence[str]) -> dict[str, str]:
+    label = record.label or record.status
+    best = record.probabilities.get(record.label or "")
+    probabilities = {
+        name: f"{record.probabilities[name]:.3f}" if record.probabilities else "-"
+        for name in classes
+    }
+    return {
+        **probabilities,
+        "id": record.id,
+        "start (UTC)": _short_time(record.start),
+        "label": label + ("?" if record.status == "uncertain" else ""),
+        "status": record.status,
+        "prob.": "-" if best is None else f"{best:.3f}",
+        "cov.": f"{100 * record.coverage:.0f}%",
+        "cmp": record.components or "-",
+        "Hz": f"{record.sampling_rate_hz:g}",
+        "flags": " ".join(record.flags),
+    }
+
+
+def _short_time(text: str) -> str:
+    """Cut ``2012-08-25T05:14:44.600000Z`` after the tenths."""
+    return text[: text.index(".") + 2] if "." in text else text
+
+
+class ProgressBar:
+    """A bar on standard error, if somebody watches and it takes longer than a second.
+
+    Parameters
+    ----------
+    messages : Messages
+        Its lines appear above the bar.
+    """
+
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
+        self._wanted = messages.may_draw
+        self._begin_s = time.monotonic()
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._what = ""
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def update(self, what: str, done: float, total: float) -> None:
+        """Say what is going on and how far it is."""
+        if not self._wanted or time.monotonic() - self._begin_s < _PATIENCE_S:
+            return
+        progress = self._progress or self._start()
+        if what != self._what:  # a new stage has a new estimate of what remains
+            progress.remove_task(self._task)
+            self._task = progress.add_task(what, total=total)
+            self._what = what
+        progress.update(self._task, completed=done, total=total)
+
+    def close(self) -> None:
+        """Remove the bar; a later update starts another one."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+            self._what = ""
+            self._messages.show_line = self._show_line
+
+    def _start(self) -> Progress:
+        screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(),
+            console=screen,
+            transient=True,
+            # Standard output has results, which must not end up on standard error.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._progress.start()
+        self._task = self._progress.add_task("")
+        self._show_line = self._messages.show_line
+        self._messages.show_line = lambda line: screen.print(line, soft_wrap=True)
+        return self._progress
