@@ -107,8 +107,10 @@ class ModelCard:
                 float(values["calibration"]["thresholds"][name]) for name in labels.names
             ),
         )
-        if not calibration.temperature > 0:
+        if not 0 < calibration.temperature < float("inf"):
             raise ValueError(f"temperature {calibration.temperature}, a positive one was expected")
+        if not all(0 <= threshold <= 1 for threshold in calibration.thresholds):
+            raise ValueError(f"thresholds {calibration.thresholds}, numbers from 0 to 1 expected")
         return cls(
             network=dict(values["network"]),
             labels=labels,

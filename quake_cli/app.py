@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
@@ -153,10 +153,8 @@ def _usable_streams() -> Iterator[None]:
 
 def _forget_stdout() -> None:
     """Let what is still buffered go nowhere, or the interpreter complains of it at its end."""
-    try:
+    with suppress(OSError, ValueError):  # no real file, as in tests
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # not a real file, as in tests
-        pass
 
 
 @contextmanager

@@ -95,17 +95,17 @@ def _file_section(path: Path, card: ModelCard) -> Section:
             ("file", str(path)),
             ("size", f"{path.stat().st_size / 1e6:.1f} MB"),
             ("hash", model_hash(path)),
-            ("network", ", ".join(f"{k} {v}" for k, v in card.network.items())),
+            ("network", ", ".join(f"{k} {_text(v)}" for k, v in card.network.items())),
             ("trained on", str(card.training.get("table", "not said"))),
             (
                 "settings",
-                ", ".join(f"{k} {_setting(v)}" for k, v in settings.items()) or "not said",
+                ", ".join(f"{k} {_text(v)}" for k, v in settings.items()) or "not said",
             ),
         ],
     )
 
 
-def _setting(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, list):
         return "+".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

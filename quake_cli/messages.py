@@ -10,12 +10,12 @@ from contextlib import contextmanager
 
 
 def one_line(text: str) -> str:
-    """Show line breaks and control characters, which file names may have, as escapes.
+    r"""Show line breaks and control characters, which file names may have, as escapes.
 
     Examples
     --------
-    >>> one_line("a\\nb")
-    'a\\\\nb'
+    >>> one_line("a\nb")
+    'a\\nb'
     """
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
@@ -25,7 +25,8 @@ def one_line(text: str) -> str:
 
 def _to_stderr(line: str) -> None:
     if sys.stderr is not None:  # closed with 2>&-
-        print(line, file=sys.stderr, flush=True)
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 class Messages:

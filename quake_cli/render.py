@@ -81,9 +81,7 @@ def _table(section: Section) -> Table:
 
 
 def _is_number(text: str) -> bool:
-    return (
-        not text or text == "-" or text.replace(" ", "").replace(".", "").replace(",", "").isdigit()
-    )
+    return text in ("", "-") or text.replace(".", "").replace(",", "").isdigit()
 
 
 class TableWriter:

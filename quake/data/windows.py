@@ -25,6 +25,9 @@ from quake.errors import ParameterError
 # largest double: sums of squares stay finite.
 ABSURD_AMPLITUDE = 1e20
 
+# What double precision leaves of a constant after detrending and filtering, with room.
+_ROUNDING = 1e-11
+
 # A plateau at the extreme value, this long and this often, is a saturated digitiser or sensor;
 # quiet integer data repeat their extremes too, but have few distinct values.
 _PLATEAU_SAMPLES = 4
@@ -209,6 +212,7 @@ class _Part:
     """One component of one window, at the model's rate, float64, shape (N,)."""
 
     samples: NDArray[np.float64]
+    filled: NDArray[np.bool_]  # where there are data, shape (N,)
     coverage: float
     rates_hz: frozenset[float]
     dead: bool
@@ -219,6 +223,7 @@ def _cut_component(
     segments: list[Segment], start_ns: int, preprocessing: Preprocessing, component: str
 ) -> _Part:
     samples = np.zeros(preprocessing.n_samples)
+    filled = np.zeros(preprocessing.n_samples, np.bool_)
     filled_to = 0
     coverage = 0.0
     rates_hz: set[float] = set()
@@ -235,11 +240,12 @@ def _cut_component(
             values = values[max(filled_to - offset, 0) : preprocessing.n_samples - offset]
             offset = max(offset, filled_to)
             samples[offset : offset + len(values)] = values
+            filled[offset : offset + len(values)] = True
             filled_to = offset + len(values)
             coverage += len(valid) / (preprocessing.window_s * segment.sampling_rate_hz)
             raw.append(valid)
         bad_values |= sum(b - a for a, b in _valid_runs(piece)) < len(piece)
-    dead = bool(raw) and all(np.ptp(v) == 0 for v in raw)
+    dead = bool(raw) and _is_dead(raw, samples)
     flags = [
         f"{name}:{component}"
         for name, holds in (
@@ -249,7 +255,13 @@ def _cut_component(
         )
         if holds
     ]
-    return _Part(samples, min(coverage, 1.0), frozenset(rates_hz), dead, tuple(flags))
+    return _Part(samples, filled, min(coverage, 1.0), frozenset(rates_hz), dead, tuple(flags))
+
+
+def _is_dead(raw: list[NDArray[Any]], prepared: NDArray[np.float64]) -> bool:
+    """Whether nothing but rounding is left of a constant, or of a straight line."""
+    largest = max(float(np.abs(values.astype(np.float64)).max()) for values in raw)
+    return float(np.abs(prepared).max()) <= _ROUNDING * largest
 
 
 def _overlapping(
@@ -262,7 +274,8 @@ def _overlapping(
     """
     # Segments are disjoint, so that their ends are in order as well; `join` saw to it.
     index = bisect_right(segments, start_ns, key=lambda s: s.end_ns)
-    for segment in segments[max(index - 1, 0) :]:
+    for position in range(max(index - 1, 0), len(segments)):
+        segment = segments[position]
         if segment.start_ns >= start_ns + window_ns:
             return
         rate_hz = segment.sampling_rate_hz
@@ -453,7 +466,9 @@ def _rotate(
         return samples, ["not_rotated"] if used else []
     if np.allclose(rotation, np.eye(3), atol=1e-6):
         return samples, []
-    return rotation @ samples, ["rotated"]
+    # A gap of one component is a gap of all that it would be mixed into.
+    complete = np.logical_and.reduce([part.filled for part in used.values()])
+    return (rotation @ samples) * complete, ["rotated"]
 
 
 def _to_float32(samples: NDArray[np.float64]) -> NDArray[np.float32]:

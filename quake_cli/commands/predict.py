@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quake.errors import ParameterError
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options import Debug, Device, DeviceOption, Format, Quiet
 
@@ -24,7 +25,7 @@ def predict(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="miniSEED or SAC files, folders, quoted patterns as 'day/**/*.mseed', "
             "or - for standard input.",
             show_default=False,
@@ -99,8 +100,10 @@ def predict(
 ) -> int:
     """Say of each window of seismic records how probable each class is.
 
-    Results alone go to standard output. Exit status: 0 all inputs done; 1 some failed; 2 wrong
-    usage; 3 nothing usable in the input; 4 model missing, damaged or incompatible.
+    Results alone go to standard output; problems and a summary go to standard error.
+
+    Exit status: 0 all inputs done, 1 some failed, 2 wrong usage, 3 nothing usable,
+    4 model missing or damaged, 130 interrupted.
     """
     from quake.checkpoint import load_card
     from quake.registry import find_model
@@ -108,7 +111,7 @@ def predict(
 
     messages: Messages = context.obj
     if not inputs:
-        raise typer.BadParameter("name files, folders or patterns, or - for standard input")
+        raise ParameterError("no INPUT: name files, folders or patterns, or - for standard input")
     with library_messages(messages):
         config = _config(overlap, min_coverage, threshold, channels, batch_size)
         path = find_model(model, backbone)
@@ -188,7 +191,11 @@ def _config(
 ) -> PredictConfig:
     from quake.inference.classifier import PredictConfig
 
-    given = {"overlap": overlap, "min_coverage": min_coverage, "batch_size": batch_size}
+    given: dict[str, Any] = {
+        "overlap": overlap,
+        "min_coverage": min_coverage,
+        "batch_size": batch_size,
+    }
     return PredictConfig(
         thresholds=_thresholds(threshold or []),
         channels=tuple(channels or ()),
@@ -204,7 +211,7 @@ def _thresholds(texts: list[str]) -> dict[str, float]:
         try:
             thresholds[name.strip()] = float(value)
         except ValueError as error:
-            raise typer.BadParameter(
+            raise ParameterError(
                 f"--threshold {text}: a number or CLASS=NUMBER was expected, as in earthquake=0.8"
             ) from error
     return thresholds
@@ -217,7 +224,7 @@ def _check_classes(config: PredictConfig, card: ModelCard) -> None:
         try:
             card.labels.index(name)
         except LabelError as error:
-            raise typer.BadParameter(f"--threshold: {error}") from error
+            raise ParameterError(f"--threshold: {error}") from error
 
 
 def _orientations(inventory: Path | None) -> Orientations | None:
@@ -229,7 +236,7 @@ def _orientations(inventory: Path | None) -> Orientations | None:
     try:
         return read_orientations(inventory)
     except WaveformError as error:
-        raise typer.BadParameter(f"--inventory: {error}") from error
+        raise ParameterError(f"--inventory: {error}") from error
 
 
 def _spare_inputs(destinations: list[Destination], files: list[Path]) -> None:
@@ -237,4 +244,4 @@ def _spare_inputs(destinations: list[Destination], files: list[Path]) -> None:
     written = {d.path.resolve() for d in destinations if d.path is not None}
     for file in files:
         if file.resolve() in written:
-            raise typer.BadParameter(f"--output {file}: is an input too; name another file")
+            raise ParameterError(f"--output {file}: is an input too; name another file")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from quake.errors import ParameterError
 from quake_cli.messages import Messages, library_messages, silence
 from quake_cli.options import Debug, Device, DeviceOption, Quiet
 
@@ -193,29 +194,29 @@ def train(
 
     messages: Messages = context.obj
     targets = _targets(output, install)
-    given = dict(
-        epochs=epochs,
-        draws_per_epoch=draws_per_epoch,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        class_weights=class_weights and class_weights.value,
-        patience=patience,
-        seed=seed,
-        workers=workers,
-        validation=validation,
-        test=test,
-        min_snr_db=min_snr_db,
-        dropout=dropout,
-    )
-    signal = dict(
-        window_s=window_s,
-        sampling_rate_hz=sampling_rate_hz,
-        nperseg=nperseg,
-        hop_samples=hop_samples,
-        band_hz=_band(band_hz),
-    )
+    given = {
+        "epochs": epochs,
+        "draws_per_epoch": draws_per_epoch,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "label_smoothing": label_smoothing,
+        "class_weights": class_weights and class_weights.value,
+        "patience": patience,
+        "seed": seed,
+        "workers": workers,
+        "validation": validation,
+        "test": test,
+        "min_snr_db": min_snr_db,
+        "dropout": dropout,
+    }
+    signal = {
+        "window_s": window_s,
+        "sampling_rate_hz": sampling_rate_hz,
+        "nperseg": nperseg,
+        "hop_samples": hop_samples,
+        "band_hz": _band(band_hz),
+    }
     config = _config(
         signal,
         **given,
@@ -252,16 +253,16 @@ def _targets(output: Path | None, install: str | None) -> list[Path]:
 
     targets = [path for path in (output, install and installed_path(install)) if path]
     if not targets:
-        raise typer.BadParameter("say where the model goes: --output FILE or --install NAME")
+        raise ParameterError("say where the model goes: --output FILE or --install NAME")
     for path in targets:
         if path.is_dir():
-            raise typer.BadParameter(f"{path}: is a folder, a model file was expected")
+            raise ParameterError(f"{path}: is a folder, a model file was expected")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=path.parent):
                 pass
         except OSError as error:
-            raise typer.BadParameter(
+            raise ParameterError(
                 f"{path}: cannot be written ({error.strerror or error})"
             ) from error
     return targets
@@ -300,7 +301,7 @@ def _names(
 def _source(text: str) -> str:
     kind, _, name = text.partition("=")
     if kind != "source" or not name:
-        raise typer.BadParameter(f"--hold-out {text}: source=NAME was expected")
+        raise ParameterError(f"--hold-out {text}: source=NAME was expected")
     return name
 
 
@@ -310,7 +311,5 @@ def _band(text: str | None) -> tuple[float, float] | None:
     try:
         low_hz, high_hz = map(float, text.split(","))
     except ValueError as error:
-        raise typer.BadParameter(
-            f"--band {text}: two numbers were expected, as in 0.7,20"
-        ) from error
+        raise ParameterError(f"--band {text}: two numbers were expected, as in 0.7,20") from error
     return low_hz, high_hz

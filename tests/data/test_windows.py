@@ -556,3 +556,36 @@ def test_without_all_three_components_nothing_is_rotated_and_this_is_said():
 
 def test_a_segment_says_when_it_ends():
     assert Segment("Z", 5, 100.0, np.zeros(200)).end_ns == 2 * NS_PER_S + 5
+
+
+# --- straight lines, and gaps under rotation ----------------------------------------------
+
+
+def test_a_straight_line_is_dead_because_nothing_is_left_of_it():
+    found = of_z(np.arange(6000) * 3 + 1_000_000)
+    assert found.status == "no_data"
+    assert "dead:Z" in found.flags
+
+
+def test_weak_signals_on_a_large_offset_are_not_dead():
+    found = of_z(1e6 + 1e-3 * noise(6000, 0, 1)[0])
+    assert found.status == "usable"
+
+
+def test_a_gap_in_one_component_is_a_gap_of_all_that_it_is_rotated_into():
+    waves = {c: segment(counts(seed=i), 0, 100.0) for i, c in enumerate("ZNE")}
+    whole = channel_set(**waves)
+    gappy = replace(
+        whole,
+        segments={
+            **whole.segments,
+            "N": [
+                segment(counts(seed=1)[:3000], 0, 100.0),
+                segment(counts(seed=1)[3500:], 35 * NS_PER_S, 100.0),
+            ],
+        },
+        rotation=np.array([[1.0, 0, 0], [0, 0.6, -0.8], [0, 0.8, 0.6]]),
+    )
+    samples = window(gappy).samples
+    assert not samples[:, 1505:1745].any()
+    assert samples[:, :1495].any(axis=1).all()
