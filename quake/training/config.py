@@ -49,6 +49,8 @@ class TrainConfig:
         "auto", "cpu" or "cuda".
     workers : int
         Processes that draw windows; 0 draws them in the main one.
+    notes : str
+        Text for the card: what the data are, what the model is for and what it is not.
     """
 
     backbone: str = "b0"
@@ -72,6 +74,7 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     workers: int = 1
+    notes: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot work.

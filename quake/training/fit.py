@@ -336,8 +336,9 @@ def _logits(
 def _training_facts(
     config: TrainConfig, parts: Mapping[str, list[Example]], table: Path
 ) -> dict[str, Any]:
-    settings = {k: v for k, v in asdict(config).items() if k != "preprocessing"}
+    settings = {k: v for k, v in asdict(config).items() if k not in ("preprocessing", "notes")}
     return {
+        "notes": config.notes,
         "table": table.name,
         "settings": {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()},
         "augmentation": asdict(Augmentation()),
