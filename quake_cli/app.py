@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 def _invoke(arguments: list[str], messages: Messages) -> int:
     """Parse and run; Typer's own `main` would handle errors in its way."""
     command = typer.main.get_command(app)
-    wanted = arguments or ["--help"]
+    wanted = list(arguments) or ["--help"]  # Click empties it
     try:
         with command.make_context("quake", wanted, obj=messages) as context:
             status = int(command.invoke(context) or Exit.OK)

@@ -77,6 +77,7 @@ def card_sections(path: Path, card: ModelCard) -> list[Section]:
     """All of a card that people read."""
     return [
         _file_section(path, card),
+        *_notes_section(card),
         _class_section(card),
         _preprocessing_section(card),
         *_row_sections(card.training),
@@ -103,6 +104,12 @@ def _file_section(path: Path, card: ModelCard) -> Section:
             ),
         ],
     )
+
+
+def _notes_section(card: ModelCard) -> list[Section]:
+    notes = str(card.training.get("notes") or "")
+    paragraphs = [" ".join(paragraph.split()) for paragraph in notes.split("\n\n") if paragraph]
+    return [Section("Notes", [(paragraph,) for paragraph in paragraphs])] if paragraphs else []
 
 
 def _text(value: Any) -> str:

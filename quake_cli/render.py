@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Where nobody watches; wide enough for three classes.
 _FILE_WIDTH = 120
-_FLAGS_WIDTH = 20
+_FLAGS_WIDTH = 21
 
 _STYLES = {"ok": "green", "uncertain": "yellow", "no_data": "dim", "rejected": "red"}
 
@@ -60,7 +60,7 @@ def show_sections(sections: Sequence[Section], file: TextIO | None = None) -> No
     screen = console(file)
     for section in sections:
         screen.print(Text(section.title, style="bold"))
-        screen.print(Padding(_table(section), (0, 0, 1, 2)))
+        screen.print(Padding(_table(section), (0, 0, 1, 2), expand=False))
 
 
 def _table(section: Section) -> Table:
@@ -71,7 +71,9 @@ def _table(section: Section) -> Table:
         numbers = [row[number] for row in section.rows if number < len(row)]
         table.add_column(
             heading,
-            justify="right" if number and all(map(_is_number, numbers)) else "left",
+            justify="right"
+            if number and section.columns and all(map(_is_number, numbers))
+            else "left",
             style="" if number or section.columns else "dim",
             overflow="fold",
         )
@@ -100,32 +102,33 @@ class TableWriter:
         self.classes = classes
         self._console = console(file)
         self._columns = _columns(classes, self._console.width)
-        self._print(header=True)
+        self._header = True  # with the first window: messages on what was not read come before
 
     def write(self, record: WindowRecord) -> None:
         """Print one line, or more where flags are many."""
-        self._print(header=False, record=record)
-        self.file.flush()
-
-    def close(self) -> None:
-        """Nothing is missing."""
-
-    def _print(self, header: bool, record: WindowRecord | None = None) -> None:
         table = Table(
-            box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=header, header_style="bold"
+            box=None,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            show_header=self._header,
+            header_style="bold",
         )
         for name, width in self._columns:
             table.add_column(
                 name,
                 width=width or None,
-                justify="right" if name in ("prob.", "cov.", "Hz", *self.classes) else "left",
+                justify="right" if name in ("prob.", "cov.", *self.classes) else "left",
                 overflow="fold",
             )
-        if record is not None:
-            cells = _cells(record, self.classes)
-            style = _STYLES.get(record.status, "")
-            table.add_row(*(Text(cells[name]) for name, _ in self._columns), style=style)
+        cells = _cells(record, self.classes)
+        style = _STYLES.get(record.status, "")
+        table.add_row(*(Text(cells[name]) for name, _ in self._columns), style=style)
         self._console.print(table)
+        self._header = False
+        self.file.flush()
+
+    def close(self) -> None:
+        """Nothing is missing."""
 
 
 def _columns(classes: Sequence[str], width: int) -> list[tuple[str, int]]:
@@ -135,11 +138,9 @@ def _columns(classes: Sequence[str], width: int) -> list[tuple[str, int]]:
     tail = [("cov.", 4), ("cmp", 3), ("flags", 0)]
     wide = [
         *head,
-        ("status", 9),
         *((name, max(len(name), 5)) for name in classes),
         ("cov.", 4),
         ("cmp", 3),
-        ("Hz", 6),
         ("flags", 0),
     ]
     if sum(w + 1 for _, w in wide) + _FLAGS_WIDTH <= width:
@@ -159,11 +160,9 @@ def _cells(record: WindowRecord, classes: Sequence[str]) -> dict[str, str]:
         "id": record.id,
         "start (UTC)": _short_time(record.start),
         "label": label + ("?" if record.status == "uncertain" else ""),
-        "status": record.status,
         "prob.": "-" if best is None else f"{best:.3f}",
         "cov.": f"{100 * record.coverage:.0f}%",
         "cmp": record.components or "-",
-        "Hz": f"{record.sampling_rate_hz:g}",
         "flags": " ".join(record.flags),
     }
 
@@ -208,11 +207,11 @@ class ProgressBar:
         progress.update(self._task, completed=done, total=total)
 
     def close(self) -> None:
-        """Remove the bar; a later update starts another one."""
+        """Remove the bar for good."""
+        self._wanted = False
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
-            self._what = ""
             self._messages.show_line = self._show_line
 
     def _start(self) -> Progress:

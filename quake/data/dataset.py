@@ -47,6 +47,9 @@ class Augmentation:
         The onset lies at least that long after the window's start (negative: before it).
     latest_onset : float
         At least this share of the window follows the onset.
+    early : float
+        The onset lies at most `early_onset_s` after the window's start: records of events are
+        often cut at the onset, and at prediction some windows begin there.
     """
 
     joint: float = 0.4
@@ -59,12 +62,22 @@ class Augmentation:
     band_corner_hz: tuple[float, float] = (8.0, 20.0)
     gap: float = 0.15
     largest_gap: float = 0.3
-    earliest_onset_s: float = -2.0
+    earliest_onset_s: float = -3.0
     latest_onset: float = 0.25
+    early: float = 0.2
+    early_onset_s: float = 3.0
 
 
 NO_AUGMENTATION = Augmentation(
-    joint=0, noise=0, components=0, polarity=0, rotation=0, band=0, gap=0, earliest_onset_s=2.0
+    joint=0,
+    noise=0,
+    components=0,
+    polarity=0,
+    rotation=0,
+    band=0,
+    gap=0,
+    early=0,
+    earliest_onset_s=2.0,
 )
 
 
@@ -142,6 +155,8 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         rate_hz = self.preprocessing.sampling_rate_hz
         earliest = round(self.augmentation.earliest_onset_s * rate_hz)
         latest = round(self.preprocessing.n_samples * (1 - self.augmentation.latest_onset))
+        if rng.random() < self.augmentation.early:
+            latest = round(self.augmentation.early_onset_s * rate_hz)
         a, b = example.onset - latest, example.onset - earliest
         a, b = (max(a, lowest), min(b, highest)) if a <= highest and b >= lowest else (a, b)
         return int(np.clip(rng.integers(min(a, b), max(a, b) + 1), lowest, highest))

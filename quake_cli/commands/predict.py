@@ -15,9 +15,11 @@ from quake_cli.options import Debug, Device, DeviceOption, Format, Quiet
 if TYPE_CHECKING:
     from quake.checkpoint import ModelCard
     from quake.data.orientation import Orientations
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.classifier import Classifier, PredictConfig, Prediction
     from quake_cli.exits import Exit
     from quake_cli.outputs import Destination
+    from quake_cli.render import ProgressBar
+    from quake_cli.report import RunReport
 
 
 def predict(
@@ -135,11 +137,12 @@ def _run(
     orientations: Orientations | None,
     destinations: list[Destination],
 ) -> Exit:
+    """Open what is read and written, and close it whatever happens."""
     from quake.inference.summary import Summary
     from quake_cli.inputs import collect
     from quake_cli.outputs import open_writers
     from quake_cli.render import ProgressBar
-    from quake_cli.report import RememberingSource, RunReport
+    from quake_cli.report import RunReport
 
     path, card, device = model
     with (
@@ -155,31 +158,37 @@ def _run(
 
         from quake.inference.classifier import Classifier  # with torch, seconds to import
 
-        classifier = Classifier(path, device)
-
-        def scanned(n_files: int) -> None:
-            report.problems(source.problems)
-            bar.update("scanning", n_files, len(found.files))
-
-        source = RememberingSource(found.files, found.names, scanned)
-        prediction = classifier.predict_source(
-            source,
-            config,
-            orientations,
-            lambda done_s, total_s: bar.update("classifying", done_s, total_s),
-        )
+        prediction = _prediction(Classifier(path, device), config, orientations, report, bar)
         for record in prediction:
             if any(destination.is_terminal for destination in destinations):
                 bar.close()  # the results show how far it is
-            report.problems(prediction.problems)
-            report.record(record, source)
+            report.add(record, prediction.problems)
             for writer in writers:
                 writer.write(record)
         bar.close()
-        report.problems(prediction.problems)
-        report.end_of_channel_set(source)
-        report.unmatched(config.channels, source)
-        return report.close(prediction.summary)
+        return report.close(prediction.summary, prediction.problems, config.channels)
+
+
+def _prediction(
+    classifier: Classifier,
+    config: PredictConfig,
+    orientations: Orientations | None,
+    report: RunReport,
+    bar: ProgressBar,
+) -> Prediction:
+    def scanned(n_files: int) -> None:
+        report.show(source.problems)
+        bar.update("reading headers", n_files, len(source.paths))
+        if n_files == len(source.paths):
+            bar.update("classifying", 0, 1)
+
+    source = report.source(scanned)
+    return classifier.predict_source(
+        source,
+        config,
+        orientations,
+        lambda done_s, total_s: bar.update("classifying", done_s, total_s),
+    )
 
 
 def _config(

@@ -181,6 +181,15 @@ def train(
             rich_help_panel=_SPLIT,
         ),
     ] = None,
+    notes: Annotated[
+        Path | None,
+        typer.Option(
+            "--notes",
+            metavar="FILE",
+            help="Text for the card: what the data are, what the model is for and what it is not.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     device: DeviceOption = Device.AUTO,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -209,6 +218,7 @@ def train(
         "test": test,
         "min_snr_db": min_snr_db,
         "dropout": dropout,
+        "notes": _text_of(notes),
     }
     signal = {
         "window_s": window_s,
@@ -296,6 +306,15 @@ def _names(
         "classes": tuple(name for name in classes.split(",") if name.strip()) if classes else None,
         "hold_out": tuple(_source(text) for text in hold_out or ()),
     }
+
+
+def _text_of(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"--notes {path}: cannot be read as text ({error})") from error
 
 
 def _source(text: str) -> str:

@@ -1,0 +1,234 @@
+"""Inputs: files, folders, patterns, standard input, and those that are bad."""
+
+import io
+import os
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from strategies import noise, stream, trace, write
+
+
+def ids(run):
+    return sorted({record["id"] for record in run.records})
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """Stations A, B and C in a tree, with files between them that are no waveforms."""
+    root = tmp_path / "archive"
+    for name, place in (("A", "a.mseed"), ("B", "2021/b.mseed"), ("C", "2021/063/C.D.2021.063")):
+        path = root / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, stream(noise(6000), station=name))
+    (root / "README.txt").write_text("about this archive")
+    (root / "2021" / ".hidden.mseed").write_text("left by a copy")
+    return root
+
+
+# --- what can be named --------------------------------------------------------------------
+
+
+def test_a_folder_is_walked_and_others_left_out_are_counted(predict, archive):
+    run = predict(archive)
+    assert run.status == 0
+    assert ids(run) == ["XX.A..HH?", "XX.B..HH?", "XX.C..HH?"]
+    assert "3 inputs (0 failed), 2 other files left out; 3 windows" in run.summary
+
+
+def test_a_file_of_a_folder_that_claims_to_be_waveforms_is_a_failure(predict, archive):
+    (archive / "text.MSEED").write_text("no waveforms")
+    run = predict(archive)
+    assert run.status == 1
+    assert "text.MSEED: neither miniSEED nor SAC" in run.err
+    assert len(run.records) == 3
+
+
+def test_links_that_lead_in_circles_end(predict, archive):
+    (archive / "2021" / "again").symlink_to(archive)
+    assert len(predict(archive).records) == 3
+
+
+def test_a_quoted_pattern_is_expanded(predict, archive):
+    assert ids(predict(f"{archive}/*.mseed")) == ["XX.A..HH?"]
+    assert ids(predict(f"{archive}/**/*.mseed")) == ["XX.A..HH?", "XX.B..HH?"]
+
+
+def test_a_name_with_brackets_is_a_name_before_it_is_a_pattern(predict, tmp_path):
+    write(tmp_path / "a.mseed", stream(noise(6000), station="A"))
+    bracketed = write(tmp_path / "[a].mseed", stream(noise(6000), station="B"))
+    assert ids(predict(bracketed)) == ["XX.B..HH?"]
+
+
+def test_a_file_that_is_named_twice_is_read_once(predict, good_file):
+    run = predict(good_file, good_file.parent, f"{good_file.parent}/*", good_file)
+    assert run.status == 0
+    assert "1 input (0 failed); 4 windows" in run.summary
+
+
+def test_sac_files_of_one_station_form_one_channel_set(predict, tmp_path):
+    rows = noise(6000).astype(np.float32)
+    for component, row in zip("ZNE", rows, strict=True):
+        write(tmp_path / f"{component}.sac", trace(row, f"HH{component}"), format="SAC")
+    (record,) = predict(tmp_path).records
+    assert record["components"] == "ZNE"
+
+
+def test_standard_input_is_read(predict, good_file, monkeypatch):
+    buffer = io.BytesIO(good_file.read_bytes())
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=buffer, isatty=lambda: False))
+    run = predict("-")
+    assert run.status == 0
+    assert run.out == predict(good_file).out
+
+
+def test_standard_input_is_called_so_in_messages(predict, monkeypatch):
+    buffer = io.BytesIO(b"no waveforms")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=buffer, isatty=lambda: False))
+    run = predict("-")
+    assert run.status == 3
+    assert run.errors[0].startswith("quake: error: standard input: neither miniSEED nor SAC")
+    assert "/stream-" not in run.err
+
+
+def test_a_terminal_is_not_waited_for(predict, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    run = predict("-")
+    assert run.status == 3
+    assert "standard input: is a terminal" in run.err
+
+
+def test_a_name_with_a_line_break_stays_one_line(predict, good_file, tmp_path):
+    run = predict(good_file, tmp_path / "a\nb\x1b[31m.mseed")
+    assert len(run.errors) == 1
+    assert "a\\nb\\x1b[31m.mseed" in run.err
+    assert len(run.err.splitlines()) == 2
+
+
+# --- bad inputs ---------------------------------------------------------------------------
+
+
+def empty_file(path):
+    path.write_bytes(b"")
+
+
+def text_file(path):
+    path.write_text("these are no waveforms\n" * 100)
+
+
+def truncated_record(path):
+    write(path, stream(noise(6000).astype(np.int32)), reclen=4096)
+    path.write_bytes(path.read_bytes()[:700])
+
+
+def twelve_bytes(path):
+    path.write_bytes(b"000001D     ")
+
+
+def folder_without_waveforms(path):
+    path.mkdir()
+    (path / "notes.txt").write_text("nothing here")
+
+
+def missing(path):
+    pass
+
+
+def three_samples(path):
+    write(path, stream(noise(3), station="BAD"))
+
+
+def one_hertz(path):
+    write(path, stream(noise(120), station="BAD", rate_hz=1.0))
+
+
+def only_nan(path):
+    row = np.full(6000, np.nan, np.float32)
+    write(path, trace(row, station="BAD"), format="SAC")
+
+
+FAILING = [
+    (empty_file, "empty file"),
+    (text_file, "neither miniSEED nor SAC"),
+    (truncated_record, ""),
+    (twelve_bytes, ""),
+    (folder_without_waveforms, "no miniSEED or SAC file in this folder (1 other files)"),
+    (missing, "no such file or folder; check the path"),
+]
+WITHOUT_SCORE = [
+    (three_samples, "no_data", "all_dead"),
+    (one_hertz, "rejected", "sampling_rate_too_low"),
+    (only_nan, "no_data", "bad_values"),
+]
+
+
+@pytest.fixture
+def bad(tmp_path):
+    """Make a bad input."""
+
+    def make(maker):
+        path = tmp_path / ("bad.sac" if maker is only_nan else "bad.mseed")
+        maker(path)
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(("maker", "text"), FAILING)
+def test_a_bad_input_alone_is_named_once_with_status_3(predict, bad, maker, text):
+    path = bad(maker)
+    run = predict(path)
+    (about,) = run.errors
+    assert run.status == 3
+    assert about.startswith(f"quake: error: {path}: ")
+    assert text in about
+    assert run.out == ""
+
+
+@pytest.mark.parametrize(("maker", "text"), FAILING)
+def test_a_good_file_beside_a_bad_input_is_done_with_status_1(predict, bad, good_file, maker, text):
+    run = predict(bad(maker), good_file)
+    assert run.status == 1
+    assert len(run.errors) == 1
+    assert run.out == predict(good_file).out
+
+
+@pytest.mark.parametrize(("maker", "status", "flag"), WITHOUT_SCORE)
+def test_a_record_that_cannot_be_scored_alone_has_windows_and_status_3(
+    predict, bad, maker, status, flag
+):
+    path = bad(maker)
+    run = predict(path)
+    assert run.status == 3
+    assert {record["status"] for record in run.records} == {status}
+    assert all(flag in " ".join(record["flags"]) for record in run.records)
+    assert all(record["label"] is None for record in run.records)
+    (warning,) = run.warnings
+    assert str(path) in warning
+    (error,) = run.errors
+    assert f"nothing usable in {path}: {len(run.records)} window" in error
+    assert flag in error
+
+
+@pytest.mark.parametrize(("maker", "status", "flag"), WITHOUT_SCORE)
+def test_a_record_that_cannot_be_scored_beside_a_good_one_is_no_failure(
+    predict, bad, good_file, maker, status, flag
+):
+    run = predict(bad(maker), good_file)
+    assert run.status == 0
+    good = [record for record in run.records if record["id"] == "XX.STA..HH?"]
+    assert good == predict(good_file).records
+    assert not run.errors
+
+
+def test_nan_values_are_flagged(predict, bad):
+    (record,) = predict(bad(only_nan)).records
+    assert "bad_values:Z" in record["flags"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_may_not_be_read_is_a_failure(predict, bad, good_file):
+    path = bad(text_file)
+    path.chmod(0)
+    assert "Permission denied" in predict(path, good_file).err

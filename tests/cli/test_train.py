@@ -1,0 +1,151 @@
+"""`quake train`: options to configuration, and what is refused before training begins."""
+
+from collections import Counter
+
+import pytest
+
+from quake.checkpoint import load_card
+from quake.data.preprocessing import Preprocessing
+from quake.errors import TrainingError
+from quake.training.config import TrainConfig
+from quake.training.fit import EpochResult, TrainResult
+
+
+@pytest.fixture
+def calls(monkeypatch, model_path):
+    """What `quake.training.fit.train` was called with; it reports, and writes without training."""
+    calls = []
+
+    def train(config, table, output, progress):
+        calls.append((config, table, output))
+        progress.decoding(1, 1)
+        progress.data({"train": Counter(noise=3)}, Counter(explosion=2), [])
+        progress.batch(1, 1)
+        progress.epoch(EpochResult(0, {"train_loss": 0.5, "validation_loss": 0.25}, True))
+        output.write_bytes(model_path.read_bytes())
+        return TrainResult(load_card(model_path), {}, [])
+
+    monkeypatch.setattr("quake.training.fit.train", train)
+    return calls
+
+
+@pytest.fixture
+def output(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+def test_without_options_the_defaults_of_the_library_hold(quake, calls, output):
+    assert quake("train", "labels.csv", "--output", output).status == 0
+    ((config, table, target),) = calls
+    assert config == TrainConfig()
+    assert (str(table), target) == ("labels.csv", output)
+
+
+def test_options_become_the_configuration(quake, calls, output):
+    options = (
+        "--backbone V2-S --weights none --classes eq,no --window 30 --rate 40 --nperseg 32 "
+        "--hop 16 --band 1,15 --epochs 3 --batch-size 8 --learning-rate 0.01 --weight-decay 0.1 "
+        "--dropout 0.3 --label-smoothing 0.1 --patience 2 --class-weights none --validation 0.2 "
+        "--test 0.1 --hold-out source=one --hold-out source=two --draws-per-epoch 10 "
+        "--freeze-backbone --seed 7 --device cpu --workers 0 --min-snr 3"
+    )
+    assert quake("train", "labels.csv", "--output", output, *options.split()).status == 0
+    assert calls[0][0] == TrainConfig(
+        backbone="v2_s",
+        weights=None,
+        classes=("eq", "no"),
+        preprocessing=Preprocessing(
+            window_s=30, sampling_rate_hz=40, nperseg=32, hop_samples=16, band_hz=(1, 15)
+        ),
+        epochs=3,
+        batch_size=8,
+        learning_rate=0.01,
+        weight_decay=0.1,
+        dropout=0.3,
+        label_smoothing=0.1,
+        patience=2,
+        class_weights="none",
+        validation=0.2,
+        test=0.1,
+        hold_out=("one", "two"),
+        draws_per_epoch=10,
+        freeze_backbone=True,
+        seed=7,
+        device="cpu",
+        workers=0,
+        min_snr_db=3,
+    )
+
+
+def test_the_course_goes_to_standard_error_and_the_figures_to_standard_output(quake, calls, output):
+    run = quake("train", "labels.csv", "--output", output)
+    assert "train: 3 rows: 3 noise" in run.err
+    assert "not among --classes: 2 rows: 2 explosion" in run.err
+    assert "epoch 1/40: train_loss 0.5000  val_loss 0.2500  * best so far" in run.err
+    assert run.out.startswith("Quality on the test part")
+    assert "0.500 (0.250 to 0.875)" in run.out
+
+
+def test_a_model_is_installed_by_name(quake, calls, output, no_installed_models):
+    quake("train", "labels.csv", "--output", output, "--install", "mine", "--quiet")
+    assert (no_installed_models / "mine.safetensors").read_bytes() == output.read_bytes()
+    assert quake("info", "mine").status == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--output", "."],
+        ["--output", "/proc/no/model.safetensors"],
+        ["--install", "../mine"],
+        ["--output", "m", "--backbone", "b9"],
+        ["--output", "m", "--epochs", "0"],
+        ["--output", "m", "--band", "wide"],
+        ["--output", "m", "--band", "5,90"],
+        ["--output", "m", "--hold-out", "one"],
+    ],
+)
+def test_wrong_usage_is_refused_before_training(quake, calls, tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    run = quake("train", "labels.csv", *options)
+    assert (run.status, calls) == (2, [])
+    assert len(run.errors) == len(run.err.splitlines()) == 1
+
+
+def test_a_missing_table_is_status_3(quake, output, tmp_path):
+    run = quake("train", tmp_path / "no.csv", "--output", output)
+    assert run.status == 3
+    assert "no.csv: cannot be read" in run.err
+    assert not output.exists()
+
+
+def test_weights_that_cannot_be_had_are_status_4(quake, output, tmp_path):
+    table = tmp_path / "labels.csv"
+    row = "{}.mseed,2020-01-01T00:00:00Z,2020-01-01T00:01:00Z,{}\n"
+    table.write_text("path,start,end,label\n" + row.format(1, "eq") + row.format(2, "no"))
+    run = quake("train", table, "--output", output, "--weights", tmp_path / "no.pth")
+    assert run.status == 4
+    assert "no.pth: there is no such file of weights" in run.err
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(TrainingError("the loss is no number"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_how_a_training_that_breaks_off_ends(quake, output, monkeypatch, error, status):
+    def train(*arguments):
+        raise error
+
+    monkeypatch.setattr("quake.training.fit.train", train)
+    assert quake("train", "labels.csv", "--output", output).status == status
+
+
+def test_an_interruption_that_lightning_turned_into_an_exit_is_one(quake, output, monkeypatch):
+    def train(*arguments):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise SystemExit(1)  # noqa: B904 - as Lightning does
+
+    monkeypatch.setattr("quake.training.fit.train", train)
+    assert quake("train", "labels.csv", "--output", output).status == 130

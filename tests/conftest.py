@@ -1,0 +1,53 @@
+"""Fixtures that several test folders share."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def model_path(tmp_path_factory):
+    """A model file with random weights: B0, three classes, what it says means nothing."""
+    import torch
+
+    from quake.checkpoint import Calibration, ModelCard, save_model, versions
+    from quake.data.labels import LabelSet
+    from quake.data.preprocessing import Preprocessing
+    from quake.models import EfficientNet, EfficientNetBackbone
+
+    torch.manual_seed(0)
+    network = EfficientNet(EfficientNetBackbone.B0, num_classes=3, weights=None)
+    labels = LabelSet(("earthquake", "surface_event", "noise"))
+    card = ModelCard(
+        network=network.config.to_dict(),
+        labels=labels,
+        preprocessing=Preprocessing(),
+        calibration=Calibration(1.0, (0.5, 0.5, 0.5)),
+        training={
+            "table": "labels.csv",
+            "settings": {"backbone": "b0", "seed": 0},
+            "rows": {
+                "train": {"one": {"earthquake": 3, "noise": 4}},
+                "test": {"two": {"noise": 2}},
+            },
+        },
+        metrics={
+            "test": {
+                "rows": 2,
+                "events": 2,
+                "accuracy": [0.75, 0.5, 0.9],
+                "macro_f1": [0.7, 0.4, None],
+                "per_class": {
+                    "noise": {
+                        "rows": 2,
+                        "precision": None,
+                        "recall": [0.5, 0.25, 0.875],
+                        "roc_auc": [None, None, None],
+                    }
+                },
+                "per_source": {"two": {"noise": {"rows": 2, "events": 2, "recall": [0.5, 0, 1]}}},
+            }
+        },
+        versions=versions(),
+    )
+    path = tmp_path_factory.mktemp("model") / "random.safetensors"
+    save_model(path, card, network.state_dict())
+    return path
