@@ -112,10 +112,7 @@ def _invoke(arguments: list[str], messages: Messages) -> int:
 def _explain(error: BaseException, messages: Messages) -> int:
     """One line on standard error for what ended a run, and the exit status for it."""
     if isinstance(error, SystemExit):
-        # Lightning turns an interruption into this.
-        if not isinstance(error.__context__, KeyboardInterrupt):
-            return error.code if isinstance(error.code, int) else Exit.SOME_FAILED
-        error = error.__context__
+        return error.code if isinstance(error.code, int) else Exit.SOME_FAILED
     if messages.debug:
         traceback.print_exception(error)
     if isinstance(error, KeyboardInterrupt):
@@ -162,7 +159,7 @@ def _ending_in_order() -> Iterator[None]:
     """Make `kill` an exception, so that temporary files are removed."""
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(Exit.TERMINATED)
+        raise SystemExit(Exit.INTERRUPTED)
 
     before = signal.getsignal(signal.SIGTERM)
     signal.signal(signal.SIGTERM, terminate)

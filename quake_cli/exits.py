@@ -11,7 +11,6 @@ class Exit(IntEnum):
     USAGE = 2
     NOTHING_USABLE = 3
     MODEL = 4
-    INTERRUPTED = 130
+    INTERRUPTED = 130  # by SIGINT or SIGTERM
     # What a shell shows of a tool whose reader went away, as `head` does.
     BROKEN_PIPE = 141
-    TERMINATED = 143

@@ -20,7 +20,7 @@ _STATUSES = (*_SCORED, "no_data", "rejected")
 _ADVICE = {
     "low_coverage": "too few samples in a window: give longer or fuller records, or lower "
     "--min-coverage",
-    "all_dead": "all components are constant, or too short to tell: check the station",
+    "all_dead": "all components are constant: check the station",
     "bad_values": "NaN, infinite or absurd values, which count as gaps: export the record again",
     "sampling_rate_too_low": "sampled too slowly for this model: use records of a higher rate, "
     "or a model for lower ones",

@@ -245,7 +245,8 @@ def _cut_component(
             coverage += len(valid) / (preprocessing.window_s * segment.sampling_rate_hz)
             raw.append(valid)
         bad_values |= sum(b - a for a, b in _valid_runs(piece)) < len(piece)
-    dead = bool(raw) and _is_dead(raw, samples)
+    # Of less than one column of the spectrogram nobody can tell.
+    dead = np.count_nonzero(filled) >= preprocessing.nperseg and _is_dead(raw, samples)
     flags = [
         f"{name}:{component}"
         for name, holds in (

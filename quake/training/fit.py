@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import logging
+import signal
+import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -181,10 +184,8 @@ def _fit(
         gradient_clip_val=1.0,
         num_sanity_val_steps=0,
     )
-    with _quiet_lightning():
+    with _quiet_lightning(), _plain_interruption():
         trainer.fit(module, _training_loader(config, labels, parts), _loader(config, labels, parts))
-    if watch.interrupted:
-        raise KeyboardInterrupt
     if watch.best_state is None:
         raise TrainingError(
             "the validation loss was never a number; lower --learning-rate, or look at the data"
@@ -202,7 +203,6 @@ class _Watch(pl.Callback):
         self.best_loss = float("inf")
         self.best_epoch = -1
         self.best_state: dict[str, Tensor] | None = None
-        self.interrupted = False
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         self.progress.batch(trainer.fit_loop.batch_idx + 1, int(trainer.num_training_batches))
@@ -220,10 +220,20 @@ class _Watch(pl.Callback):
         if trainer.current_epoch - self.best_epoch >= self.patience:
             trainer.should_stop = True
 
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
-        self.interrupted = isinstance(exception, KeyboardInterrupt)
+
+@contextmanager
+def _plain_interruption() -> Iterator[None]:
+    """Give back Ctrl-C as what it is: Lightning exits the process, and ignores it from then on."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
 
 
 class _quiet_lightning(warnings.catch_warnings):  # noqa: N801 - a context manager

@@ -157,7 +157,7 @@ FAILING = [
     (missing, "no such file or folder; check the path"),
 ]
 WITHOUT_SCORE = [
-    (three_samples, "no_data", "all_dead"),
+    (three_samples, "no_data", "low_coverage"),
     (one_hertz, "rejected", "sampling_rate_too_low"),
     (only_nan, "no_data", "bad_values"),
 ]

@@ -140,12 +140,18 @@ def test_how_a_training_that_breaks_off_ends(quake, output, monkeypatch, error, 
     assert quake("train", "labels.csv", "--output", output).status == status
 
 
-def test_an_interruption_that_lightning_turned_into_an_exit_is_one(quake, output, monkeypatch):
-    def train(*arguments):
-        try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            raise SystemExit(1)  # noqa: B904 - as Lightning does
+def test_notes_are_read_from_their_file(quake, output, tmp_path, monkeypatch):
+    seen = []
+
+    def train(config, *arguments):
+        seen.append(config.notes)
+        raise TrainingError("enough")
 
     monkeypatch.setattr("quake.training.fit.train", train)
-    assert quake("train", "labels.csv", "--output", output).status == 130
+    notes = tmp_path / "notes.txt"
+    notes.write_text("For Mars only.\n")
+    quake("train", "labels.csv", "--output", output, "--notes", notes)
+    assert seen == ["For Mars only."]
+    missing = quake("train", "labels.csv", "--output", output, "--notes", tmp_path / "none.txt")
+    assert missing.status == 2
+    assert "none.txt" in missing.err

@@ -1,6 +1,7 @@
 """A training run on synthetic bursts: what it writes, and that the same seed repeats it."""
 
 import csv
+import signal
 
 import numpy as np
 import pytest
@@ -144,9 +145,7 @@ def test_the_same_seed_gives_the_same_weights(label_table, tmp_path):
 
 def test_a_class_without_rows_is_refused_with_what_there_is(label_table, tmp_path):
     with pytest.raises(LabelError, match=r"surface_event.*earthquake \(20\)"):
-        train(
-            config(classes=("surface_event", "noise")), label_table, tmp_path / "m.safetensors"
-        )
+        train(config(classes=("surface_event", "noise")), label_table, tmp_path / "m.safetensors")
 
 
 def test_a_source_that_does_not_exist_cannot_be_held_out(label_table, tmp_path):
@@ -164,3 +163,15 @@ def test_bursts_are_told_from_noise(label_table, tmp_path):
     output = tmp_path / "model.safetensors"
     result = train(config(epochs=25, draws_per_epoch=128, patience=25), label_table, output)
     assert result.card.metrics["test"]["per_class"]["earthquake"]["roc_auc"][0] > 0.9
+
+
+def test_ctrl_c_ends_training_and_leaves_no_file(label_table, tmp_path):
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    output = tmp_path / "model.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        train(config(), label_table, output, Progress(batch=interrupt))
+    assert not output.exists()
+    assert signal.getsignal(signal.SIGINT) is handler
