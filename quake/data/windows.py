@@ -246,7 +246,7 @@ def _cut_component(
             raw.append(valid)
         bad_values |= sum(b - a for a, b in _valid_runs(piece)) < len(piece)
     # Of less than one column of the spectrogram nobody can tell.
-    dead = np.count_nonzero(filled) >= preprocessing.nperseg and _is_dead(raw, samples)
+    dead = bool(filled.sum() >= preprocessing.nperseg) and _is_dead(raw, samples)
     flags = [
         f"{name}:{component}"
         for name, holds in (
