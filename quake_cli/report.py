@@ -146,7 +146,9 @@ class RunReport:
         """Errors on single inputs say it already, if that was all."""
         n_windows = summary.windows.total()
         if n_windows:
-            reason = f"{_count(n_windows, 'window')}, none scored; {_reasons(self._all_reasons)}"
+            reason = f"{_count(n_windows, 'window')}, none scored"
+            if self.messages.quiet:  # otherwise the warnings have said why, file by file
+                reason += f"; {_reasons(self._all_reasons)}"
         elif not self.failed:
             reason = "no channel is left; check --channels and the channel codes"
         else:

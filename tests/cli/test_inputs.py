@@ -206,8 +206,18 @@ def test_a_record_that_cannot_be_scored_alone_has_windows_and_status_3(
     assert all(record["label"] is None for record in run.records)
     (warning,) = run.warnings
     assert str(path) in warning
+    assert flag in warning
     (error,) = run.errors
     assert f"nothing usable in {path}: {len(run.records)} window" in error
+
+
+@pytest.mark.parametrize(("maker", "status", "flag"), WITHOUT_SCORE)
+def test_the_reason_that_nothing_is_usable_is_said_even_if_quiet(predict, bad, maker, status, flag):
+    path = bad(maker)
+    run = predict(path, "--quiet")
+    assert not run.warnings
+    (error,) = run.errors
+    assert str(path) in error
     assert flag in error
 
 
