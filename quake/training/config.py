@@ -31,6 +31,9 @@ class TrainConfig:
         Largest one; it warms up over the first twentieth of the run and falls with a cosine.
     weight_decay : float
     dropout, label_smoothing : float
+    average : float
+        Decay, a step, of an exponential moving average of the weights; validation and the model
+        file take the average. 0 takes the weights themselves.
     patience : int
         Epochs without a better validation loss after which training stops.
     class_weights : str
@@ -64,6 +67,7 @@ class TrainConfig:
     weight_decay: float = 0.05
     dropout: float = 0.2
     label_smoothing: float = 0.05
+    average: float = 0.0
     patience: int = 10
     class_weights: str = "balanced"
     validation: float = 0.15
@@ -90,6 +94,7 @@ class TrainConfig:
             "learning_rate must be positive": self.learning_rate > 0,
             "dropout must be at least 0 and below 1": 0 <= self.dropout < 1,
             "label_smoothing must be at least 0 and below 1": 0 <= self.label_smoothing < 1,
+            "average must be at least 0 and below 1": 0 <= self.average < 1,
             "patience must be 1 or more": self.patience >= 1,
             "class_weights must be 'balanced' or 'none'": self.class_weights
             in ("balanced", "none"),

@@ -18,6 +18,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
+from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -176,7 +177,8 @@ def _fit(
         accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[config.device],
         devices=1,
         max_epochs=config.epochs,
-        callbacks=[watch],
+        # The watch comes first: it must see the averaged weights before they are swapped back.
+        callbacks=[watch, *_averaging(config)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -194,6 +196,30 @@ def _fit(
     return module.cpu().eval()
 
 
+def _averaging(config: TrainConfig) -> list[pl.Callback]:
+    return [WeightAveraging(avg_fn=moving_average(config.average))] if config.average else []
+
+
+def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential moving average whose decay grows to its value.
+
+    Without that the random first weights would stay in it for long. After n steps the decay is
+    (1 + n) / (10 + n) at most.
+
+    Returns
+    -------
+    callable of (average so far, current value, number of values so far), for `WeightAveraging`
+    """
+
+    def follow(average: Tensor, current: Tensor, n_averaged: Tensor | int) -> Tensor:
+        if not current.is_floating_point():
+            return current  # batch norm's count of batches
+        n = int(n_averaged)
+        return torch.lerp(current, average, min(decay, (1 + n) / (10 + n)))
+
+    return follow
+
+
 class _Watch(pl.Callback):
     """Reports progress, keeps the best weights in memory and stops when nothing improves."""
 
@@ -203,9 +229,14 @@ class _Watch(pl.Callback):
         self.best_loss = float("inf")
         self.best_epoch = -1
         self.best_state: dict[str, Tensor] | None = None
+        self._validated: dict[str, Tensor] = {}
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         self.progress.batch(trainer.fit_loop.batch_idx + 1, int(trainer.num_training_batches))
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, WindowClassifier)
+        self._validated = copy.deepcopy(pl_module.model.state_dict())
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Validation of an epoch runs before this hook does.
@@ -213,9 +244,8 @@ class _Watch(pl.Callback):
         loss = metrics["validation_loss"]
         best = loss < self.best_loss
         if best:
-            assert isinstance(pl_module, WindowClassifier)
             self.best_loss, self.best_epoch = loss, trainer.current_epoch
-            self.best_state = copy.deepcopy(pl_module.model.state_dict())
+            self.best_state = self._validated
         self.progress.epoch(EpochResult(trainer.current_epoch, metrics, best))
         if trainer.current_epoch - self.best_epoch >= self.patience:
             trainer.should_stop = True

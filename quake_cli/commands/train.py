@@ -143,6 +143,15 @@ def train(
             "--class-weights", help="How the loss weighs them.", rich_help_panel=_OPTIMISATION
         ),
     ] = None,
+    average: Annotated[
+        float | None,
+        typer.Option(
+            "--average",
+            metavar="DECAY",
+            help="Moving average of the weights, as 0.995; 0 for none.",
+            rich_help_panel=_OPTIMISATION,
+        ),
+    ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
@@ -211,6 +220,7 @@ def train(
         "weight_decay": weight_decay,
         "label_smoothing": label_smoothing,
         "class_weights": class_weights and class_weights.value,
+        "average": average,
         "patience": patience,
         "seed": seed,
         "workers": workers,

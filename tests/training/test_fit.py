@@ -12,7 +12,7 @@ from quake.checkpoint import load_card, load_model
 from quake.data.preprocessing import Preprocessing
 from quake.errors import LabelError, ParameterError
 from quake.training import TrainConfig, train
-from quake.training.fit import Progress
+from quake.training.fit import Progress, moving_average
 
 RATE_HZ = 50.0
 SMALL = Preprocessing(window_s=20.0)
@@ -175,3 +175,27 @@ def test_ctrl_c_ends_training_and_leaves_no_file(label_table, tmp_path):
         train(config(), label_table, output, Progress(batch=interrupt))
     assert not output.exists()
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.parametrize(("n_so_far", "kept"), [(1, 2 / 11), (8, 0.5), (1000, 0.9)])
+def test_the_average_keeps_more_of_itself_the_older_it_is(n_so_far, kept):
+    follow = moving_average(0.9)
+    average = follow(torch.tensor([1.0]), torch.tensor([0.0]), n_so_far)
+    assert average.item() == pytest.approx(kept)
+
+
+def test_counts_are_not_averaged():
+    assert moving_average(0.9)(torch.tensor(7), torch.tensor(8), 100).item() == 8
+
+
+def test_the_average_is_what_is_written(label_table, tmp_path):
+    paths = {decay: tmp_path / f"{decay}.safetensors" for decay in (0.0, 0.9)}
+    for decay, path in paths.items():
+        train(config(average=decay), label_table, path)
+    plain, averaged = (load_model(path)[1].state_dict() for path in paths.values())
+    assert not torch.equal(plain["classifier.1.weight"], averaged["classifier.1.weight"])
+
+
+def test_an_average_needs_a_decay_below_one():
+    with pytest.raises(ParameterError, match="average must be"):
+        config(average=1.0)
