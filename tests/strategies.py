@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime
+from obspy.core.inventory import Channel, Inventory, Network, Station
 
 from quake.data.times import parse_time
 from quake.data.waveform import COMPONENTS, NS_PER_S, ChannelSet, ChannelSetId, Segment, duration_ns
@@ -108,3 +109,18 @@ def any_pieces(draw):
         st.lists(st.integers(0, 1), min_size=1, max_size=12),
     )
     return draw(st.lists(piece, min_size=1, max_size=6))
+
+
+def write_station_xml(path):
+    """Write an inventory whose HH1 points to 30 degrees and whose HH2 points to 120."""
+
+    def channel(code, azimuth, dip):
+        return Channel(
+            code, "", 0, 0, 0, 0, azimuth, dip, start_date=UTCDateTime(ns=START_NS), sample_rate=100
+        )
+
+    channels = [channel("HHZ", 0, -90), channel("HH1", 30, 0), channel("HH2", 120, 0)]
+    channels.append(channel("HNZ", None, None))
+    station = Station("STA", 0, 0, 0, channels=channels)
+    Inventory([Network("XX", stations=[station])], source="test").write(str(path), "STATIONXML")
+    return path

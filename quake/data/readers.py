@@ -240,6 +240,10 @@ def _format(path: Path, file: BinaryIO) -> str:
             return name
     file.seek(0)
     head = file.read(8)
+    if head.startswith(b"MS\x03"):
+        raise WaveformError(
+            f"{path}: miniSEED 3, which ObsPy does not read; convert it to miniSEED 2"
+        )
     raise WaveformError(
         f"{path}: neither miniSEED nor SAC ({size} bytes, beginning with {head!r}); {_ADVICE}"
     )

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from strategies import noise, stream, write
+from strategies import noise, stream, write, write_station_xml
 
 FIELDS = [
     "id",
@@ -207,6 +207,22 @@ def test_without_input_the_user_is_told_what_to_give(predict):
     run = predict()
     assert run.status == 2
     assert "standard input" in run.err
+
+
+def test_an_inventory_turns_components_to_true_north_and_east(predict, tmp_path):
+    record = write(tmp_path / "z12.mseed", stream(noise(6000), codes="Z12"))
+    inventory = write_station_xml(tmp_path / "station.xml")
+    (turned,) = predict(record, "--inventory", inventory).records
+    (as_recorded,) = predict(record).records
+    assert "rotated" in turned["flags"]
+    assert "rotated" not in as_recorded["flags"]
+
+
+def test_what_the_inventory_does_not_know_is_flagged(predict, tmp_path):
+    record = write(tmp_path / "other.mseed", stream(noise(6000), codes="Z12", station="OTHER"))
+    inventory = write_station_xml(tmp_path / "station.xml")
+    (found,) = predict(record, "--inventory", inventory).records
+    assert "not_rotated" in found["flags"]
 
 
 def test_channels_select(predict, tmp_path):

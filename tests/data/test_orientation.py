@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from obspy import UTCDateTime
-from obspy.core.inventory import Channel, Inventory, Network, Station
-from strategies import ID, START_NS
+from strategies import ID, START_NS, write_station_xml
 
 from quake.data.orientation import Epoch, Orientations, direction, read_orientations
 from quake.data.waveform import NS_PER_S
@@ -90,19 +88,7 @@ def test_the_orientation_is_the_one_of_the_time():
 
 @pytest.fixture
 def station_xml(tmp_path):
-    """An inventory whose 1 points to 30 degrees and whose 2 points to 120."""
-
-    def channel(code, azimuth, dip):
-        return Channel(
-            code, "", 0, 0, 0, 0, azimuth, dip, start_date=UTCDateTime(ns=START_NS), sample_rate=100
-        )
-
-    channels = [channel("HHZ", 0, -90), channel("HH1", 30, 0), channel("HH2", 120, 0)]
-    channels.append(channel("HNZ", None, None))
-    station = Station("STA", 0, 0, 0, channels=channels)
-    path = tmp_path / "station.xml"
-    Inventory([Network("XX", stations=[station])], source="test").write(str(path), "STATIONXML")
-    return path
+    return write_station_xml(tmp_path / "station.xml")
 
 
 def test_an_inventory_turns_a_record_to_true_north_and_east(station_xml):
