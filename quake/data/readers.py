@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -184,14 +184,26 @@ def _complaints(path: Path, texts: list[str]) -> list[str]:
 def _obspy_read(
     file: BinaryIO, waveform_format: str, headonly: bool, start_ns: int | None, end_ns: int | None
 ) -> Stream:
-    from obspy import UTCDateTime, read
+    """Call ObsPy's reader of the format.
 
-    bounds: dict[str, Any] = {}
-    if start_ns is not None:
-        bounds["starttime"] = UTCDateTime(ns=start_ns)
-    if end_ns is not None:
-        bounds["endtime"] = UTCDateTime(ns=end_ns)
-    return read(file, format=waveform_format, headonly=headonly, **bounds)
+    Of miniSEED only records that reach into the bounds are decoded. Its bytes are given as an
+    array: ObsPy would copy a file object twice, and map a named file, where libmseed's reading
+    past the end of damaged records ends the process.
+    """
+    from obspy import UTCDateTime
+
+    start = None if start_ns is None else UTCDateTime(ns=start_ns)
+    end = None if end_ns is None else UTCDateTime(ns=end_ns)
+    if waveform_format == "SAC":
+        from obspy.io.sac.core import _read_sac
+
+        stream = _read_sac(file, headonly=headonly)
+    else:
+        from obspy.io.mseed.core import _read_mseed
+
+        data = np.fromfile(file, np.int8)
+        stream = _read_mseed(data, starttime=start, endtime=end, headonly=headonly)
+    return stream if start is None and end is None else stream.trim(start, end)
 
 
 @contextmanager

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from quake.data.orientation import Orientations
 
-# Samples of a component that are in memory at a time: a day at 100 Hz.
-_BLOCK_SAMPLES = 8_640_000
+# Samples of a component that are in memory at a time: six hours at 100 Hz.
+_BLOCK_SAMPLES = 2_160_000
 _LONGEST_BLOCK_S = 86_400
 
 BATCH_SIZE = 32
@@ -260,6 +260,7 @@ class Prediction:
             channel_set = self._read(key, mapping, spans, begin, end)
             for start in block_starts:
                 yield self._cut(channel_set, mapping, start)
+            del channel_set  # or two blocks would be in memory while the next one is read
 
     def _read(
         self,
