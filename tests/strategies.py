@@ -13,6 +13,21 @@ from quake.data.waveform import COMPONENTS, NS_PER_S, ChannelSet, ChannelSetId, 
 START_NS = parse_time("2021-03-04T05:06:00Z")
 ID = ChannelSetId("XX", "STA", "", "HH")
 
+# The schema of docs/output.md, in its order.
+FIELDS = [
+    "id",
+    "start",
+    "end",
+    "label",
+    "status",
+    "probabilities",
+    "coverage",
+    "components",
+    "sampling_rate_hz",
+    "flags",
+    "model",
+]
+
 
 def noise(n_samples, seed=0, n_rows=3):
     """Float64 noise of a few thousand counts, (n_rows, n_samples)."""

@@ -232,7 +232,9 @@ def _cut_component(
     for segment, first, stop in _overlapping(segments, start_ns, preprocessing.window_ns):
         piece = segment.samples[first:stop]
         rates_hz.add(segment.sampling_rate_hz)
-        for a, b in _valid_runs(piece):
+        runs = _valid_runs(piece)
+        bad_values |= sum(b - a for a, b in runs) < len(piece)
+        for a, b in runs:
             valid = piece[a:b]
             offset = _model_index(segment, first + a, start_ns, preprocessing.sampling_rate_hz)
             values = prepare(valid, segment.sampling_rate_hz, preprocessing)
@@ -244,7 +246,6 @@ def _cut_component(
             filled_to = offset + len(values)
             coverage += len(valid) / (preprocessing.window_s * segment.sampling_rate_hz)
             raw.append(valid)
-        bad_values |= sum(b - a for a, b in _valid_runs(piece)) < len(piece)
     # Of less than one column of the spectrogram nobody can tell.
     dead = bool(filled.sum() >= preprocessing.nperseg) and _is_dead(raw, samples)
     flags = [

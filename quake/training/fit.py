@@ -34,7 +34,7 @@ from quake.data.dataset import (
 from quake.data.examples import Example, decode
 from quake.data.labels import NOISE, LabelledSpan, LabelSet, choose_classes, read_label_table
 from quake.data.split import split_by_event
-from quake.errors import TrainingError
+from quake.errors import LabelError, TrainingError
 from quake.models import EfficientNet, EfficientNetBackbone
 from quake.training.calibration import fit_temperature, softmax
 from quake.training.config import TrainConfig
@@ -147,10 +147,17 @@ def _split(config: TrainConfig, examples: list[Example]) -> dict[str, list[Examp
         hold_out=config.hold_out,
         seed=config.seed,
     )
-    return {
+    parts = {
         name: [examples[i] for i in rows if name == "test" or not _is_weak(examples[i], config)]
         for name, rows in asdict(split).items()
     }
+    for name in ("train", "validation"):
+        if not parts[name]:
+            raise LabelError(
+                f"no row of the {name} part has snr_db of {config.min_snr_db:g} or more; "
+                "lower --min-snr"
+            )
+    return parts
 
 
 def _is_weak(example: Example, config: TrainConfig) -> bool:
@@ -273,7 +280,6 @@ class _quiet_lightning(warnings.catch_warnings):  # noqa: N801 - a context manag
         super().__enter__()
         warnings.filterwarnings("ignore", module="pytorch_lightning.*")
         warnings.filterwarnings("ignore", category=UserWarning, message=".*num_workers.*")
-        logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 
 
 def _training_loader(

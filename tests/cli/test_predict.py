@@ -6,21 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from strategies import noise, stream, write, write_station_xml
+from strategies import FIELDS, noise, stream, write, write_station_xml
 
-FIELDS = [
-    "id",
-    "start",
-    "end",
-    "label",
-    "status",
-    "probabilities",
-    "coverage",
-    "components",
-    "sampling_rate_hz",
-    "flags",
-    "model",
-]
 CLASSES = ["earthquake", "surface_event", "noise"]
 # 150 s from 05:06:00, windows of 60 s on a grid of 30 s.
 STARTS = [f"2021-03-04T05:{minute}.000000Z" for minute in ("06:00", "06:30", "07:00", "07:30")]

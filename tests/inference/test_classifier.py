@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import ID, START_NS, noise, segment, stream, trace, write
+from strategies import FIELDS, ID, START_NS, noise, segment, stream, trace, write
 
 from quake.checkpoint import model_hash
 from quake.data.orientation import Epoch, Orientations
@@ -18,19 +18,6 @@ from quake.inference import classifier as module
 from quake.inference.classifier import PredictConfig
 
 START = "2021-03-04T05:06:00Z"
-FIELDS = [
-    "id",
-    "start",
-    "end",
-    "label",
-    "status",
-    "probabilities",
-    "coverage",
-    "components",
-    "sampling_rate_hz",
-    "flags",
-    "model",
-]
 
 
 @pytest.fixture(scope="module")

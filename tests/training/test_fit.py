@@ -199,3 +199,11 @@ def test_the_average_is_what_is_written(label_table, tmp_path):
 def test_an_average_needs_a_decay_below_one():
     with pytest.raises(ParameterError, match="average must be"):
         config(average=1.0)
+
+
+def test_a_limit_that_leaves_nothing_to_train_on_is_refused(label_table, tmp_path):
+    weak = label_table.with_name("weak.csv")
+    header, *rows = label_table.read_text().splitlines()
+    weak.write_text("\n".join([f"{header},snr_db", *(f"{row},1.5" for row in rows)]))
+    with pytest.raises(LabelError, match="lower --min-snr"):
+        train(config(min_snr_db=3.0), weak, tmp_path / "m.safetensors")
