@@ -9,11 +9,15 @@ import csv
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quake.data.times import parse_time
 from quake.errors import LabelError, ParameterError
+
+if TYPE_CHECKING:
+    from quake.data.collection import SpanReader
 
 # Short names of the Pacific Northwest data set, and the event types of QuakeML 1.2 that belong
 # to one of the classes that waveforms at local distances can tell apart.
@@ -107,6 +111,13 @@ class LabelledSpan:
         Arrival of the P wave, or onset of the event, ns since the epoch.
     snr_db : float or None
         Signal-to-noise ratio, where the table tells it.
+    split : str or None
+        "train", "validation" or "test", where the collection tells it.
+    record : str
+        Name of the record, as rows of one record never part between training and testing; the
+        path where it is empty.
+    reader : SpanReader or None
+        Reads the waveform; None reads the miniSEED or SAC file at `path`.
     """
 
     row: int
@@ -119,6 +130,9 @@ class LabelledSpan:
     source: str
     p_ns: int | None
     snr_db: float | None = None
+    split: str | None = None
+    record: str = ""
+    reader: SpanReader | None = field(default=None, compare=False, repr=False)
 
 
 def read_label_table(table: str | Path) -> list[LabelledSpan]:

@@ -36,10 +36,10 @@ from quake.data.labels import NOISE, LabelledSpan, LabelSet, choose_classes, rea
 from quake.data.split import split_by_event
 from quake.errors import LabelError, TrainingError
 from quake.models import EfficientNet, EfficientNetBackbone
-from quake.training.calibration import fit_temperature, softmax
+from quake.metrics.calibration import fit_temperature, softmax
 from quake.training.config import TrainConfig
 from quake.training.module import WindowClassifier
-from quake.training.report import summarise
+from quake.metrics.report import summarise
 
 logger = logging.getLogger(__name__)
 

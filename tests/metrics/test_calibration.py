@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quake.training.calibration import fit_temperature, softmax
+from quake.metrics.calibration import fit_temperature, softmax
 
 
 def test_softmax_of_equal_logits_is_uniform():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from quake.training.report import bootstrap_interval, roc_auc, summarise
+from quake.metrics.report import bootstrap_interval, roc_auc, summarise
 
 NAMES = ("earthquake", "noise")
 # Truth: three earthquakes, two noise. Decided right: two and one.

@@ -1,0 +1,66 @@
+"""Collections: where labelled spans come from, and how the waveform of each is read.
+
+A label table, a folder per class, a SeisBench data set or an archive with a catalogue comes in; a
+`Collection` comes out, and nothing behind it knows which of them it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from quake.data.labels import LabelledSpan
+    from quake.data.waveform import ChannelSet
+
+
+class Stretch(NamedTuple):
+    """A channel set, and from when to when of it is wanted and recorded, ns since the epoch."""
+
+    channel_set: ChannelSet
+    start_ns: int
+    end_ns: int
+
+
+class SpanReader(Protocol):
+    """Reads the waveform of labelled spans; one for each kind of collection.
+
+    It must survive being sent to another process.
+    """
+
+    def read(self, span: LabelledSpan, margin_ns: int) -> Stretch:
+        """Read a span and up to `margin_ns` on either side, as far as there is data.
+
+        Raises
+        ------
+        WaveformError, LabelError
+            If there is nothing to read, or it cannot be read; the message names file and trace.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Something of a collection that is not used: what it is (a row, a trace, an event), and why."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Labelled spans, and what was left out while they were collected.
+
+    Attributes
+    ----------
+    name : str
+        Of the collection, for the model card: a file's or a folder's name.
+    spans : sequence of LabelledSpan
+        Each with the reader of its waveform (`LabelledSpan.reader`; None reads `path`).
+    excluded : sequence of Exclusion
+    """
+
+    name: str
+    spans: Sequence[LabelledSpan]
+    excluded: Sequence[Exclusion] = ()

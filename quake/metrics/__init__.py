@@ -1,0 +1,1 @@
+"""Metrics: probabilities and truths go in, figures with intervals and curves come out."""
