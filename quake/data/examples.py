@@ -23,6 +23,8 @@ from quake.errors import LabelError, WaveformError
 logger = logging.getLogger(__name__)
 
 _MIN_COVERAGE = 0.7
+# Of the row and its margins, before empty ends are cut away.
+_MIN_COVERAGE_OF_A_COMPONENT = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,15 +114,27 @@ def _decode_row(span: LabelledSpan, labels: LabelSet, preprocessing: Preprocessi
         channel_set,
         start_ns,
         replace(preprocessing, window_s=n_samples / rate_hz, accepts_missing_components=True),
-        _MIN_COVERAGE,
+        _MIN_COVERAGE_OF_A_COMPONENT,
     )
     if window.status != "usable":
         raise LabelError(f"{span.path}, {channel_set_id}: {', '.join(window.flags)}")
+    samples, first = _without_empty_ends(window.samples)
+    if samples.shape[1] < preprocessing.nperseg or samples.any(axis=0).mean() < _MIN_COVERAGE:
+        raise LabelError(f"{span.path}, {channel_set_id}: low_coverage, {', '.join(window.flags)}")
     onset = None
     if span.label != NOISE:
         onset_ns = span.p_ns if span.p_ns is not None else span.start_ns
-        onset = min(max(round((onset_ns - start_ns) * rate_hz / NS_PER_S), 0), n_samples - 1)
-    return Example(window.samples, window.components, labels.index(span.label), onset, span)
+        onset = round((onset_ns - start_ns) * rate_hz / NS_PER_S) - first
+        onset = min(max(onset, 0), samples.shape[1] - 1)
+    return Example(samples, window.components, labels.index(span.label), onset, span)
+
+
+def _without_empty_ends(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+    """Cut away what was not recorded at either end; also the index of the first sample kept."""
+    there = np.flatnonzero(samples.any(axis=0))
+    if not len(there):
+        return samples[:, :0], 0
+    return samples[:, there[0] : there[-1] + 1], int(there[0])
 
 
 def headers_of(headers: Iterable[Span], channel_set_id: ChannelSetId) -> list[Span]:

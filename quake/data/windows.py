@@ -34,6 +34,10 @@ _PLATEAU_SAMPLES = 4
 _PLATEAUS_TOTAL_SAMPLES = 8
 _CLIPPED_MIN_DISTINCT = 100
 
+# A digitiser that works never gives the same value for so long: this is what a gap was filled
+# with, by a data centre or a telemetry system.
+_FLAT_S = 3.0
+
 
 @dataclass(frozen=True, eq=False)
 class Window:
@@ -228,12 +232,18 @@ def _cut_component(
     coverage = 0.0
     rates_hz: set[float] = set()
     raw: list[NDArray[Any]] = []
-    bad_values = False
-    for segment, first, stop in _overlapping(segments, start_ns, preprocessing.window_ns):
+    bad_values = flat = False
+    pieces = list(_overlapping(segments, start_ns, preprocessing.window_ns))
+    moving = any(_is_moving(segment.samples[first:stop]) for segment, first, stop in pieces)
+    for segment, first, stop in pieces:
         piece = segment.samples[first:stop]
         rates_hz.add(segment.sampling_rate_hz)
         runs = _valid_runs(piece)
         bad_values |= sum(b - a for a, b in runs) < len(piece)
+        if moving:
+            n_valid = sum(b - a for a, b in runs)
+            runs = without_flat(piece, runs, segment.sampling_rate_hz)
+            flat |= sum(b - a for a, b in runs) < n_valid
         for a, b in runs:
             valid = piece[a:b]
             offset = _model_index(segment, first + a, start_ns, preprocessing.sampling_rate_hz)
@@ -252,6 +262,7 @@ def _cut_component(
         f"{name}:{component}"
         for name, holds in (
             ("bad_values", bad_values),
+            ("flat", flat),
             ("dead", dead),
             ("clipped", not dead and _is_clipped(raw)),
         )
@@ -301,6 +312,43 @@ def _valid_runs(samples: NDArray[Any]) -> list[tuple[int, int]]:
     with np.errstate(invalid="ignore"):
         valid = np.abs(samples) <= ABSURD_AMPLITUDE
     return [(0, len(samples))] if valid.all() else true_runs(valid)
+
+
+def _is_moving(samples: NDArray[Any]) -> bool:
+    return bool((samples != samples[0]).any())
+
+
+def without_flat(
+    samples: NDArray[Any], runs: Iterable[tuple[int, int]], sampling_rate_hz: float
+) -> list[tuple[int, int]]:
+    """Take stretches of one and the same value, three seconds or longer, out of runs.
+
+    Parameters
+    ----------
+    samples : array of shape (n,)
+    runs : (first, stop) of each run of valid samples
+    sampling_rate_hz : float
+
+    Returns
+    -------
+    list of (first, stop)
+    """
+    n_least = max(round(_FLAT_S * sampling_rate_hz), 2)
+    return [
+        (first + a, first + b)
+        for first, stop in runs
+        for a, b in _moving_runs(samples[first:stop], n_least)
+    ]
+
+
+def _moving_runs(samples: NDArray[Any], n_least: int) -> list[tuple[int, int]]:
+    changes = np.flatnonzero(samples[1:] != samples[:-1]) + 1
+    bounds = np.concatenate(([0], changes, [len(samples)]))
+    flat = np.flatnonzero(np.diff(bounds) >= n_least)
+    keep = np.ones(len(samples), np.bool_)
+    for first in flat:
+        keep[bounds[first] : bounds[first + 1]] = False
+    return true_runs(keep)
 
 
 def prepare(

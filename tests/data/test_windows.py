@@ -283,8 +283,30 @@ def test_pieces_that_are_constant_each_by_itself_are_dead():
 
 def test_one_count_of_difference_is_not_dead():
     samples = np.zeros(6000, np.int32)
-    samples[3000] = 1
+    samples[::100] = 1
     assert of_z(samples).status == "usable"
+
+
+def test_a_stretch_of_one_value_is_a_gap():
+    samples = np.random.default_rng(0).normal(size=6000) + 50
+    samples[1000:2500] = 50
+    window = of_z(samples)
+    assert window.coverage == 0.75
+    assert "flat:Z" in window.flags
+    assert not window.samples[0, 500:1250].any()
+    assert window.samples[0, :500].all()
+
+
+def test_where_a_fill_value_ends_there_is_no_step():
+    samples = np.random.default_rng(0).normal(size=6000) + 5e6
+    samples[:1500] = 0
+    assert np.abs(of_z(samples).samples).max() < 10
+
+
+def test_a_value_repeated_for_less_than_three_seconds_is_data():
+    samples = np.random.default_rng(0).normal(size=6000)
+    samples[1000:1299] = 0
+    assert of_z(samples).coverage == 1
 
 
 def test_a_saturated_component_is_flagged_as_clipped_and_used():
@@ -416,11 +438,11 @@ def test_a_record_that_begins_earlier_has_the_same_windows_on_the_grid(drawn, ea
 
 @pytest.mark.parametrize("index", [0, 6010, 13_456])
 def test_no_sample_of_a_record_is_left_out(index):
-    samples = np.zeros(13_457)
-    samples[index] = 1e6
+    samples = counts(13_457)
+    samples[index] += 1e6
     record = channel_set(Z=segment(samples, 17_123_456_789))
     starts = grid().starts(17_123_456_789, 17_123_456_789 + 134_570_000_000, 5_000_000)
-    assert any(window(record, start).status == "usable" for start in starts)
+    assert max(np.abs(window(record, start).samples).max() for start in starts) > 1e4
 
 
 def test_records_are_divided_at_gaps_of_a_windows_length():
