@@ -26,6 +26,35 @@ def crossfade(first: Samples, second: Samples, n_fade: int) -> Samples:
     return np.concatenate([first[:, :split], overlap, second[:, n_fade:]], axis=1)
 
 
+def level(samples: Samples) -> Samples:
+    """Amplitude of each component that a short strong signal does not change, shape (3, 1).
+
+    The median of the absolute values, scaled so that it is the standard deviation of Gaussian
+    noise.
+    """
+    median: Samples = np.median(np.abs(samples), axis=1, keepdims=True)
+    return median * np.float32(1.4826)
+
+
+def surrogate(piece: Samples, n_samples: int, rng: np.random.Generator) -> Samples:
+    """Gaussian noise with the spectrum, the level and the coherence between components of a piece.
+
+    One white noise is convolved with all components of the piece. It sounds like it, for as long
+    as wanted, without repeating it (Theiler et al., 1992, Testing for nonlinearity in time
+    series: the method of surrogate data).
+
+    (3, N) -> (3, n_samples).
+    """
+    n_piece = piece.shape[1]
+    n_total = n_samples + n_piece
+    white = np.fft.rfft(rng.standard_normal(n_total))
+    tapered = (piece - piece.mean(axis=1, keepdims=True)) * np.hanning(n_piece)
+    made = np.fft.irfft(np.fft.rfft(tapered, n_total, axis=1) * white, n_total, axis=1)
+    made = made[:, :n_samples].astype(np.float32)
+    own = level(made)
+    return made * np.divide(level(piece), own, out=np.zeros_like(own), where=own > 0)
+
+
 def scale_to(filler: Samples, reference: Samples) -> Samples:
     """Give each component of `filler` the root-mean-square amplitude of `reference`'s."""
     target, own = rms(reference), rms(filler)
@@ -85,6 +114,56 @@ def band_limit(samples: Samples, sampling_rate_hz: float, corner_hz: float) -> S
     response = 0.5 * (1 + np.cos(np.pi * position))
     limited: NDArray[np.float64] = np.fft.irfft(spectrum * response, samples.shape[1], axis=1)
     return limited.astype(np.float32)
+
+
+def stretch(samples: Samples, factor: float) -> Samples:
+    """Play slower (factor above 1) or faster: a larger and farther, or smaller and nearer event.
+
+    (3, N) -> (3, N * factor); frequencies are divided by the factor. Ends are joined as the
+    Fourier transform does, so that some samples there are those of the other end.
+    """
+    n = samples.shape[1]
+    n_new = max(round(n * factor), 2)
+    spectrum = np.fft.rfft(samples, axis=1)
+    n_rows = n_new // 2 + 1
+    rows = spectrum[:, :n_rows]
+    if rows.shape[1] < n_rows:
+        rows = np.pad(rows, ((0, 0), (0, n_rows - rows.shape[1])))
+    played: NDArray[np.float64] = np.fft.irfft(rows, n_new, axis=1) * (n_new / n)
+    return played.astype(np.float32)
+
+
+def swell(samples: Samples, sampling_rate_hz: float, rng: np.random.Generator) -> Samples:
+    """Let a band of the noise itself swell and fade, once to four times.
+
+    What passes a station, traffic, wind, machines, shakes the same ground more for a while. Rise
+    and fall take 0.3 to 12 s, the band is 0.3 to 3 octaves wide, the gain goes up to 22 dB.
+    """
+    n = samples.shape[1]
+    time_s = np.arange(n) / sampling_rate_hz
+    octave = np.log2(np.maximum(np.fft.rfftfreq(n, 1 / sampling_rate_hz), 0.1))
+    spectrum = np.fft.rfft(samples, axis=1)
+    swollen = samples.astype(np.float64)
+    for _ in range(rng.integers(1, 5)):
+        centre = rng.uniform(0, np.log2(0.45 * sampling_rate_hz))
+        weight = np.exp(-0.5 * ((octave - centre) / rng.uniform(0.3, 3.0)) ** 2)
+        band = np.fft.irfft(spectrum * weight, n, axis=1)
+        if rng.random() < 0.5:
+            band = np.roll(band, rng.integers(n), axis=1)
+        shape = _spindle(time_s, rng.uniform(-0.1, 1.1) * time_s[-1], rng)
+        swollen += band * shape * np.exp(rng.uniform(np.log(0.5), np.log(12)))
+    return swollen.astype(np.float32)
+
+
+def _spindle(
+    time_s: NDArray[np.float64], peak_s: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    rise_s, fall_s = np.exp(rng.uniform(np.log(0.3), np.log(12), 2))
+    if rng.random() < 0.6:  # mostly about as slow in going as in coming
+        fall_s = rise_s * rng.uniform(0.7, 1.5)
+    width_s = np.where(time_s < peak_s, rise_s, fall_s)
+    shape: NDArray[np.float64] = np.exp(-0.5 * ((time_s - peak_s) / width_s) ** 2)
+    return shape
 
 
 def random_gap(n_samples: int, largest_share: float, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ from quake.data.windows import ABSURD_AMPLITUDE
 Samples = NDArray[np.float32]
 
 _FADE_S = 1.0
+_CODA_DECAY_S = (3.0, 20.0)
+_NOISE_BELOW_EVENT_DB = (6.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,19 @@ class Augmentation:
     Attributes
     ----------
     joint : float
-        A stretch of the window away from the onset is replaced by noise of the same source.
+        A stretch of the window away from the onset is replaced.
+    surrogate : float
+        What is lacking or replaced is made with the spectrum of the example's own noise; else it
+        is noise of the same station or source.
+    stretch, stretch_factor : float, (float, float)
+        The example is played slower or faster by a factor.
+    swell : float
+        In a window of noise, bands of it swell and fade.
+    coda : float
+        The window begins within the coda of the event.
+    synthetic, disturbance : float
+        The window is synthetic, of a class drawn at random; a synthetic disturbance is put on a
+        window of noise. See `quake.synth`.
     noise : float
         Noise of any source is added, `noise_snr_db` below the window's amplitude.
     components, polarity, rotation : float
@@ -53,6 +67,13 @@ class Augmentation:
     """
 
     joint: float = 0.4
+    surrogate: float = 0.7
+    stretch: float = 0.0
+    stretch_factor: tuple[float, float] = (0.6, 1.6)
+    swell: float = 0.0
+    coda: float = 0.0
+    synthetic: float = 0.0
+    disturbance: float = 0.0
     noise: float = 0.3
     noise_snr_db: tuple[float, float] = (0.0, 20.0)
     components: float = 0.3
@@ -70,6 +91,12 @@ class Augmentation:
 
 NO_AUGMENTATION = Augmentation(
     joint=0,
+    surrogate=1,
+    stretch=0,
+    swell=0,
+    coda=0,
+    synthetic=0,
+    disturbance=0,
     noise=0,
     components=0,
     polarity=0,
@@ -106,6 +133,7 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         self.preprocessing = preprocessing
         self.augmentation = augmentation
         self.seed = seed
+        self.noise_target = noise_target
         self._noise = [e for e in examples if e.target == noise_target]
         self._noise_like: dict[str, list[Example]] = {}
         for example in self._noise:
@@ -130,7 +158,12 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         draw, index = key if isinstance(key, tuple) else (0, key)
         rng = np.random.default_rng((self.seed, draw, index))
         example = self.examples[index]
-        window = self._augment(self._place(example, rng), rng)
+        if rng.random() < self.augmentation.stretch:
+            example = self._stretched(example, rng)
+        window = self._place(example, rng)
+        if example.target == self.noise_target and rng.random() < self.augmentation.swell:
+            window = augment.swell(window, self.preprocessing.sampling_rate_hz, rng)
+        window = self._augment(window, rng)
         return torch.from_numpy(window), example.target
 
     def _place(self, example: Example, rng: np.random.Generator) -> Samples:
@@ -157,9 +190,22 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         latest = round(self.preprocessing.n_samples * (1 - self.augmentation.latest_onset))
         if rng.random() < self.augmentation.early:
             latest = round(self.augmentation.early_onset_s * rate_hz)
+        if rng.random() < self.augmentation.coda:
+            latest, earliest = earliest, earliest - self._audible(example)
         a, b = example.onset - latest, example.onset - earliest
         a, b = (max(a, lowest), min(b, highest)) if a <= highest and b >= lowest else (a, b)
         return int(np.clip(rng.integers(min(a, b), max(a, b) + 1), lowest, highest))
+
+    def _audible(self, example: Example) -> int:
+        """For how many samples after its onset an event is clearly above the noise before it."""
+        own = self._own_noise(example)
+        if own is None:
+            return 0
+        n_block = self._n(2.0)
+        after = np.abs(example.samples[:, example.onset :]).sum(axis=0)[: self._n(40.0)]
+        blocks = after[: len(after) // n_block * n_block].reshape(-1, n_block).mean(axis=1)
+        loud = np.flatnonzero(blocks > 2 * np.abs(own).sum(axis=0).mean())
+        return int(loud[-1]) * n_block if len(loud) else 0
 
     def _cut_away(
         self, example: Example, first: int, stop: int, rng: np.random.Generator
@@ -179,21 +225,67 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         # At least two seconds are left, so that the amplitude of the filling can be matched.
         return new if new[1] - new[0] >= 2 * rate_hz else (first, stop)
 
+    def _stretched(self, example: Example, rng: np.random.Generator) -> Example:
+        factor = float(np.exp(rng.uniform(*np.log(self.augmentation.stretch_factor))))
+        first, stop = 0, example.samples.shape[1]
+        if example.onset is not None:  # of a long record only what a window may show
+            reach = round(1.2 * self.preprocessing.n_samples / factor)
+            first, stop = max(first, example.onset - reach), min(stop, example.onset + reach)
+        onset = None if example.onset is None else round((example.onset - first) * factor)
+        samples = augment.stretch(example.samples[:, first:stop], factor)
+        return replace(example, samples=samples, onset=onset)
+
     def _fill(
         self, example: Example, kept: Samples, before: int, after: int, rng: np.random.Generator
     ) -> Samples:
-        """Extend on both sides with noise of the same source, at the amplitude of the ends."""
-        n_fade = round(_FADE_S * self.preprocessing.sampling_rate_hz)
-        n_reference = 5 * n_fade
+        """Extend on both sides with what may have been there."""
+        n_fade = self._n(_FADE_S)
         if before > 0:
-            filler = self._noise_track(example, before + n_fade, rng)
-            filler = augment.scale_to(filler, kept[:, :n_reference])
+            filler = self._lead_in(example, kept[:, : 5 * n_fade], before + n_fade, rng)
             kept = augment.crossfade(filler, kept, n_fade)[:, -(before + kept.shape[1]) :]
         if after > 0:
-            filler = self._noise_track(example, after + n_fade, rng)
-            filler = augment.scale_to(filler, kept[:, -n_reference:])
+            filler = self._extension(example, kept[:, -5 * n_fade :], after + n_fade, rng)
             kept = augment.crossfade(kept, filler, n_fade)[:, : kept.shape[1] + after]
         return self._exact_length(kept)
+
+    def _lead_in(
+        self, example: Example, edge: Samples, length: int, rng: np.random.Generator
+    ) -> Samples:
+        """Noise that precedes an edge, (3, length)."""
+        own = self._own_noise(example)
+        if own is not None and rng.random() < self.augmentation.surrogate:
+            return augment.surrogate(own, length, rng)
+        below_db = rng.uniform(*_NOISE_BELOW_EVENT_DB) if self._begins_at_onset(example) else 0.0
+        noise = augment.scale_to(self._noise_track(example, length, rng), edge)
+        return noise * np.float32(10 ** (-below_db / 20))
+
+    def _begins_at_onset(self, example: Example) -> bool:
+        return example.onset is not None and example.onset < self._n(1.0)
+
+    def _extension(
+        self, example: Example, edge: Samples, length: int, rng: np.random.Generator
+    ) -> Samples:
+        """What follows an edge, (3, length): noise, into which what rises above it dies away."""
+        own = self._own_noise(example)
+        if own is None or rng.random() >= self.augmentation.surrogate:
+            return augment.scale_to(self._noise_track(example, length, rng), edge)
+        noise = augment.surrogate(own, length, rng)
+        if example.onset is None:
+            return noise
+        decay_s = np.float32(rng.uniform(*_CODA_DECAY_S))
+        time_s = np.arange(length, dtype=np.float32) / self.preprocessing.sampling_rate_hz
+        return noise + augment.surrogate(edge, length, rng) * np.exp(-time_s / decay_s)
+
+    def _own_noise(self, example: Example) -> Samples | None:
+        """Up to 30 s of the noise of an example itself: of all of it, or before its onset."""
+        stop = example.samples.shape[1]
+        if example.onset is not None:
+            stop = max(example.onset - self._n(2.0), 0)
+        own = example.samples[:, max(stop - self._n(30.0), 0) : stop]
+        return own if own.shape[1] >= self._n(5.0) else None
+
+    def _n(self, seconds: float) -> int:
+        return round(seconds * self.preprocessing.sampling_rate_hz)
 
     def _exact_length(self, samples: Samples) -> Samples:
         """A kept part shorter than the fade makes the sum short; zeros then end the window."""
