@@ -156,3 +156,69 @@ def test_the_input_is_not_changed_and_float32_stays(samples, rng, change):
     changed = change(samples, rng)
     assert changed.dtype == np.float32
     np.testing.assert_array_equal(samples, before)
+
+
+# --- surrogates, playing slower, swelling -------------------------------------------------
+
+
+def test_a_short_strong_signal_does_not_change_the_level(samples):
+    loud = samples.copy()
+    loud[:, 500:510] = 1e4
+    np.testing.assert_allclose(augment.level(loud), augment.level(samples), rtol=0.05)
+
+
+def test_the_level_of_gaussian_noise_is_its_standard_deviation():
+    samples = noise(100_000).astype(np.float32)
+    np.testing.assert_allclose(augment.level(samples), samples.std(axis=1)[:, None], rtol=0.02)
+
+
+def test_a_surrogate_is_as_long_as_wanted_and_as_loud_as_the_piece(samples, rng):
+    made = augment.surrogate(samples[:, :400] * np.float32(7), 3000, rng)
+    assert made.shape == (3, 3000)
+    assert made.dtype == np.float32
+    np.testing.assert_allclose(augment.level(made), augment.level(samples[:, :400]) * 7, rtol=1e-5)
+
+
+def test_a_surrogate_has_the_spectrum_of_the_piece(rng):
+    piece = np.stack([sine(5.0, 1000, RATE_HZ)] * 3).astype(np.float32)
+    spectrum = np.abs(np.fft.rfft(augment.surrogate(piece, 4000, rng)[0]))
+    frequency_hz = np.fft.rfftfreq(4000, 1 / RATE_HZ)
+    near = np.abs(frequency_hz - 5) < 0.2
+    assert (spectrum[near] ** 2).sum() > 0.99 * (spectrum**2).sum()
+
+
+def test_what_was_alike_on_two_components_is_alike_in_the_surrogate(samples, rng):
+    piece = np.stack([samples[0], 2 * samples[0], samples[2]])
+    made = augment.surrogate(piece, 2000, rng)
+    np.testing.assert_allclose(made[1], 2 * made[0], rtol=1e-3, atol=1e-4)
+    assert abs(np.corrcoef(made[0], made[2])[0, 1]) < 0.3
+
+
+def test_the_surrogate_of_a_missing_component_is_missing(samples, rng):
+    samples[1] = 0
+    made = augment.surrogate(samples, 2000, rng)
+    assert not made[1].any()
+    assert np.isfinite(made).all()
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.25, 2.0])
+def test_played_slower_a_sine_is_lower_and_longer_and_as_strong(factor):
+    n = 2000
+    samples = np.stack([sine(5.0, n, RATE_HZ)] * 3).astype(np.float32)
+    played = augment.stretch(samples, factor)
+    expected = sine(5.0 / factor, round(n * factor), RATE_HZ)
+    assert played.shape == (3, round(n * factor))
+    np.testing.assert_allclose(played[0], expected, atol=0.02)
+
+
+def test_noise_that_swells_is_louder_for_a_while_and_all_of_it_there(samples, rng):
+    calm = noise(3000).astype(np.float32)
+    grown = [augment.swell(calm, RATE_HZ, rng) for _ in range(20)]
+    assert all(g.shape == calm.shape and g.dtype == np.float32 for g in grown)
+    assert all(g.std() > calm.std() for g in grown)
+    assert np.median([g.std() / calm.std() for g in grown]) > 1.2
+
+
+def test_a_missing_component_does_not_swell(samples, rng):
+    samples[2] = 0
+    assert not augment.swell(samples, RATE_HZ, rng)[2].any()
