@@ -85,9 +85,9 @@ def find_model(model: str | Path | None = None, backbone: str | None = None) -> 
     ParameterError
         If the backbone is unknown.
     """
-    from quake.models.backbones import EfficientNetBackbone
+    from quake.models.backbones import parse_backbone
 
-    wanted = EfficientNetBackbone.parse(backbone).value if backbone is not None else None
+    wanted = parse_backbone(backbone).value if backbone is not None else None
     if model is not None:
         path = _by_path_or_name(model)
         found = load_card(path).network.get("backbone")

@@ -12,14 +12,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quake.errors import ParameterError
-from quake.models.backbones import EfficientNetBackbone
+from quake.models.backbones import EfficientNetBackbone, HybridViTBackbone, parse_backbone
 
 if TYPE_CHECKING:
     from quake.models.efficientnet import EfficientNet as EfficientNet
+    from quake.models.hybrid_vit import HybridViT as HybridViT
+    from quake.models.network import Network as Network
+    from quake.models.transfer import load_backbone as load_backbone
 
-__all__ = ["EfficientNet", "EfficientNetBackbone", "build_model"]
+__all__ = [
+    "EfficientNet",
+    "EfficientNetBackbone",
+    "HybridViT",
+    "HybridViTBackbone",
+    "Network",
+    "build_model",
+    "load_backbone",
+    "network_config",
+    "parse_backbone",
+]
 
-_LAZY = {"EfficientNet": "quake.models.efficientnet"}
+_LAZY = {
+    "EfficientNet": "quake.models.efficientnet",
+    "HybridViT": "quake.models.hybrid_vit",
+    "Network": "quake.models.network",
+    "load_backbone": "quake.models.transfer",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -31,7 +49,7 @@ def __getattr__(name: str) -> Any:
 
 def _build_efficientnet(
     config: Mapping[str, Any], weights: str | Path | None, strict_weights: bool
-) -> EfficientNet:
+) -> Network:
     from quake.models.efficientnet import EfficientNet, EfficientNetConfig
 
     return EfficientNet.from_config(
@@ -39,9 +57,74 @@ def _build_efficientnet(
     )
 
 
-_BUILDERS: dict[str, Callable[[Mapping[str, Any], str | Path | None, bool], EfficientNet]] = {
-    "efficientnet": _build_efficientnet
+def _build_hybrid_vit(
+    config: Mapping[str, Any], weights: str | Path | None, strict_weights: bool
+) -> Network:
+    from quake.models.hybrid_vit import HybridViT, HybridViTConfig
+
+    return HybridViT.from_config(
+        HybridViTConfig.from_dict(config), weights=weights, strict_weights=strict_weights
+    )
+
+
+_BUILDERS: dict[str, Callable[[Mapping[str, Any], str | Path | None, bool], Network]] = {
+    "efficientnet": _build_efficientnet,
+    "hybrid_vit": _build_hybrid_vit,
 }
+
+
+def network_config(
+    backbone: str,
+    *,
+    num_classes: int,
+    in_channels: int = 3,
+    dropout: float = 0.2,
+    depth: int | None = None,
+) -> dict[str, Any]:
+    """Configuration of a network of any architecture, as `build_model` takes it.
+
+    Parameters
+    ----------
+    backbone
+        Name of a backbone, as `parse_backbone` understands it.
+    num_classes
+        Number of logits.
+    in_channels
+        Number of input channels, one a component.
+    dropout
+        Probability of dropping a feature before the classifier, 0 <= dropout < 1.
+    depth
+        Layers of a transformer; None takes all that the backbone has.
+
+    Returns
+    -------
+    dict
+        JSON types, the name of the architecture included.
+
+    Raises
+    ------
+    ParameterError
+        If the backbone is unknown, a value makes no sense, or a depth is given for a backbone
+        that has no transformer.
+
+    Examples
+    --------
+    >>> network_config("hybrid-vit-tiny", num_classes=3, depth=2)["depth"]
+    2
+    """
+    found = parse_backbone(backbone)
+    if isinstance(found, HybridViTBackbone):
+        from quake.models.hybrid_vit import HybridViTConfig
+
+        return HybridViTConfig(found, in_channels, num_classes, dropout, depth).to_dict()
+    if depth is not None:
+        raise ParameterError(
+            f"depth is the number of layers of a transformer, and {found} has none; leave it out, "
+            f"or take one of {', '.join(HybridViTBackbone)}"
+        )
+    from quake.models.efficientnet import EfficientNetConfig
+
+    return EfficientNetConfig(found, in_channels, num_classes, dropout).to_dict()
 
 
 def build_model(
@@ -49,22 +132,23 @@ def build_model(
     weights: str | Path | None = None,
     *,
     strict_weights: bool = False,
-) -> EfficientNet:
+) -> Network:
     """Build the network that a configuration describes.
 
     Parameters
     ----------
     config
-        What ``model.config.to_dict()`` gave; ``config["architecture"]`` chooses the network.
+        What ``model.config.to_dict()`` or `network_config` gave; ``config["architecture"]`` chooses
+        the network.
     weights
-        Pretrained backbone weights, as for `EfficientNet`; by default none, since a checkpoint
+        Pretrained backbone weights, as for the network itself; by default none, since a checkpoint
         brings its own.
     strict_weights
         Raise instead of going on with random weights.
 
     Returns
     -------
-    EfficientNet
+    Network
         The network, in training mode, nothing frozen.
 
     Raises

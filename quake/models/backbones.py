@@ -5,7 +5,9 @@ Nothing here needs torch, so the table can be shown at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 
 from quake.errors import ParameterError
@@ -75,18 +77,134 @@ class EfficientNetBackbone(StrEnum):
         ParameterError
             If there is no such backbone; the message lists those there are.
         """
-        key = str(name).strip().lower().replace("-", "_").removeprefix("efficientnet_")
-        try:
-            return cls(key)
-        except ValueError:
-            raise ParameterError(
-                f"backbone {name!r} is unknown; known are {', '.join(cls)}"
-            ) from None
+        found = {_key(backbone): backbone for backbone in cls}.get(_key(name))
+        if found is None:
+            raise _unknown(name, cls)
+        return found
 
     @property
     def facts(self) -> BackboneFacts:
         """Size, accuracy and file of weights."""
         return BACKBONE_FACTS[self]
+
+
+@dataclass(frozen=True)
+class HybridViTFacts:
+    """The shape of a HybridViT, and its size with a 1000-class head.
+
+    Parameters
+    ----------
+    parameters
+        Number of trainable parameters at full depth, exactly.
+    width
+        Numbers in a token.
+    layers
+        Layers of the encoder; the parameter `depth` of the network takes fewer.
+    heads
+        Attention heads of a layer.
+    stem_channels
+        Channels of the strided convolutions before the encoder.
+    """
+
+    parameters: int
+    width: int
+    layers: int
+    heads: int
+    stem_channels: tuple[int, ...]
+
+
+class HybridViTBackbone(StrEnum):
+    """The four sizes of HybridViT, smallest first.
+
+    The encoders of ``small``, ``medium`` and ``base`` have the widths, layers and heads of DeiT-Ti,
+    ViT-S (Touvron et al. 2021, arXiv 2012.12877) and ViT-B (Dosovitskiy et al. 2021, arXiv
+    2010.11929); ``tiny`` is smaller than any of theirs.
+
+    Examples
+    --------
+    >>> HybridViTBackbone.parse("HybridViT-tiny")
+    <HybridViTBackbone.TINY: 'hybrid-vit-tiny'>
+    >>> HybridViTBackbone.TINY.facts.layers
+    6
+    """
+
+    TINY = "hybrid-vit-tiny"
+    SMALL = "hybrid-vit-small"
+    MEDIUM = "hybrid-vit-medium"
+    BASE = "hybrid-vit-base"
+
+    @classmethod
+    def parse(cls, name: str) -> HybridViTBackbone:
+        """Find a size by a name as people write it: ``tiny``, ``hybrid_vit_tiny``.
+
+        Parameters
+        ----------
+        name
+            Upper or lower case, hyphens or underscores, ``hybrid-vit-`` before it or not.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such size; the message lists those there are.
+        """
+        key = _key(name)
+        found = {_key(backbone): backbone for backbone in cls}
+        if key not in found:
+            key = f"hybridvit{key}"
+        if key not in found:
+            raise _unknown(name, cls)
+        return found[key]
+
+    @property
+    def facts(self) -> HybridViTFacts:
+        """Shape and size."""
+        return HYBRID_VIT_FACTS[self]
+
+
+Backbone = EfficientNetBackbone | HybridViTBackbone
+
+BACKBONES: tuple[Backbone, ...] = (*EfficientNetBackbone, *HybridViTBackbone)
+
+
+def parse_backbone(name: str) -> Backbone:
+    """Find a backbone of any architecture by a name as people write it.
+
+    Parameters
+    ----------
+    name
+        ``b0``, ``EfficientNet-B0``, ``v2-s``, ``hybrid-vit-tiny``, ``HybridViT_tiny``, ...
+
+    Raises
+    ------
+    ParameterError
+        If there is no such backbone; the message suggests the nearest and lists all.
+
+    Examples
+    --------
+    >>> parse_backbone("Hybrid_ViT_Tiny")
+    <HybridViTBackbone.TINY: 'hybrid-vit-tiny'>
+    >>> parse_backbone("B0")
+    <EfficientNetBackbone.B0: 'b0'>
+    """
+    found = {_key(backbone): backbone for backbone in BACKBONES}.get(_key(name))
+    if found is None:
+        raise _unknown(name, BACKBONES)
+    return found
+
+
+def _key(name: str) -> str:
+    """As written by anybody: ``V2-S``, ``v2_s`` and ``EfficientNetV2 S`` are one name."""
+    letters = "".join(c for c in str(name).lower() if c not in "-_ \t\n")
+    return letters.removeprefix("efficientnet")
+
+
+def _unknown(name: str, backbones: Iterable[Backbone]) -> ParameterError:
+    known = {_key(backbone): backbone for backbone in backbones}
+    nearest = get_close_matches(_key(name), known, n=1)
+    advice = f"did you mean {known[nearest[0]]}? " if nearest else ""
+    return ParameterError(
+        f"backbone {str(name)!r} is unknown; {advice}known are {', '.join(known.values())}"
+    )
 
 
 # torchvision's figures are those of its DEFAULT weights: IMAGENET1K_V2 for B1, which torchvision
@@ -115,4 +233,13 @@ BACKBONE_FACTS: dict[EfficientNetBackbone, BackboneFacts] = {
     EfficientNetBackbone.V2_M: BackboneFacts(
         54_139_356, 85.112, "IMAGENET1K_V1", "efficientnet_v2_m-dc08266a.pth", 54.0, 85.1
     ),
+}
+
+# The stem of each ends at the width of the encoder or well below it, so that nearly all parameters
+# are in the encoder, as in the networks whose shapes these are.
+HYBRID_VIT_FACTS: dict[HybridViTBackbone, HybridViTFacts] = {
+    HybridViTBackbone.TINY: HybridViTFacts(1_489_304, 128, 6, 4, (48, 96, 128)),
+    HybridViTBackbone.SMALL: HybridViTFacts(5_778_136, 192, 12, 3, (48, 96, 192)),
+    HybridViTBackbone.MEDIUM: HybridViTFacts(21_962_776, 384, 12, 6, (48, 96, 192)),
+    HybridViTBackbone.BASE: HybridViTFacts(86_393_640, 768, 12, 12, (64, 128, 256)),
 }

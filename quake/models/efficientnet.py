@@ -7,78 +7,28 @@ Models and Faster Training*, arXiv 2104.00298.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from math import ceil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from quake.errors import ParameterError
 from quake.models.backbones import EfficientNetBackbone
+from quake.models.config import NetworkConfig
+from quake.models.network import Network, calm_classifier
 from quake.models.weights import IMAGE_CHANNELS, find_pretrained, load_pretrained
-
-TOTAL_STRIDE = 32  # stem 2, then four stages of 2 each, in all backbones
 
 
 @dataclass(frozen=True)
-class EfficientNetConfig:
-    """All that is needed to build an `EfficientNet` again; saved with its weights.
-
-    Parameters
-    ----------
-    backbone
-        A backbone or its name.
-    in_channels
-        Number of input channels, one a component.
-    num_classes
-        Number of logits.
-    dropout
-        Probability of dropping a feature before the classifier, 0 <= dropout < 1.
-
-    Raises
-    ------
-    ParameterError
-        If a value makes no sense.
-    """
+class EfficientNetConfig(NetworkConfig):
+    """All that is needed to build an `EfficientNet` again; saved with its weights."""
 
     architecture: ClassVar[str] = "efficientnet"
 
     backbone: EfficientNetBackbone = EfficientNetBackbone.B0
-    in_channels: int = 3
-    num_classes: int = 2
-    dropout: float = 0.2
 
-    def __post_init__(self) -> None:
-        # Values may come from JSON or NumPy: plain Python types are what JSON takes again.
-        object.__setattr__(self, "backbone", EfficientNetBackbone.parse(self.backbone))
-        for name in ("in_channels", "num_classes"):
-            object.__setattr__(self, name, _positive_int(name, getattr(self, name)))
-        object.__setattr__(self, "dropout", _probability("dropout", self.dropout))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as a dict of JSON types, with the name of the architecture."""
-        return {"architecture": self.architecture, **asdict(self), "backbone": self.backbone.value}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build it from what `to_dict` gave.
-
-        Raises
-        ------
-        ParameterError
-            If it is of another architecture, or names are missing or unknown.
-        """
-        names = {"architecture", *(field.name for field in fields(cls))}
-        if set(values) != names or values["architecture"] != cls.architecture:
-            raise ParameterError(
-                f"a configuration of architecture {cls.architecture!r} has {sorted(names)}, "
-                f"got {dict(values)}"
-            )
-        return cls(**{name: value for name, value in values.items() if name != "architecture"})
+    def _backbone(self) -> EfficientNetBackbone:
+        return EfficientNetBackbone.parse(self.backbone)
 
 
 @dataclass(frozen=True)
@@ -106,7 +56,7 @@ class Stage:
     layers: int
 
 
-class EfficientNet(nn.Module):
+class EfficientNet(Network):
     """EfficientNet on spectrograms: stem, stages, head convolution, pooling, dropout, linear.
 
     Parameters
@@ -153,6 +103,8 @@ class EfficientNet(nn.Module):
     torch.Size([1, 3])
     """
 
+    total_stride = 32  # stem 2, then four stages of 2 each, in all backbones
+
     def __init__(
         self,
         backbone: EfficientNetBackbone | str = EfficientNetBackbone.B0,
@@ -164,20 +116,18 @@ class EfficientNet(nn.Module):
         *,
         strict_weights: bool = False,
     ) -> None:
-        super().__init__()
         backbone = EfficientNetBackbone.parse(backbone)
-        self.config = EfficientNetConfig(backbone, in_channels, num_classes, dropout)
+        config = EfficientNetConfig(backbone, in_channels, num_classes, dropout)
+        super().__init__(config)
         # Before anything is built: a strict failure should come at once.
         pretrained = find_pretrained(backbone, weights, strict=strict_weights)
 
-        network = _torchvision_network(self.config)
-        self.features: nn.Sequential = network.features
-        self.avgpool: nn.Module = network.avgpool
-        self.classifier: nn.Sequential = network.classifier
+        network = _torchvision_network(config)
+        self.features = network.features
+        self.avgpool = network.avgpool
+        self.classifier = network.classifier
         if pretrained is not None:
             load_pretrained(self, pretrained)
-
-        self._frozen = False
         if freeze_backbone:
             self.freeze()
 
@@ -201,55 +151,6 @@ class EfficientNet(nn.Module):
             strict_weights=strict_weights,
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute logits.
-
-        Parameters
-        ----------
-        x
-            Spectrograms of shape (B, C, H, W), float32, of any height and width from 1 on.
-
-        Returns
-        -------
-        Tensor
-            Logits of shape (B, num_classes).
-
-        Raises
-        ------
-        ParameterError
-            If the shape does not fit.
-        """
-        # While tracing, sizes are tensors, and comparing them makes torch warn.
-        if not torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
-            self._check_shape(x)
-        x = self.avgpool(self.features(x)).flatten(1)
-        logits: Tensor = self.classifier(x)
-        return logits
-
-    def freeze(self) -> None:
-        """Fix all but the classifier: no gradients, batch-norm statistics and blocks at rest.
-
-        The blocks then behave as in evaluation also after `train`, without stochastic depth:
-        features of an input are always the same.
-        """
-        self._set_frozen(True)
-
-    def unfreeze(self) -> None:
-        """Let all of the network learn again, for the second phase of training."""
-        self._set_frozen(False)
-
-    @property
-    def is_frozen(self) -> bool:
-        """Whether only the classifier learns."""
-        return self._frozen
-
-    def train(self, mode: bool = True) -> Self:
-        """Set training or evaluation mode; a frozen backbone stays in evaluation mode."""
-        super().train(mode)
-        if self._frozen:
-            self.features.eval()
-        return self
-
     def stage_table(self) -> tuple[Stage, ...]:
         """Read the stages off the layers: Table 1 of the 2019 paper, Table 4 of the 2021 one.
 
@@ -260,32 +161,6 @@ class EfficientNet(nn.Module):
         """
         stem, *stages, head = self.features.children()
         return (_conv_stage(stem), *map(_block_stage, stages), _conv_stage(head))
-
-    def _set_frozen(self, frozen: bool) -> None:
-        self._frozen = frozen
-        self.features.requires_grad_(not frozen)
-        self.train(self.training)
-
-    def _check_shape(self, x: Tensor) -> None:
-        shape = tuple(x.shape)
-        if x.ndim != 4:
-            raise ParameterError(f"spectrograms have shape (B, C, H, W), got {shape}")
-        batch, channels, height, width = shape
-        if channels != self.config.in_channels:
-            raise ParameterError(
-                f"this network takes {self.config.in_channels} channels, got {channels} in an "
-                f"input of shape {shape}"
-            )
-        if height < 1 or width < 1:
-            raise ParameterError(f"spectrograms need a pixel at least, got shape {shape}")
-        if not self.features.training:
-            return
-        if batch * ceil(height / TOTAL_STRIDE) * ceil(width / TOTAL_STRIDE) == 1:
-            raise ParameterError(
-                f"an input of shape {shape} leaves one pixel to the last stages, of which batch "
-                f"norm cannot learn a variance; train on two windows at least, or on more than "
-                f"{TOTAL_STRIDE} pixels"
-            )
 
 
 def _torchvision_network(config: EfficientNetConfig) -> Any:
@@ -299,9 +174,7 @@ def _torchvision_network(config: EfficientNetConfig) -> Any:
     )
     if config.in_channels != IMAGE_CHANNELS:
         network.features[0][0] = _like(network.features[0][0], config.in_channels)
-    # torchvision draws from 1 / sqrt(num_classes): right for a thousand classes, but with three the
-    # first logits are so large that the first epochs only undo them.
-    nn.init.normal_(network.classifier[1].weight, std=0.01)
+    calm_classifier(network.classifier)
     return network
 
 
@@ -344,23 +217,3 @@ def _block_stage(blocks: nn.Module) -> Stage:
         project.out_channels,
         len(list(blocks.children())),
     )
-
-
-def _positive_int(name: str, value: Any) -> int:
-    try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise ParameterError(f"{name} is a whole number from 1 on, got {value!r}")
-    return number
-
-
-def _probability(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 <= number < 1:
-        raise ParameterError(f"{name} is a number with 0 <= {name} < 1, got {value!r}")
-    return number
