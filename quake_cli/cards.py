@@ -15,13 +15,20 @@ if TYPE_CHECKING:
 
 def backbone_facts() -> list[dict[str, Any]]:
     """Facts of all backbones, as plain JSON types."""
-    from quake.models.backbones import EfficientNetBackbone
+    from quake.models.backbones import BACKBONES
 
-    return [{"name": backbone.value, **vars(backbone.facts)} for backbone in EfficientNetBackbone]
+    return [{"name": backbone.value, **vars(backbone.facts)} for backbone in BACKBONES]
 
 
-def backbone_section(facts: Sequence[Mapping[str, Any]]) -> Section:
-    """Table of the backbones; published figures beside torchvision's."""
+def backbone_sections(facts: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """Tables of the backbones: those that ImageNet has weights for, then the transformers."""
+    convolutional = [f for f in facts if "imagenet_top1" in f]
+    transformers = [f for f in facts if "heads" in f]
+    return [_efficientnet_section(convolutional), _hybrid_vit_section(transformers)]
+
+
+def _efficientnet_section(facts: Sequence[Mapping[str, Any]]) -> Section:
+    """Published figures beside torchvision's."""
     return Section(
         "Backbones (with the 1000-class ImageNet head; top-1 in %)",
         [
@@ -36,6 +43,23 @@ def backbone_section(facts: Sequence[Mapping[str, Any]]) -> Section:
             for f in facts
         ],
         ("name", "parameters", "paper", "top-1", "paper", "ImageNet weights"),
+    )
+
+
+def _hybrid_vit_section(facts: Sequence[Mapping[str, Any]]) -> Section:
+    return Section(
+        "Transformers (with a 1000-class head; no ImageNet weights, use --weights none)",
+        [
+            (
+                f["name"],
+                f"{f['parameters']:,}",
+                str(f["width"]),
+                str(f["layers"]),
+                str(f["heads"]),
+            )
+            for f in facts
+        ],
+        ("name", "parameters", "width", "layers", "heads"),
     )
 
 

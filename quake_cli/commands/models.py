@@ -15,7 +15,7 @@ def models(
     import json
 
     from quake.registry import installed_folder, list_models
-    from quake_cli.cards import backbone_facts, backbone_section, model_facts, model_sections
+    from quake_cli.cards import backbone_facts, backbone_sections, model_facts, model_sections
     from quake_cli.render import Section, show_sections
 
     messages: Messages = context.obj
@@ -31,4 +31,4 @@ def models(
     none = Section(
         "No model is bundled or installed", [("installed ones go to", str(installed_folder()))]
     )
-    show_sections([backbone_section(backbones), *(model_sections(facts) or [none])])
+    show_sections([*backbone_sections(backbones), *(model_sections(facts) or [none])])
