@@ -45,8 +45,10 @@ def surrogate(piece: Samples, n_samples: int, rng: np.random.Generator) -> Sampl
 
     (3, N) -> (3, n_samples).
     """
+    from scipy.fft import next_fast_len  # lengths with large prime factors take ten times longer
+
     n_piece = piece.shape[1]
-    n_total = n_samples + n_piece
+    n_total = next_fast_len(n_samples + n_piece, real=True)
     white = np.fft.rfft(rng.standard_normal(n_total))
     tapered = (piece - piece.mean(axis=1, keepdims=True)) * np.hanning(n_piece)
     made = np.fft.irfft(np.fft.rfft(tapered, n_total, axis=1) * white, n_total, axis=1)
@@ -119,11 +121,15 @@ def band_limit(samples: Samples, sampling_rate_hz: float, corner_hz: float) -> S
 def stretch(samples: Samples, factor: float) -> Samples:
     """Play slower (factor above 1) or faster: a larger and farther, or smaller and nearer event.
 
-    (3, N) -> (3, N * factor); frequencies are divided by the factor. Ends are joined as the
-    Fourier transform does, so that some samples there are those of the other end.
+    (3, N) -> (3, about N * factor); frequencies are divided by the factor. Up to a few per cent
+    of the end are lost, to a length that is quickly transformed. Ends are joined as the Fourier
+    transform does, so that some samples there are those of the other end.
     """
+    from scipy.fft import prev_fast_len
+
+    samples = samples[:, : prev_fast_len(samples.shape[1], real=True)]
     n = samples.shape[1]
-    n_new = max(round(n * factor), 2)
+    n_new = prev_fast_len(max(round(n * factor), 2), real=True)
     spectrum = np.fft.rfft(samples, axis=1)
     n_rows = n_new // 2 + 1
     rows = spectrum[:, :n_rows]

@@ -19,13 +19,18 @@ from torch.utils.data import Dataset, Sampler
 
 from quake.data import augment
 from quake.data.examples import Example
+from quake.data.labels import NOISE
 from quake.data.preprocessing import Preprocessing
+from quake.data.synthetic import can_synthesise, synthetic_window
 from quake.data.windows import ABSURD_AMPLITUDE
 
 Samples = NDArray[np.float32]
 
 _FADE_S = 1.0
 _CODA_DECAY_S = (3.0, 20.0)
+_N_SYNTHETIC = 2000  # of each class
+# Of the synthetic windows; the others have synthetic noise, of stations that nobody has recorded.
+_REAL_BACKGROUND = 0.6
 _NOISE_BELOW_EVENT_DB = (6.0, 30.0)
 
 
@@ -119,6 +124,8 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         Class whose examples fill up and are mixed in; None if there is no such class.
     augmentation : Augmentation
     seed : int
+    names : sequence of str
+        The classes; needed for synthetic windows only.
     """
 
     def __init__(
@@ -128,12 +135,15 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         noise_target: int | None,
         augmentation: Augmentation,
         seed: int = 0,
+        names: Sequence[str] = (),
     ) -> None:
         self.examples = examples
         self.preprocessing = preprocessing
         self.augmentation = augmentation
         self.seed = seed
         self.noise_target = noise_target
+        self._synthetic = {k: name for k, name in enumerate(names) if can_synthesise(name)}
+        self._made: dict[tuple[int, int], Samples] = {}
         self._noise = [e for e in examples if e.target == noise_target]
         self._noise_like: dict[str, list[Example]] = {}
         for example in self._noise:
@@ -158,13 +168,39 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         draw, index = key if isinstance(key, tuple) else (0, key)
         rng = np.random.default_rng((self.seed, draw, index))
         example = self.examples[index]
+        if example.target in self._synthetic and rng.random() < self.augmentation.synthetic:
+            window = self._synthesised(example, rng)
+        else:
+            window = self._real(example, rng)
+        return torch.from_numpy(self._augment(window, rng)), example.target
+
+    def _real(self, example: Example, rng: np.random.Generator) -> Samples:
         if rng.random() < self.augmentation.stretch:
             example = self._stretched(example, rng)
         window = self._place(example, rng)
-        if example.target == self.noise_target and rng.random() < self.augmentation.swell:
-            window = augment.swell(window, self.preprocessing.sampling_rate_hz, rng)
-        window = self._augment(window, rng)
-        return torch.from_numpy(window), example.target
+        if example.target == self.noise_target:
+            if rng.random() < self.augmentation.swell:
+                window = augment.swell(window, self.preprocessing.sampling_rate_hz, rng)
+            if rng.random() < self.augmentation.disturbance:
+                window = synthetic_window(NOISE, self.preprocessing, window, rng)
+        return window
+
+    def _synthesised(self, example: Example, rng: np.random.Generator) -> Samples:
+        """Draw a synthetic window of the example's class, on real noise or on synthetic noise.
+
+        There is a limited number of them, kept once they are made: making one takes as long as
+        drawing ten real ones. Each depends on the seed, the class and its number alone.
+        """
+        key = (example.target, int(rng.integers(_N_SYNTHETIC)))
+        if key not in self._made:
+            self._made[key] = self._make(np.random.default_rng((self.seed, *key)), example.target)
+        return self._made[key]
+
+    def _make(self, rng: np.random.Generator, target: int) -> Samples:
+        background = None
+        if self._noise and rng.random() < _REAL_BACKGROUND:
+            background = self._place(self._noise[rng.integers(len(self._noise))], rng)
+        return synthetic_window(self._synthetic[target], self.preprocessing, background, rng)
 
     def _place(self, example: Example, rng: np.random.Generator) -> Samples:
         """Choose which part of the example is in the window, and fill up what it lacks."""
