@@ -181,16 +181,17 @@ class Encoder(nn.Module):
     def __init__(self, width: int, heads: int, depth: int) -> None:
         super().__init__()
         rates = [STOCHASTIC_DEPTH * i / max(depth - 1, 1) for i in range(depth)]
+        self.width = width
         self.layers = nn.Sequential(*(EncoderLayer(width, heads, rate) for rate in rates))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Add positions, apply all layers and normalise."""
-        _, width, height, columns = x.shape
+        *_, height, columns = x.shape
         tokens = x.flatten(2).transpose(1, 2)
-        tokens = tokens + position_code(height, columns, width, x.device).to(x.dtype)
+        tokens = tokens + position_code(height, columns, self.width, x.device).to(x.dtype)
         tokens = self.norm(self.layers(tokens))
-        image: Tensor = tokens.transpose(1, 2).unflatten(2, (height, columns))
+        image: Tensor = tokens.transpose(1, 2).reshape(x.shape)
         return image
 
 

@@ -7,10 +7,19 @@ import pytest
 import torch
 
 from quake.errors import ParameterError
-from quake.models.backbones import BACKBONE_FACTS, EfficientNetBackbone
+from quake.models import network_config
+from quake.models.backbones import (
+    BACKBONE_FACTS,
+    BACKBONES,
+    HYBRID_VIT_FACTS,
+    EfficientNetBackbone,
+    HybridViTBackbone,
+    parse_backbone,
+)
 from quake.models.efficientnet import EfficientNet
 
 B = EfficientNetBackbone
+V = HybridViTBackbone
 
 
 @pytest.mark.parametrize(
@@ -36,8 +45,66 @@ def test_an_unknown_backbone_is_refused_with_the_list(name):
         B.parse(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "backbone"),
+    [
+        ("b0", B.B0),
+        ("EfficientNetV2-S", B.V2_S),
+        ("efficientnet_v2_m", B.V2_M),
+        ("hybrid-vit-tiny", V.TINY),
+        ("HYBRID_VIT_BASE", V.BASE),
+        ("HybridViT-small", V.SMALL),
+        (" hybrid vit medium ", V.MEDIUM),
+        (V.TINY, V.TINY),
+    ],
+)
+def test_backbones_of_all_architectures_are_found(name, backbone):
+    assert parse_backbone(name) is backbone
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_is_found_by_its_own_name(backbone):
+    assert parse_backbone(backbone.value) is backbone
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("hybrid-vit-tny", V.TINY), ("vit-base", V.BASE), ("v2-l", None), ("V2_SS", B.V2_S)],
+)
+def test_an_unknown_backbone_gets_the_nearest_one_and_the_list(name, nearest):
+    advice = f"did you mean {nearest}" if nearest else "is unknown; "
+    with pytest.raises(ParameterError, match=f"{name}.*{advice}.*known are b0.*hybrid-vit-base"):
+        parse_backbone(name)
+
+
+def test_the_size_alone_is_enough_for_a_transformer():
+    assert V.parse("Tiny") is V.TINY
+    with pytest.raises(ParameterError, match="known are hybrid-vit-tiny"):
+        V.parse("b0")
+
+
 def test_every_backbone_has_facts():
     assert list(BACKBONE_FACTS) == list(B)
+    assert list(HYBRID_VIT_FACTS) == list(V)
+
+
+def test_a_network_is_described_by_the_name_of_its_backbone():
+    assert network_config("EfficientNet-B1", num_classes=4, dropout=0.3) == {
+        "architecture": "efficientnet",
+        "backbone": "b1",
+        "in_channels": 3,
+        "num_classes": 4,
+        "dropout": 0.3,
+    }
+    found = network_config("hybrid_vit_small", num_classes=2, in_channels=1, depth=4)
+    assert (found["architecture"], found["backbone"]) == ("hybrid_vit", "hybrid-vit-small")
+    assert (found["depth"], found["in_channels"]) == (4, 1)
+    assert network_config("hybrid_vit_small", num_classes=2)["depth"] == 12
+
+
+def test_an_efficientnet_has_no_depth_to_choose():
+    with pytest.raises(ParameterError, match="b0 has none.*hybrid-vit-tiny"):
+        network_config("b0", num_classes=2, depth=3)
 
 
 @pytest.mark.parametrize("backbone", list(B))
