@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quake.data.waveform import COMPONENTS, ChannelSetId
 from quake.errors import WaveformError
+
+if TYPE_CHECKING:
+    from obspy import Inventory
 
 _FAR_PAST, _FAR_FUTURE = -(2**63), 2**63
 
@@ -87,19 +91,7 @@ def read_orientations(path: str | Path) -> Orientations:
     WaveformError
         If the file is missing or no StationXML.
     """
-    from obspy import read_inventory
-
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            inventory = read_inventory(file, format="STATIONXML")
-    except OSError as error:
-        raise WaveformError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # lxml and ObsPy raise many kinds for malformed XML
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
-        raise WaveformError(
-            f"{path}: no StationXML ({reason}); get the inventory again, level=channel"
-        ) from error
+    inventory = read_stationxml(path)
     epochs: dict[tuple[ChannelSetId, str], list[Epoch]] = {}
     for network in inventory:
         for station in network:
@@ -118,3 +110,26 @@ def read_orientations(path: str | Path) -> Orientations:
                     )
                 )
     return Orientations(epochs)
+
+
+def read_stationxml(path: str | Path) -> Inventory:
+    """Read a StationXML file.
+
+    Raises
+    ------
+    WaveformError
+        If the file is missing or no StationXML.
+    """
+    from obspy import read_inventory
+
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            return read_inventory(file, format="STATIONXML")
+    except OSError as error:
+        raise WaveformError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # lxml and ObsPy raise many kinds for malformed XML
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise WaveformError(
+            f"{path}: no StationXML ({reason}); get the inventory again, level=channel"
+        ) from error
