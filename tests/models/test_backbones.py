@@ -103,7 +103,7 @@ def test_a_network_is_described_by_the_name_of_its_backbone():
 
 
 def test_an_efficientnet_has_no_depth_to_choose():
-    with pytest.raises(ParameterError, match="b0 has none.*hybrid-vit-tiny"):
+    with pytest.raises(ParameterError, match=r"b0 has none.*hybrid-vit-tiny"):
         network_config("b0", num_classes=2, depth=3)
 
 

@@ -1,0 +1,92 @@
+"""A HybridViT goes wherever an EfficientNet does: models, info, predict, --backbone."""
+
+import json
+
+import pytest
+
+from quake.inference import Classifier
+from quake.registry import find_model
+
+
+@pytest.fixture(scope="module")
+def vit_path(tmp_path_factory):
+    """A model file with random weights: one layer of the smallest transformer, three classes."""
+    import torch
+
+    from quake.checkpoint import Calibration, ModelCard, save_model, versions
+    from quake.data.labels import LabelSet
+    from quake.data.preprocessing import Preprocessing
+    from quake.models import HybridViT
+
+    torch.manual_seed(0)
+    network = HybridViT("tiny", num_classes=3, depth=1)
+    card = ModelCard(
+        network=network.config.to_dict(),
+        labels=LabelSet(("earthquake", "surface_event", "noise")),
+        preprocessing=Preprocessing(),
+        calibration=Calibration(1.0, (0.5, 0.5, 0.5)),
+        versions=versions(),
+    )
+    path = tmp_path_factory.mktemp("model") / "vit.safetensors"
+    save_model(path, card, network.state_dict())
+    return path
+
+
+def test_models_shows_the_sizes_of_the_transformers(quake):
+    run = quake("models")
+    (line,) = [line.split() for line in run.out.splitlines() if "hybrid-vit-tiny" in line]
+    assert line == ["hybrid-vit-tiny", "1,489,304", "128", "6", "4"]
+    assert sum("hybrid-vit-" in line for line in run.out.splitlines()) == 4
+
+
+def test_models_as_json_has_all_architectures(quake):
+    found = json.loads(quake("models", "--json").out)["backbones"]
+    (tiny,) = [backbone for backbone in found if backbone["name"] == "hybrid-vit-tiny"]
+    assert (tiny["parameters"], tiny["layers"]) == (1_489_304, 6)
+
+
+def test_info_shows_architecture_and_depth(quake, vit_path):
+    run = quake("info", vit_path)
+    assert run.status == 0
+    assert "architecture hybrid_vit, backbone hybrid-vit-tiny" in run.out
+    assert "depth 1" in run.out
+
+
+def test_predict_scores_windows_with_it(quake, good_file, vit_path):
+    run = quake("predict", good_file, "--model", vit_path, "--device", "cpu")
+    assert run.status == 0
+    assert len(run.records) == 4
+    for record in run.records:
+        assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["hybrid-vit-tiny", "HybridViT_Tiny"])
+def test_an_installed_one_is_found_by_its_backbone(
+    quake, good_file, vit_path, no_installed_models, name
+):
+    installed = no_installed_models / "mine.safetensors"
+    installed.write_bytes(vit_path.read_bytes())
+    assert find_model(backbone=name) == installed
+    assert quake("predict", good_file, "--backbone", name, "--device", "cpu").status == 0
+
+
+def test_without_one_the_error_says_how_to_train_it(quake, good_file):
+    run = quake("predict", good_file, "--backbone", "hybrid-vit-small")
+    assert run.status == 4
+    assert "quake train LABELS.csv --backbone hybrid-vit-small" in run.errors[-1]
+
+
+def test_a_misspelt_one_is_answered_with_the_nearest(quake, good_file):
+    run = quake("predict", good_file, "--backbone", "hybrid-vit-tny")
+    assert run.status == 2
+    assert "did you mean hybrid-vit-tiny?" in run.errors[-1]
+
+
+def test_a_batch_of_windows_gives_what_each_gives_alone(vit_path):
+    import numpy as np
+
+    classifier = Classifier(vit_path, device="cpu")
+    windows = np.random.default_rng(0).standard_normal((5, 3, 3000)).astype(np.float32)
+    together = classifier.probabilities(windows)
+    alone = np.concatenate([classifier.probabilities(window[None]) for window in windows])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
