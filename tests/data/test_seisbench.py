@@ -319,10 +319,23 @@ def test_any_column_may_be_the_label_and_a_mapping_says_what_it_means(tmp_path):
     assert collection.excluded[0].what.endswith("metadata.csv, line 5, trace d")
 
 
+def test_a_column_is_found_by_the_values_that_the_mapping_names(tmp_path):
+    folder = hand_made(tmp_path, [{"trace_name": "a", "source_type": "vt"}])
+    assert read_seisbench(folder, label_map={"vt": "eq"}).spans[0].label == "earthquake"
+
+
 def test_all_rows_may_be_of_one_class(tmp_path):
     folder = hand_made(tmp_path, [{"trace_name": "a"}, {"trace_name": "b"}])
     spans = read_seisbench(folder, label_column="=no").spans
     assert [span.label for span in spans] == ["noise", "noise"]
+
+
+def test_data_sets_may_have_rules_of_their_own(tmp_path):
+    rule = "kind,quiet:=noise"
+    loud = hand_made(tmp_path / "loud", [row(trace_category="", kind="eq")])
+    quiet = hand_made(tmp_path / "quiet", [row(trace_category="", kind="eq")])
+    labels = [read_seisbench(f, label_column=rule).spans[0].label for f in (loud, quiet)]
+    assert labels == ["earthquake", "noise"]
 
 
 def test_without_a_label_column_the_error_shows_what_there_is(tmp_path):
