@@ -1,261 +1,307 @@
-"""Run a training: configuration and label table in, model file and measured quality out."""
+"""Run a training: configuration and labelled data in, model file and measured quality out."""
 
 from __future__ import annotations
 
-import copy
+import hashlib
 import logging
+import os
 import signal
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
-from numpy.typing import NDArray
-from pytorch_lightning.callbacks import WeightAveraging
-from torch import Tensor
-from torch.utils.data import DataLoader
 
-from quake.checkpoint import Calibration, ModelCard, save_model, versions
-from quake.data.dataset import (
-    NO_AUGMENTATION,
-    Augmentation,
-    DrawSampler,
-    WindowDataset,
-    class_weights,
-    sampling_weights,
-)
-from quake.data.examples import Example, decode
-from quake.data.labels import NOISE, LabelledSpan, LabelSet, choose_classes, read_label_table
-from quake.data.split import split_by_event
-from quake.errors import LabelError, TrainingError
-from quake.models import EfficientNet, EfficientNetBackbone
-from quake.metrics.calibration import fit_temperature, softmax
+from quake.checkpoint import ModelCard, load_model, save_model
+from quake.data.collection import Collection, open_collection
+from quake.data.examples import decode
+from quake.data.labels import LabelledSpan, LabelSet, choose_classes
+from quake.errors import TrainingError
+from quake.models import build_model, network_config
+from quake.models.network import Network
+from quake.models.transfer import load_backbone
+from quake.training.card import Predictions, build_card, figures, measure
 from quake.training.config import TrainConfig
+from quake.training.loaders import (
+    Parts,
+    check_classes,
+    loss_weights,
+    plain_loader,
+    split,
+    training_loader,
+)
 from quake.training.module import WindowClassifier
-from quake.metrics.report import summarise
+from quake.training.progress import Progress
+from quake.training.run_folder import RunFolder
+from quake.training.watch import SaveToResume, Watch, averaging
 
 logger = logging.getLogger(__name__)
-
-_THRESHOLD = 0.5
-
-
-@dataclass(frozen=True)
-class EpochResult:
-    """Metrics of one epoch: train_loss, validation_loss, validation_accuracy, ..."""
-
-    epoch: int
-    metrics: Mapping[str, float]
-    best: bool
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training run reports to; every field is a callable that may do nothing.
-
-    Attributes
-    ----------
-    decoding : (done, total)
-    data : (split counts as {part: {label: rows}}, rows left out by label, excluded rows)
-    batch : (done, total in this epoch)
-    epoch : EpochResult
-    """
-
-    decoding: Callable[[int, int], None] = lambda done, total: None
-    data: Callable[
-        [Mapping[str, Counter[str]], Counter[str], Sequence[tuple[LabelledSpan, str]]], None
-    ] = lambda counts, left_out, excluded: None
-    batch: Callable[[int, int], None] = lambda done, total: None
-    epoch: Callable[[EpochResult], None] = lambda result: None
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What came out: the card of the written model and what was not used."""
+    """What came out.
+
+    Attributes
+    ----------
+    card : ModelCard
+        Of the written model.
+    left_out : mapping of label to number of rows
+        Not among the classes.
+    excluded : sequence of (LabelledSpan, str)
+        Rows that could not be used, and why.
+    test : Predictions or None
+        Of the rows of the test part.
+    windows_per_s : float
+        Median over the epochs.
+    main : bool
+        False in all but the first process of a run on several devices; they write nothing.
+    """
 
     card: ModelCard
     left_out: Mapping[str, int]
     excluded: Sequence[tuple[LabelledSpan, str]]
+    test: Predictions | None
+    windows_per_s: float
+    main: bool = True
+
+
+def is_main_process() -> bool:
+    """Whether this is the first of the processes that Lightning or torchrun started."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK"))
 
 
 def train(
     config: TrainConfig,
-    table: str | Path,
-    output: str | Path,
+    data: Collection | str | Path,
+    output: str | Path | None = None,
     progress: Progress | None = None,
+    *,
+    run: str | Path | None = None,
 ) -> TrainResult:
-    """Train a model on a label table and write it.
+    """Train a model on labelled waveforms and write it.
 
     Rows are split by event into training, validation and test parts. Validation chooses the
-    epoch and fits the temperature; the test part is used once, for the figures in the card.
+    epoch and fits temperature and thresholds; the test part is used once, for the figures in the
+    card.
 
     Parameters
     ----------
     config : TrainConfig
-    table : path of a CSV label table, see `quake.data.labels.read_label_table`
-    output : path of the model file
+    data : Collection, or path of one, see `quake.data.collection.open_collection`
+    output : path of the model file, optional
     progress : Progress, optional
+    run : path of a run folder, optional
+        A run that was killed goes on from its last epoch when it is given again, to the same
+        model.
 
     Raises
     ------
     LabelError
-        If the table, its labels or the split cannot be used.
+        If the data, their labels or the split cannot be used.
+    ParameterError
+        If the run folder holds another run.
     WeightsError
         If pretrained weights were asked for and cannot be had.
     TrainingError
-        If the loss stops being a number.
+        If the loss stops being a number, or the disk is full.
     """
     progress = progress or Progress()
+    collection = data if isinstance(data, Collection) else open_collection(Path(data))
+    labels, spans, left_out = choose_classes(collection.spans, config.classes)
+    folder = RunFolder(run, is_main_process()) if run is not None else None
+    config, start = _starting_point(config)
+    if folder is not None:
+        folder.claim(config, _fingerprint(spans))
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    labels, spans, left_out = choose_classes(read_label_table(table), config.classes)
-    model = EfficientNet(
-        EfficientNetBackbone.parse(config.backbone),
-        in_channels=3,
-        num_classes=len(labels.names),
-        dropout=config.dropout,
-        freeze_backbone=config.freeze_backbone,
-        weights=config.weights,
-        strict_weights=True,
-    )
+    model = _network(config, labels, start)
     examples, excluded = decode(
-        spans, labels, config.preprocessing, lambda done: progress.decoding(done, len(spans))
+        spans,
+        labels,
+        config.preprocessing,
+        lambda done: progress.decoding(done, len(spans)),
+        cache=config.cache,
     )
-    parts = _split(config, examples)
+    parts = split(config, examples)
+    check_classes(parts, labels)
     progress.data(
         {name: Counter(e.span.label for e in part) for name, part in parts.items()},
         left_out,
         excluded,
     )
-    module = _fit(config, labels, model, parts, progress)
-    card = _card(config, labels, module, parts, Path(table))
-    save_model(output, card, module.model.state_dict())
-    return TrainResult(card, left_out, excluded)
-
-
-def _split(config: TrainConfig, examples: list[Example]) -> dict[str, list[Example]]:
-    split = split_by_event(
-        [example.span for example in examples],
-        validation=config.validation,
-        test=config.test,
-        margin_s=config.preprocessing.window_s,
-        hold_out=config.hold_out,
-        seed=config.seed,
+    if folder is not None:
+        folder.write_split(parts)
+    module, watch = _fit(config, labels, model, parts, progress, folder)
+    card, test = _finish(config, labels, module, parts, collection.name, watch, folder, output)
+    return TrainResult(
+        card, left_out, excluded, test, _median_speed(watch.history), is_main_process()
     )
-    parts = {
-        name: [examples[i] for i in rows if name == "test" or not _is_weak(examples[i], config)]
-        for name, rows in asdict(split).items()
-    }
-    for name in ("train", "validation"):
-        if not parts[name]:
-            raise LabelError(
-                f"no row of the {name} part has snr_db of {config.min_snr_db:g} or more; "
-                "lower --min-snr"
-            )
-    return parts
 
 
-def _is_weak(example: Example, config: TrainConfig) -> bool:
-    snr_db = example.span.snr_db
-    return config.min_snr_db is not None and snr_db is not None and snr_db < config.min_snr_db
+def _fingerprint(spans: Sequence[LabelledSpan]) -> str:
+    """Digest of the rows: a run goes on with the data that it was begun with."""
+    digest = hashlib.sha256()
+    for span in spans:
+        digest.update(f"{span.path}|{span.start_ns}|{span.end_ns}|{span.label}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _starting_point(config: TrainConfig) -> tuple[TrainConfig, ModelCard | None]:
+    """Take the preprocessing of the model that is gone on from."""
+    if config.start_from is None:
+        return config, None
+    card, _ = load_model(config.start_from)
+    return replace(config, preprocessing=card.preprocessing), card
+
+
+def _network(config: TrainConfig, labels: LabelSet, start: ModelCard | None) -> Network:
+    if start is None or config.start_from is None:
+        model = build_model(
+            network_config(
+                config.backbone,
+                num_classes=len(labels.names),
+                dropout=config.dropout,
+                depth=config.depth,
+            ),
+            weights=config.weights,
+            strict_weights=True,
+        )
+    else:
+        model = build_model(
+            {**start.network, "num_classes": len(labels.names), "dropout": config.dropout}
+        )
+        _, trained = load_model(config.start_from)
+        load_backbone(
+            model,
+            trained.state_dict(),
+            old_classes=start.labels.names,
+            new_classes=labels.names,
+            source=config.start_from,
+        )
+    if config.freeze_backbone or config.freeze_epochs:
+        model.freeze()
+    return model
 
 
 def _fit(
     config: TrainConfig,
     labels: LabelSet,
-    model: EfficientNet,
-    parts: Mapping[str, list[Example]],
+    model: Network,
+    parts: Parts,
     progress: Progress,
-) -> WindowClassifier:
-    targets = [example.target for example in parts["train"]]
-    weights = (
-        class_weights(targets, len(labels.names))
-        if config.class_weights == "balanced"
-        else torch.ones(len(labels.names))
-    )
-    module = WindowClassifier(model.to(memory_format=torch.channels_last), config, weights)
-    watch = _Watch(progress, config.patience)
-    trainer = pl.Trainer(
-        accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[config.device],
-        devices=1,
+    folder: RunFolder | None,
+) -> tuple[WindowClassifier, Watch]:
+    weights = loss_weights(config, labels, parts)
+    module = WindowClassifier(model.to(memory_format=torch.channels_last), config, weights)  # type: ignore[call-overload]
+    watch = Watch(progress, config.patience, folder)
+    resume = _saved(folder, watch, progress)
+    if resume is None or not _is_over(watch, config):
+        trainer = _trainer(config, watch, folder)
+        with _quiet_lightning(), _plain_interruption():
+            trainer.fit(
+                module,
+                training_loader(config, labels, parts, trainer.global_rank, trainer.world_size),
+                plain_loader(config, labels, parts),
+                ckpt_path=resume,
+                weights_only=True,
+            )
+    if watch.best_state is None:
+        raise TrainingError(
+            "the validation loss was never a number; lower --learning-rate, or look at the data"
+        )
+    module.model.load_state_dict(watch.best_state)
+    return module.cpu().eval(), watch
+
+
+def _saved(folder: RunFolder | None, watch: Watch, progress: Progress) -> Path | None:
+    """Find the checkpoint to go on from, and take up what the watch knew."""
+    if folder is None or not folder.checkpoint.exists():
+        return None
+    try:
+        saved = torch.load(folder.checkpoint, map_location="cpu", weights_only=True)
+        watch.load_state_dict(saved["callbacks"][watch.state_key])
+    except Exception as error:  # a damaged file fails in as many ways as there are bytes in it
+        raise TrainingError(
+            f"{folder.checkpoint}: cannot be read ({type(error).__name__}: {error}); remove it to "
+            "train from the beginning"
+        ) from error
+    progress.resumed(int(saved["epoch"]) + 1)
+    return folder.checkpoint
+
+
+def _is_over(watch: Watch, config: TrainConfig) -> bool:
+    """Whether a run was killed after its last epoch, before its model was written."""
+    last = int(watch.history[-1]["epoch"])
+    return last + 1 >= config.epochs or last - watch.best_epoch >= config.patience
+
+
+def _trainer(config: TrainConfig, watch: Watch, folder: RunFolder | None) -> pl.Trainer:
+    accelerator = {"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[config.accelerator]
+    several = config.devices > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    return pl.Trainer(
+        accelerator=accelerator,
+        devices=config.devices,
+        strategy="ddp" if several else "auto",
+        precision=_precision(config),
         max_epochs=config.epochs,
         # The watch comes first: it must see the averaged weights before they are swapped back.
-        callbacks=[watch, *_averaging(config)],
+        callbacks=[watch, *averaging(config.average), *([SaveToResume(folder)] if folder else [])],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         gradient_clip_val=1.0,
         num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # ours knows of the other processes
+        deterministic="warn",
     )
-    with _quiet_lightning(), _plain_interruption():
-        trainer.fit(module, _training_loader(config, labels, parts), _loader(config, labels, parts))
-    if watch.best_state is None:
-        raise TrainingError(
-            "the validation loss was never a number; lower --learning-rate, or look at the data"
-        )
-    module.model.load_state_dict(watch.best_state)
-    return module.cpu().eval()
 
 
-def _averaging(config: TrainConfig) -> list[pl.Callback]:
-    return [WeightAveraging(avg_fn=moving_average(config.average))] if config.average else []
+def _precision(config: TrainConfig) -> Any:
+    on_cuda = config.accelerator == "cuda" or (
+        config.accelerator == "auto" and torch.cuda.is_available()
+    )
+    if config.precision == "bf16" or (config.precision == "auto" and on_cuda):
+        return "bf16-mixed"
+    return "32-true"
 
 
-def moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Exponential moving average whose decay grows to its value.
+def _finish(
+    config: TrainConfig,
+    labels: LabelSet,
+    module: WindowClassifier,
+    parts: Parts,
+    data: str,
+    watch: Watch,
+    folder: RunFolder | None,
+    output: str | Path | None,
+) -> tuple[ModelCard, Predictions | None]:
+    """Measure the best epoch, and write it with all that is known of it."""
+    calibration, predictions = measure(config, labels, module, parts)
+    metrics = {name: figures(found, labels) for name, found in predictions.items()}
+    network = {**module.model.config.to_dict()}
+    card = build_card(config, labels, network, calibration, metrics, parts, data)
+    if is_main_process():
+        state = module.model.state_dict()
+        if output is not None:
+            save_model(output, card, state)
+        if folder is not None:
+            folder.write_plots(watch.history, metrics, labels.names)
+            save_model(folder.path / "last.safetensors", card, watch.last_state)
+            save_model(folder.model, card, state)
+            folder.finish()
+    return card, predictions.get("test")
 
-    Without that the random first weights would stay in it for long. After n steps the decay is
-    (1 + n) / (10 + n) at most.
 
-    Returns
-    -------
-    callable of (average so far, current value, number of values so far), for `WeightAveraging`
-    """
-
-    def follow(average: Tensor, current: Tensor, n_averaged: Tensor | int) -> Tensor:
-        if not current.is_floating_point():
-            return current  # batch norm's count of batches
-        n = int(n_averaged)
-        return torch.lerp(current, average, min(decay, (1 + n) / (10 + n)))
-
-    return follow
-
-
-class _Watch(pl.Callback):
-    """Reports progress, keeps the best weights in memory and stops when nothing improves."""
-
-    def __init__(self, progress: Progress, patience: int) -> None:
-        self.progress = progress
-        self.patience = patience
-        self.best_loss = float("inf")
-        self.best_epoch = -1
-        self.best_state: dict[str, Tensor] | None = None
-        self._validated: dict[str, Tensor] = {}
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
-        self.progress.batch(trainer.fit_loop.batch_idx + 1, int(trainer.num_training_batches))
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, WindowClassifier)
-        self._validated = copy.deepcopy(pl_module.model.state_dict())
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Validation of an epoch runs before this hook does.
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        loss = metrics["validation_loss"]
-        best = loss < self.best_loss
-        if best:
-            self.best_loss, self.best_epoch = loss, trainer.current_epoch
-            self.best_state = self._validated
-        self.progress.epoch(EpochResult(trainer.current_epoch, metrics, best))
-        if trainer.current_epoch - self.best_epoch >= self.patience:
-            trainer.should_stop = True
+def _median_speed(history: Sequence[Mapping[str, float]]) -> float:
+    speeds = sorted(row["windows_per_s"] for row in history)
+    return speeds[len(speeds) // 2] if speeds else 0.0
 
 
 @contextmanager
@@ -280,119 +326,3 @@ class _quiet_lightning(warnings.catch_warnings):  # noqa: N801 - a context manag
         super().__enter__()
         warnings.filterwarnings("ignore", module="pytorch_lightning.*")
         warnings.filterwarnings("ignore", category=UserWarning, message=".*num_workers.*")
-
-
-def _training_loader(
-    config: TrainConfig, labels: LabelSet, parts: Mapping[str, list[Example]]
-) -> DataLoader[tuple[Tensor, int]]:
-    examples = parts["train"]
-    dataset = WindowDataset(
-        examples, config.preprocessing, _noise_target(labels), Augmentation(), config.seed
-    )
-    sampler = DrawSampler(
-        sampling_weights(examples), config.draws_per_epoch or len(examples), config.seed
-    )
-    return DataLoader(
-        dataset,
-        batch_size=config.batch_size,
-        sampler=sampler,
-        num_workers=config.workers,
-        persistent_workers=config.workers > 0,
-        drop_last=len(sampler) > config.batch_size,  # batch norm fails on a last batch of one
-    )
-
-
-def _loader(
-    config: TrainConfig,
-    labels: LabelSet,
-    parts: Mapping[str, list[Example]],
-    part: str = "validation",
-) -> DataLoader[tuple[Tensor, int]]:
-    dataset = WindowDataset(
-        parts[part], config.preprocessing, _noise_target(labels), NO_AUGMENTATION, config.seed
-    )
-    return DataLoader(dataset, batch_size=config.batch_size)
-
-
-def _noise_target(labels: LabelSet) -> int | None:
-    return labels.names.index(NOISE) if NOISE in labels.names else None
-
-
-def _card(
-    config: TrainConfig,
-    labels: LabelSet,
-    module: WindowClassifier,
-    parts: Mapping[str, list[Example]],
-    table: Path,
-) -> ModelCard:
-    logits, targets = _logits(config, labels, module, parts, "validation")
-    weights = module.loss.weight
-    assert isinstance(weights, Tensor)
-    temperature = fit_temperature(logits, targets, weights.double().cpu().numpy()[targets])
-    return ModelCard(
-        network=module.model.config.to_dict(),
-        labels=labels,
-        preprocessing=config.preprocessing,
-        calibration=Calibration(temperature, (_THRESHOLD,) * len(labels.names)),
-        training=_training_facts(config, parts, table),
-        metrics={
-            part: _figures(config, labels, module, parts, part, temperature)
-            for part in ("validation", "test")
-            if parts[part]
-        },
-        versions=versions(),
-    )
-
-
-def _figures(
-    config: TrainConfig,
-    labels: LabelSet,
-    module: WindowClassifier,
-    parts: Mapping[str, list[Example]],
-    part: str,
-    temperature: float,
-) -> dict[str, Any]:
-    logits, targets = _logits(config, labels, module, parts, part)
-    return summarise(
-        softmax(logits, temperature),
-        targets,
-        labels.names,
-        [example.span.source for example in parts[part]],
-        [example.span.group for example in parts[part]],
-        [example.span.snr_db for example in parts[part]],
-    )
-
-
-def _logits(
-    config: TrainConfig,
-    labels: LabelSet,
-    module: WindowClassifier,
-    parts: Mapping[str, list[Example]],
-    part: str,
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Logits (B, K) and targets (B,) of one window of each row of a part."""
-    logits, targets = [], []
-    with torch.inference_mode():
-        for windows, target in _loader(config, labels, parts, part):
-            logits.append(module(windows).double().numpy())
-            targets.append(target.numpy())
-    return np.concatenate(logits), np.concatenate(targets)
-
-
-def _training_facts(
-    config: TrainConfig, parts: Mapping[str, list[Example]], table: Path
-) -> dict[str, Any]:
-    settings = {k: v for k, v in asdict(config).items() if k not in ("preprocessing", "notes")}
-    return {
-        "notes": config.notes,
-        "table": table.name,
-        "settings": {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()},
-        "augmentation": asdict(Augmentation()),
-        "rows": {
-            name: {
-                source: dict(Counter(e.span.label for e in part if e.span.source == source))
-                for source in sorted({e.span.source for e in part})
-            }
-            for name, part in parts.items()
-        },
-    }

@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from quake.data.augmentation import NO_AUGMENTATION, Augmentation
 from quake.data.dataset import (
-    NO_AUGMENTATION,
-    Augmentation,
     DrawSampler,
     WindowDataset,
     class_weights,
