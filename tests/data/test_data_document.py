@@ -1,0 +1,45 @@
+"""What docs/data.md says runs as it stands, and its tables agree with the code."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from quake.data.archive import ArchiveOptions
+from quake.data.labels import ALIASES, canonical_label
+from quake.data.seisbench_labels import LABEL_COLUMNS
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
+def test_python_blocks_run_and_print_what_they_say(block, tmp_path, monkeypatch, capsys):
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "docs/data.md", "exec"), {})
+    printed = capsys.readouterr().out
+    for promise in re.findall(r"print\(.*#\s*(.*)", block):
+        for word in re.findall(r"[a-z]+ [\d.]+", promise):
+            assert word in printed
+
+
+def test_spellings_of_labels_are_as_the_table_says():
+    section = TEXT.split("## Labels")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*) \| `(\w+)` \|$", section, re.MULTILINE)
+    assert len(rows) == 5
+    for written, label in rows:
+        for spelling in re.findall(r"`(.*?)`", written):
+            assert canonical_label(spelling) == label
+    assert {label for _, label in rows} == set(ALIASES.values())
+
+
+def test_defaults_and_columns_are_as_the_text_says():
+    options = ArchiveOptions()
+    assert f"from {options.before_p_s:g} s before P to {options.after_p_s:g} s after" in TEXT
+    assert f"one stretch of {options.noise_length_s:g} s for each event" in TEXT
+    assert f"at least {options.quiet_s:g} s away" in TEXT
+    assert f"up to {options.max_distance_km:g} km away" in TEXT
+    named = re.search(r"first of the columns (.*?) that has", TEXT, re.DOTALL).group(1)
+    assert tuple(re.findall(r"`(\w+)`", named)) == LABEL_COLUMNS
