@@ -44,10 +44,10 @@ class Augmentation:
 
     joint: float = 0.4
     surrogate: float = 0.7
-    stretch: float = 0.0
+    stretch: float = 0.5
     stretch_factor: tuple[float, float] = (0.6, 1.6)
-    swell: float = 0.0
-    coda: float = 0.0
+    swell: float = 0.5
+    coda: float = 0.15
     synthetic: float = 0.0
     disturbance: float = 0.0
     noise: float = 0.3
