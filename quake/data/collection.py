@@ -6,8 +6,9 @@ A label table, a folder per class, a SeisBench data set or an archive with a cat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class SpanReader(Protocol):
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Something of a collection that is not used: what it is (a row, a trace, an event), and why."""
+    """Something of a collection that is not used: what it is (a row, an event), and why."""
 
     what: str
     reason: str
@@ -64,3 +65,31 @@ class Collection:
     name: str
     spans: Sequence[LabelledSpan]
     excluded: Sequence[Exclusion] = ()
+
+
+def open_collection(
+    path: str | Path,
+    *,
+    catalogue: str | Path | None = None,
+    label_column: str | None = None,
+    label_map: Mapping[str, str] | None = None,
+) -> Collection:
+    """Open labelled data of any of the known forms.
+
+    Raises
+    ------
+    LabelError
+        If it is none of them.
+    """
+    path = Path(path)
+    if path.is_file() or not path.exists():
+        from quake.data.labels import read_label_table
+
+        return Collection(path.name, read_label_table(path))
+    if catalogue is not None:
+        from quake.data.archive import ArchiveOptions, read_archive
+
+        return read_archive(path, Path(catalogue), ArchiveOptions())
+    from quake.data.seisbench import read_seisbench
+
+    return read_seisbench(path, label_column=label_column, label_map=label_map)

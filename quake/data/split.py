@@ -89,6 +89,16 @@ def split_by_event(
     return Split(*(tuple(sorted(parts[name])) for name in ("train", "validation", "test")))
 
 
+def group_rows(spans: Sequence[LabelledSpan], margin_s: float) -> list[list[int]]:
+    """Rows that belong together: they share an event or a record, or lie close at one station.
+
+    Returns
+    -------
+    list of lists of row indices; each row is in one of them.
+    """
+    return _groups(spans, round(margin_s * NS_PER_S))
+
+
 def _divide(groups: list[list[int]], shares: dict[str, float], parts: dict[str, list[int]]) -> None:
     """Give whole groups to the parts until each has its share of rows; the rest is trained on."""
     n_rows = sum(map(len, groups))

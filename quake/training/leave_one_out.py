@@ -190,8 +190,10 @@ def _train_fold(
         seed=config.seed,
     )
     validation = {rest[i] for i in inner.validation}
-    parts = ["test" if i in tested else "validation" if i in validation else "train"
-             for i in range(len(spans))]
+    parts = [
+        "test" if i in tested else "validation" if i in validation else "train"
+        for i in range(len(spans))
+    ]
     divided = replace(
         collection,
         spans=[replace(s, split=part) for s, part in zip(spans, parts, strict=True)],
@@ -206,16 +208,20 @@ def _write(
     path: Path, test: Predictions | None, labels: LabelSet, spans: Sequence[LabelledSpan]
 ) -> None:
     position = {(span.row, str(span.path), span.start_ns): i for i, span in enumerate(spans)}
-    rows = [] if test is None else [
-        {
-            "index": position[e.span.row, str(e.span.path), e.span.start_ns],
-            "target": int(target),
-            "probabilities": [float(p) for p in probabilities],
-        }
-        for e, target, probabilities in zip(
-            test.examples, test.targets, test.probabilities, strict=True
-        )
-    ]
+    rows = (
+        []
+        if test is None
+        else [
+            {
+                "index": position[e.span.row, str(e.span.path), e.span.start_ns],
+                "target": int(target),
+                "probabilities": [float(p) for p in probabilities],
+            }
+            for e, target, probabilities in zip(
+                test.examples, test.targets, test.probabilities, strict=True
+            )
+        ]
+    )
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps({"classes": labels.names, "rows": rows}), encoding="utf-8")
     partial.replace(path)

@@ -12,7 +12,8 @@ from quake.checkpoint import load_card, load_model
 from quake.data.preprocessing import Preprocessing
 from quake.errors import LabelError, ParameterError
 from quake.training import TrainConfig, train
-from quake.training.fit import Progress, moving_average
+from quake.training.progress import Progress
+from quake.training.watch import moving_average
 
 RATE_HZ = 50.0
 SMALL = Preprocessing(window_s=20.0)
@@ -75,7 +76,7 @@ def config(**changes):
             "epochs": 1,
             "batch_size": 8,
             "workers": 0,
-            "device": "cpu",
+            "accelerator": "cpu",
             **changes,
         }
     )
@@ -150,7 +151,7 @@ def test_a_class_without_rows_is_refused_with_what_there_is(label_table, tmp_pat
 
 def test_a_source_that_does_not_exist_cannot_be_held_out(label_table, tmp_path):
     with pytest.raises(ParameterError, match="cannot hold out"):
-        train(config(hold_out=("nowhere",)), label_table, tmp_path / "m.safetensors")
+        train(config(hold_out=(("source", "nowhere"),)), label_table, tmp_path / "m.safetensors")
 
 
 def test_a_configuration_that_makes_no_sense_is_refused():
