@@ -137,7 +137,7 @@ class Recordings:
         }
         self._starts = [span.start_ns for span in self.spans]
         self._longest_ns = max(span.end_ns - span.start_ns for span in self.spans)
-        self._readers: dict[tuple[Path, ...], ArchiveReader] = {}
+        self._readers: dict[tuple[str, ...], ArchiveReader] = {}
 
     def _times(self, component: str) -> list[Interval]:
         return [(s.start_ns, s.end_ns) for s in self.spans if self.mapping.get(s.code) == component]
@@ -166,12 +166,14 @@ class Recordings:
         low = bisect_left(self._starts, start_ns - _REACH_NS - self._longest_ns)
         high = bisect_left(self._starts, end_ns + _REACH_NS)
         files = {
-            span.source: None
+            span.source
             for span in self.spans[low:high]
             if span.end_ns > start_ns - _REACH_NS and span.code in self.mapping
         }
-        reader = ArchiveReader(self.id, tuple(Path(source) for source in sorted(files)))
-        return self._readers.setdefault(reader.files, reader)
+        sources = tuple(sorted(files))
+        if sources not in self._readers:
+            self._readers[sources] = ArchiveReader(self.id, tuple(map(Path, sources)))
+        return self._readers[sources]
 
 
 @dataclass(frozen=True)
