@@ -15,6 +15,7 @@ from quake.synth.spectra import (
     padded_length,
     smooth_curve,
 )
+from quake.synth.stations import Instrument, Site
 
 LOWEST_HZ, HIGHEST_HZ = 0.005, 100.0
 # Below, ocean waves shake the three components together and steadily; above, the neighbourhood
@@ -62,16 +63,23 @@ def noise(
     *,
     window_s: float,
     sampling_rate_hz: float,
+    site: Site | None = None,
+    instrument: Instrument | None = None,
 ) -> SyntheticRecord:
     """Ground velocity of ambient noise in m/s.
 
-    Without lines and change its power lies between the noise models at every frequency.
+    Without lines, change, site and instrument its power lies between the noise models at every
+    frequency.
 
     Parameters
     ----------
     model : NoiseModel
     rng : numpy.random.Generator
     window_s, sampling_rate_hz : float
+    site : Site or None
+        Ground that resonates; None is rock.
+    instrument : Instrument or None
+        Sensor that the noise has passed since long before the window; None records the ground.
 
     Returns
     -------
@@ -89,6 +97,10 @@ def noise(
     amplitude = np.sqrt(0.5 * n_fft * sampling_rate_hz * _power(model, rng, frequency_hz))
     spectrum = amplitude * _deviates(model, rng, frequency_hz)
     spectrum[:, 0] = 0
+    if site is not None:
+        spectrum *= site.reverberation(frequency_hz)
+    if instrument is not None:
+        spectrum *= instrument.response(frequency_hz)
     samples = _in_time(model, rng, spectrum, frequency_hz, n_samples)
     return SyntheticRecord(samples, sampling_rate_hz, NOISE, truth=asdict(model))
 
@@ -152,7 +164,8 @@ def _in_time(
 
 def _wandering(rng: np.random.Generator, n_samples: int, change: float) -> Array:
     position = np.linspace(0, 1, n_samples)
-    factor = np.exp(change * smooth_curve(rng, position, int(rng.integers(3, 12))))
+    n_nodes = int(log_uniform(rng, 3.0, 40.0))
+    factor = np.exp(change * smooth_curve(rng, position, n_nodes))
     factor /= np.sqrt(np.mean(factor**2))
     return factor
 
@@ -161,7 +174,7 @@ def draw_noise_model(rng: np.random.Generator) -> NoiseModel:
     """From deserted to urban."""
     return NoiseModel(
         level=float(rng.uniform(0.1, 0.9)),
-        tilt=float(rng.normal(0, 0.5)),
+        tilt=float(rng.normal(0, 0.35)),
         waviness=float(rng.uniform(0.02, 0.25)),
         n_lines=int(rng.integers(1, 9)) if rng.random() < 0.35 else 0,
         line_db=float(rng.uniform(3, 30)),

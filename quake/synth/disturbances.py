@@ -46,7 +46,8 @@ def _anywhere(rng: Rng, n_samples: int, rate_hz: float) -> float:
 
 def _shares(rng: Rng, low: float = 0.2) -> Array:
     """How strongly each component is hit, (3, 1)."""
-    return rng.uniform(low, 1, (3, 1)) * rng.choice([-1, 1], (3, 1))
+    shares: Array = rng.uniform(low, 1, (3, 1)) * rng.choice([-1, 1], (3, 1))
+    return shares
 
 
 def _high(rate_hz: float, wanted_hz: float) -> float:
@@ -68,7 +69,7 @@ def _harmonics(
     phase = 2 * np.pi * np.cumsum(frequency_hz) / rate_hz
     total = np.zeros((3, times_s.size))
     for order in range(1, n_harmonics + 1):
-        audible = order * frequency_hz < 0.48 * rate_hz
+        audible = np.clip((0.45 - order * frequency_hz / rate_hz) / 0.1, 0, 1)
         strength = rng.exponential(1.0, (3, 1)) / order**0.5
         total += strength * audible * np.sin(order * phase + rng.uniform(0, 6.3, (3, 1)))
     return total
@@ -366,6 +367,11 @@ DISTURBANCES: dict[str, Callable[[Rng, int, float], Burst]] = {
 }
 
 
+_COMMON = ("vehicle", "traffic", "gust", "footsteps", "tremor", "spikes")
+_FREQUENCY = np.array([2.0 if kind in _COMMON else 1.0 for kind in DISTURBANCES])
+_FREQUENCY /= _FREQUENCY.sum()
+
+
 def disturbance(
     rng: Rng, kind: str | None = None, *, window_s: float, sampling_rate_hz: float
 ) -> SyntheticRecord:
@@ -391,7 +397,7 @@ def disturbance(
     if kind is not None and kind not in DISTURBANCES:
         raise ParameterError(f"no disturbance {kind!r}; there are {', '.join(DISTURBANCES)}")
     n_samples = count_samples(window_s, sampling_rate_hz)
-    kind = kind or str(rng.choice(list(DISTURBANCES)))
+    kind = kind or str(rng.choice(list(DISTURBANCES), p=_FREQUENCY))
     burst = DISTURBANCES[kind](rng, n_samples, sampling_rate_hz)
     truth = {"kind": kind, "start_s": burst.start_s, "end_s": burst.end_s}
     return SyntheticRecord(1e-6 * _peak_one(burst.samples), sampling_rate_hz, NOISE, truth=truth)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,13 @@ from quake.synth.background import draw_noise_model, noise
 from quake.synth.disturbances import disturbance
 from quake.synth.earthquakes import draw_earthquake, earthquake
 from quake.synth.faults import FAULTS
-from quake.synth.mixing import add_to, check_background, measure_snr_db
+from quake.synth.mixing import (
+    SNR_SPAN_S,
+    check_background,
+    loudest_span,
+    ratio_db,
+    snr_band,
+)
 from quake.synth.records import (
     EARTHQUAKE,
     LABELS,
@@ -22,12 +28,13 @@ from quake.synth.records import (
     SyntheticRecord,
     count_samples,
 )
-from quake.synth.stations import Instrument, draw_instrument
+from quake.synth.stations import Instrument, Site, draw_instrument, draw_site
 from quake.synth.surface_events import draw_surface_event, surface_event
 
 Rng = np.random.Generator
 
 LOWEST_SNR_DB = 3.0
+LARGEST_GAIN_DB = 600.0  # a disturbance that needs more than this has nothing in the window
 # How often a window with this label has disturbances, and recorder's faults.
 DISTURBED = {EARTHQUAKE: 0.15, SURFACE_EVENT: 0.1, NOISE: 0.6}
 FAULTY = {EARTHQUAKE: 0.05, SURFACE_EVENT: 0.02, NOISE: 0.1}
@@ -79,50 +86,52 @@ def draw(
         raise ParameterError(f"no synthetic {label!r}; there are {', '.join(LABELS)}")
     label = label or str(rng.choice(LABELS))
     n_samples = count_samples(window_s, sampling_rate_hz)
-    instrument = draw_instrument(rng, sampling_rate_hz)
+    instrument, site = draw_instrument(rng, sampling_rate_hz), draw_site(rng)
     real = background is not None
     if background is None:
         model = draw_noise_model(rng)
-        made = noise(model, rng, window_s=window_s, sampling_rate_hz=sampling_rate_hz)
-        background = instrument.record(made.samples, sampling_rate_hz)
+        size = {"window_s": window_s, "sampling_rate_hz": sampling_rate_hz}
+        background = noise(model, rng, **size, site=site, instrument=instrument).samples
     check_background(background, n_samples)
     record = SyntheticRecord(background.astype(float), sampling_rate_hz, NOISE)
     if label != NOISE:
         place_s = onset_s if onset_s is not None else rng.uniform(0.05, 0.6) * window_s
-        record = _with_event(rng, label, background, sampling_rate_hz, instrument, place_s)
+        event = _draw_event(rng, label, site, window_s, sampling_rate_hz, place_s)
+        alone = instrument.record(event.samples, sampling_rate_hz)
+        record = _on_background(rng, replace(event, samples=alone), background)
     return _as_recorded(rng, record, instrument, real)
 
 
-def _with_event(
-    rng: Rng,
-    label: str,
-    background: Array,
-    sampling_rate_hz: float,
-    instrument: Instrument,
-    onset_s: float,
+def _draw_event(
+    rng: Rng, label: str, site: Site, window_s: float, sampling_rate_hz: float, onset_s: float
 ) -> SyntheticRecord:
-    """An event of the label on the background, at a drawn ratio."""
-    window_s = background.shape[1] / sampling_rate_hz
-    size: dict[str, float] = {"window_s": window_s, "sampling_rate_hz": sampling_rate_hz}
+    """An event of the label alone, at a site."""
+    size = {"window_s": window_s, "sampling_rate_hz": sampling_rate_hz}
     if label == EARTHQUAKE:
-        event = earthquake(draw_earthquake(rng), rng, **size, p_s=onset_s)
-    else:
-        event = surface_event(draw_surface_event(rng), rng, **size, onset_s=onset_s)
-    alone = instrument.record(event.samples, sampling_rate_hz)
+        shaken = replace(draw_earthquake(rng), site=site)
+        return earthquake(shaken, rng, **size, p_s=onset_s)
+    moved = replace(draw_surface_event(rng), site=site)
+    return surface_event(moved, rng, **size, onset_s=onset_s)
+
+
+def _on_background(rng: Rng, event: SyntheticRecord, background: Array) -> SyntheticRecord:
+    """The event on the background, at a drawn ratio."""
+    rate_hz = event.sampling_rate_hz
     snr_db = LOWEST_SNR_DB + float(min(rng.gamma(2.0, 8.5), 60.0))
-    samples = add_to(background, alone, snr_db, sampling_rate_hz=sampling_rate_hz)
-    start = min(max(round(onset_s * sampling_rate_hz), 0), background.shape[1] - 1)
-    first = (start, min(start + round(5 * sampling_rate_hz), background.shape[1]))
-    loudest = measure_snr_db(alone, background, sampling_rate_hz)
-    ratios = {
+    in_band, quiet = snr_band(event.samples, rate_hz), snr_band(background, rate_hz)
+    loudest = loudest_span(in_band, rate_hz)
+    start = min(max(event.onset_index or 0, 0), background.shape[1] - 1)
+    first = (start, min(start + round(SNR_SPAN_S * rate_hz), background.shape[1]))
+    gain_db = snr_db - ratio_db(in_band, quiet, loudest)
+    missing = ~background.any(axis=1, keepdims=True)
+    samples = background + np.where(missing, 0.0, event.samples * 10 ** (gain_db / 20))
+    truth = {
+        **event.truth,
         "snr_db": snr_db,
-        "onset_snr_db": snr_db
-        - loudest
-        + measure_snr_db(alone, background, sampling_rate_hz, first),
+        "onset_snr_db": gain_db + ratio_db(in_band, quiet, first, floor_db=-99.0),
+        "loudest_s": (loudest[0] / rate_hz, loudest[1] / rate_hz),
     }
-    return SyntheticRecord(
-        samples, sampling_rate_hz, label, onset_s, event.s_s, {**event.truth, **ratios}
-    )
+    return replace(event, samples=samples, truth=truth)
 
 
 def _as_recorded(
@@ -135,7 +144,8 @@ def _as_recorded(
         faults = [str(rng.choice(list(FAULTS)))]
         samples = FAULTS[faults[0]](samples, rng)
     if not real:
-        quiet = float(np.median(np.abs(samples))) * 1.4826
+        in_band = snr_band(samples, record.sampling_rate_hz)
+        quiet = float(np.median(np.abs(in_band))) * 1.4826
         samples = instrument.digitise(samples, quiet)
     truth = {
         **record.truth,
@@ -144,33 +154,35 @@ def _as_recorded(
         "instrument": asdict(instrument),
         "synthetic_background": not real,
     }
-    return SyntheticRecord(
-        samples, record.sampling_rate_hz, record.label, record.onset_s, record.s_s, truth
-    )
+    return replace(record, samples=samples, truth=truth)
 
 
 def _disturbed(rng: Rng, record: SyntheticRecord) -> tuple[Array, list[dict[str, Any]]]:
     """Samples with one to three disturbances added, and what they are."""
-    samples, added = record.samples, []
     if rng.random() > DISTURBED[record.label]:
-        return samples, []
-    window_s = samples.shape[1] / record.sampling_rate_hz
+        return record.samples, []
+    rate_hz = record.sampling_rate_hz
+    window_s = record.samples.shape[1] / rate_hz
+    quiet = snr_band(record.samples, rate_hz)
+    samples, added = record.samples, []
+    missing = ~samples.any(axis=1, keepdims=True)
     for _ in range(min(int(rng.geometric(0.65)), 3)):
-        burst = disturbance(rng, window_s=window_s, sampling_rate_hz=record.sampling_rate_hz)
-        snr_db = float(rng.uniform(-3, 35) if record.label == NOISE else rng.uniform(-6, 3))
-        audible = measure_or_none(burst.samples, samples, record.sampling_rate_hz)
-        if audible is None:
-            continue
-        gain = 10 ** ((snr_db - audible) / 20)
-        missing = ~samples.any(axis=1, keepdims=True)
-        samples = samples + np.where(missing, 0.0, burst.samples * gain)
-        added.append({**burst.truth, "snr_db": snr_db})
+        burst = disturbance(rng, window_s=window_s, sampling_rate_hz=rate_hz)
+        wanted_db = float(rng.uniform(-3, 35) if record.label == NOISE else rng.uniform(-9, 3))
+        gain_db = wanted_db - _burst_db(burst.samples, quiet, rate_hz)
+        if gain_db < LARGEST_GAIN_DB:
+            samples = samples + np.where(missing, 0.0, burst.samples * 10 ** (gain_db / 20))
+            added.append({**burst.truth, "snr_db": wanted_db})
     return samples, added
 
 
-def measure_or_none(signal: Array, background: Array, sampling_rate_hz: float) -> float | None:
-    """`measure_snr_db`, or None where a burst lies outside of the window or has no such band."""
-    try:
-        return measure_snr_db(signal, background, sampling_rate_hz)
-    except ParameterError:
-        return None
+def _burst_db(burst: Array, quiet: Array, rate_hz: float) -> float:
+    """Ratio of a disturbance to noise in the band; -999 where it lies outside of the window.
+
+    A few spikes do not move the 95th percentile of five seconds: they count by their peak over
+    the noise's.
+    """
+    in_band = snr_band(burst, rate_hz)
+    loudest = ratio_db(in_band, quiet, loudest_span(in_band, rate_hz), floor_db=-999.0)
+    peak = float(np.abs(in_band).max() / max(float(np.abs(quiet).max()), 1e-300))
+    return max(loudest, 20 * float(np.log10(peak + 1e-50)))

@@ -70,6 +70,9 @@ class Earthquake:
     p_scattering, s_scattering : Scattering
     phases : tuple of Phase
         Other arrivals: reflections, conversions, depth phases.
+    echoes, echo_s : float
+        Energy that the ground near the station scatters from each arrival, over the arrival's
+        own, and the time in which its amplitude decays.
     surface_wave : float
         Peak of the surface waves over that of the direct S wave, about; 0 for none.
     surface_wave_km_s : (float, float)
@@ -92,6 +95,8 @@ class Earthquake:
     p_scattering: Scattering = field(default_factory=Scattering)
     s_scattering: Scattering = field(default_factory=Scattering)
     phases: tuple[Phase, ...] = ()
+    echoes: float = 0.0
+    echo_s: float = 0.3
     surface_wave: float = 0.0
     surface_wave_km_s: tuple[float, float] = (3.2, 2.0)
 
@@ -229,6 +234,7 @@ def _velocity_spectrum(
     total = np.zeros((3, frequency_hz.size), complex)
     for wave, scattering in (("P", event.p_scattering), ("S", event.s_scattering)):
         pulses = _pulses(event, wave, motions[wave], frequency_hz, origin_s, times_s[-1])
+        pulses *= _echoes(event, rng, n_samples, sampling_rate_hz)
         mean = MEAN_RADIATION[wave]
         for onset_s, travel_s, amplitude in _wave_trains(event, wave, origin_s):
             direction = motions[wave] / max(float(np.linalg.norm(motions[wave])), 1e-9)
@@ -281,6 +287,20 @@ def _pulses(
         if -1.0 < onset_s < end_s:
             comb += amplitude * np.exp(-2j * np.pi * frequency_hz * onset_s)
     return motion[:, None].astype(complex) * comb
+
+
+def _echoes(
+    event: Earthquake, rng: np.random.Generator, n_samples: int, sampling_rate_hz: float
+) -> Spectrum:
+    """Spectrum (3, F) of a unit pulse followed by what the ground near the station scatters."""
+    if event.echoes == 0:
+        return np.ones((3, 1), complex)
+    n_fft = padded_length(n_samples)
+    elapsed_s = np.arange(n_fft // 8) / sampling_rate_hz
+    train = rng.standard_normal((3, elapsed_s.size)) * np.exp(-elapsed_s / event.echo_s)
+    train *= np.sqrt(event.echoes / max(float((train**2).sum()) / 3, 1e-300))
+    train[:, 0] += 1.0
+    return np.fft.rfft(train, n_fft, axis=1)
 
 
 def _surface_waves(
@@ -342,12 +362,14 @@ def draw_earthquake(rng: np.random.Generator) -> Earthquake:
         strike_deg=float(rng.uniform(0, 360)),
         dip_deg=float(np.degrees(np.arccos(rng.uniform(0, 1)))),
         rake_deg=float(rng.uniform(-180, 180)),
-        stress_drop_mpa=log_uniform(rng, 0.1, 30.0),
+        stress_drop_mpa=log_uniform(rng, 0.02, 30.0),
         p_corner_ratio=float(rng.uniform(1.0, 1.8)),
         crust=crust,
         site=draw_site(rng),
         p_scattering=_draw_scattering(rng, distance_km),
         s_scattering=_draw_scattering(rng, distance_km),
+        echoes=log_uniform(rng, 0.1, 8.0),
+        echo_s=log_uniform(rng, 0.05, 1.5),
         surface_wave=_draw_surface_wave(rng, depth_km),
         surface_wave_km_s=(float(rng.uniform(2.6, 3.8)), float(rng.uniform(1.2, 2.5))),
     )
@@ -361,13 +383,13 @@ def _draw_depth(rng: np.random.Generator, distance_km: float) -> float:
 
 
 def _draw_crust(rng: np.random.Generator, depth_km: float) -> Crust:
-    soft = depth_km < 8 and rng.random() < 0.3  # volcanoes, basins
+    soft = depth_km < 8 and rng.random() < 0.4  # volcanoes, basins
     return Crust(
         vp_km_s=float(rng.uniform(2.5, 4.8) if soft else rng.uniform(5.2, 6.8)),
         vp_vs=float(np.clip(1.75 + 0.08 * rng.standard_normal(), 1.55, 2.2)),
         moho_km=float(rng.uniform(22, 60)),
         mantle_vp_km_s=float(rng.uniform(7.6, 8.3)),
-        q0=log_uniform(rng, 30.0, 600.0),
+        q0=log_uniform(rng, 8.0, 80.0) if soft else log_uniform(rng, 30.0, 600.0),
         q_eta=float(rng.uniform(0.2, 1.0)),
         qp_qs=float(rng.uniform(0.7, 2.2)),
         spreading=float(rng.uniform(0.9, 1.2)),
@@ -376,12 +398,12 @@ def _draw_crust(rng: np.random.Generator, depth_km: float) -> Crust:
 
 def _draw_scattering(rng: np.random.Generator, distance_km: float) -> Scattering:
     return Scattering(
-        energy_ratio=log_uniform(rng, 0.3, 60.0),
-        rise_s=log_uniform(rng, 0.05, 1.0) * (1 + distance_km / 100),
-        coda_share=float(rng.uniform(0.1, 0.8)),
+        energy_ratio=log_uniform(rng, 1.0, 300.0),
+        rise_s=log_uniform(rng, 0.05, 2.5) * (1 + distance_km / 150),
+        coda_share=float(rng.uniform(0.05, 0.95)),
         coda_q0=log_uniform(rng, 40.0, 400.0),
         coda_eta=float(rng.uniform(0.3, 1.1)),
-        coda_alpha=float(rng.uniform(0.5, 2.0)),
+        coda_alpha=float(rng.uniform(0.0, 2.0)),
         isotropic=float(rng.uniform(0.2, 0.95)),
     )
 

@@ -63,17 +63,31 @@ def measure_snr_db(
         If no component has both.
     """
     in_band = snr_band(signal, sampling_rate_hz)
-    start, stop = span or loudest_span(in_band, sampling_rate_hz)
-    loud = _level(in_band, start, stop)
-    quiet = _level(snr_band(background, sampling_rate_hz), 0, background.shape[1])
+    span = span or loudest_span(in_band, sampling_rate_hz)
+    return ratio_db(in_band, snr_band(background, sampling_rate_hz), span)
+
+
+def ratio_db(
+    signal: Array, background: Array, span: tuple[int, int], *, floor_db: float | None = None
+) -> float:
+    """`measure_snr_db` of (3, N) samples that are in the band already.
+
+    Raises
+    ------
+    ParameterError
+        If no component has both and there is no `floor_db` to return in that case.
+    """
+    loud, quiet = _level(signal, *span), _level(background, 0, background.shape[1])
     usable = (loud > 0) & (quiet > 0)
-    if not usable.any():
-        raise ParameterError(
-            "no component has both signal and noise between 1 and 20 Hz, so there is no ratio; "
-            "add noise to silent components, or leave such records out"
-        )
-    ratio = 20 * np.log10(loud[usable] / quiet[usable])
-    return float(ratio[0] if usable[0] else ratio.max())
+    if usable.any():
+        ratio = 20 * np.log10(loud[usable] / quiet[usable])
+        return float(ratio[0] if usable[0] else ratio.max())
+    if floor_db is not None:
+        return floor_db
+    raise ParameterError(
+        "no component has both signal and noise between 1 and 20 Hz, so there is no ratio; "
+        "add noise to silent components, or leave such records out"
+    )
 
 
 def add_to(

@@ -14,10 +14,10 @@ Spectrum = NDArray[np.complex128]
 
 
 def padded_length(n_samples: int) -> int:
-    """Length of the transform of a window: half as long again at least, and 2, 3 or 9 times 2^k."""
-    power = 1 << int(np.ceil(np.log2(1.5 * n_samples)))
-    shorter = [n for n in (power * 9 // 16, power * 3 // 4) if n >= 1.5 * n_samples]
-    return min([power, *shorter])
+    """Length of the transform of a window: a quarter longer at least, and of small factors."""
+    power = 1 << int(np.ceil(np.log2(1.25 * n_samples)))
+    shorter = [power * tenth // 16 for tenth in (9, 10, 12, 15)]
+    return min(n for n in [*shorter, power] if n >= 1.25 * n_samples)
 
 
 def frequencies(n_fft: int, sampling_rate_hz: float) -> Array:
@@ -83,7 +83,8 @@ def band_noise(
     n_fft = padded_length(n_samples)
     gain = soft_band(frequencies(n_fft, sampling_rate_hz), *band_hz)
     made = filtered(rng.standard_normal((n_rows, n_samples)), gain)
-    return made / np.sqrt(float(np.mean(made**2)) + 1e-300)
+    scaled: Array = made / np.sqrt(np.mean(made**2) + 1e-300)
+    return scaled
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

@@ -37,16 +37,18 @@ class Site:
         return site_kappa(frequency_hz, self.kappa_s)
 
     def reverberation(self, frequency_hz: Array) -> Spectrum:
-        """Response of a layer to waves from below, (3, F); 1 for rock.
+        """Response of a layer to waves from below, (3, F); for rock 1, (3, 1).
 
         The transfer function of one layer without loss, 1 / (1 + r exp(-2 i omega h / v)), scaled
         to 1 at frequency 0 (Haskell, 1960; Kramer, 1996, chapter 7). It peaks at 1, 3, 5 ... times
         the fundamental frequency.
         """
-        fundamental_hz = self.resonance_hz * np.array([[self.vp_vs], [1.0], [1.0]])
+        if self.reflection == 0:
+            return np.ones((3, 1), complex)
+        fundamental_hz = self.resonance_hz * np.array([[self.vp_vs], [1.0]])
         loop = np.exp(-1j * np.pi * frequency_hz / fundamental_hz)
         response: Spectrum = (1 + self.reflection) / (1 + self.reflection * loop)
-        return response
+        return response[[0, 1, 1]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Instrument:
     upper_hz : float
         Corner of the anti-alias filter.
     noise_counts : float
-        Standard deviation of quiet ground in counts; below 1 the digitiser's steps are seen.
+        Amplitude of quiet ground between 1 and 20 Hz in counts; below about 3 the digitiser's
+        steps are seen.
     """
 
     corner_hz: float = 1 / 120
@@ -109,5 +112,5 @@ def draw_instrument(rng: np.random.Generator, sampling_rate_hz: float) -> Instru
         corner_hz=float(corner_hz),
         damping=float(rng.uniform(0.55, 0.85)),
         upper_hz=float(upper * sampling_rate_hz / 2),
-        noise_counts=log_uniform(rng, 0.7, 3e4) if rng.random() < 0.7 else 1e5,
+        noise_counts=log_uniform(rng, 2.0, 3e4) if rng.random() < 0.7 else 1e5,
     )

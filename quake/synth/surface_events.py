@@ -75,6 +75,9 @@ class SurfaceEvent:
         High frequencies fall as exp(-pi f distance / (q velocity)).
     ring_s : float
         Decay time of the scattered waves of a single impact.
+    late_share, late_hz, late_s : float
+        Share of the energy in surface waves, which come `late_s` later, ring three times as long
+        and lie below `late_hz`.
     coherence : float
         Share of the energy with the same motion in all components, as that of Rayleigh waves.
     azimuth_deg : float
@@ -97,6 +100,9 @@ class SurfaceEvent:
     velocity_km_s: float = 1.5
     q: float = 60.0
     ring_s: float = 1.5
+    late_share: float = 0.3
+    late_hz: float = 3.0
+    late_s: float = 1.0
     coherence: float = 0.4
     azimuth_deg: float = 60.0
     long_period: float = 0.0
@@ -201,20 +207,34 @@ def _impacts(
     azimuth = np.radians(event.azimuth_deg)
     together = np.array([[1.0], [np.cos(azimuth)], [np.sin(azimuth)]]) * impulses
     apart = impulses * rng.standard_normal((3, counts.size))
-    return np.sqrt(event.coherence) * together + np.sqrt(1 - event.coherence) * apart
+    mixed: Array = np.sqrt(event.coherence) * together + np.sqrt(1 - event.coherence) * apart
+    return mixed
 
 
 def _greens_function(
     event: SurfaceEvent, rng: np.random.Generator, n_samples: int, sampling_rate_hz: float
 ) -> Spectrum:
-    """Spectrum of the scattered waves of one impact, (3, F): they rise for a fifth of the time."""
+    """Spectrum of the scattered waves of one impact, (3, F): body waves, then surface waves."""
     n_fft = padded_length(n_samples)
     elapsed_s = np.arange(n_fft // 3) / sampling_rate_hz
-    envelope = np.exp(-elapsed_s / event.ring_s) * -np.expm1(-elapsed_s / (0.2 * event.ring_s))
-    white = rng.standard_normal((3, elapsed_s.size)) * envelope
-    white /= np.sqrt((white**2).sum(axis=1, keepdims=True)) + 1e-300
-    white[:, 0] += 0.5
-    return np.fft.rfft(white, n_fft, axis=1)
+    body = _scattered(rng, elapsed_s, event.ring_s)
+    body[:, 0] += 0.5
+    late = _scattered(rng, elapsed_s - event.late_s, 3 * event.ring_s)
+    low_pass = 1 / np.sqrt(1 + (frequencies(n_fft, sampling_rate_hz) / event.late_hz) ** 6)
+    early, later = np.fft.rfft([body, late], n_fft, axis=-1)
+    spectrum: Spectrum = (
+        np.sqrt(1 - event.late_share) * early + np.sqrt(event.late_share) * low_pass * later
+    )
+    return spectrum
+
+
+def _scattered(rng: np.random.Generator, elapsed_s: Array, decay_s: float) -> Array:
+    """White noise (3, N) of energy 1 that rises for a fifth of its decay time."""
+    after = np.maximum(elapsed_s, 0)
+    white = rng.standard_normal((3, elapsed_s.size))
+    white *= np.exp(-after / decay_s) * -np.expm1(-after / (0.2 * decay_s))
+    scaled: Array = white / (np.sqrt((white**2).sum(axis=1, keepdims=True)) + 1e-300)
+    return scaled
 
 
 def _push(event: SurfaceEvent, times_s: Array) -> Array:
@@ -233,26 +253,26 @@ KINDS: dict[str, dict[str, tuple[float, float]]] = {
     "rockfall": {
         "rise_s": (1.0, 15.0),
         "decay_s": (4.0, 40.0),
-        "impacts_per_s": (1.0, 40.0),
-        "centre_hz": (2.0, 10.0),
+        "impacts_per_s": (2.0, 60.0),
+        "centre_hz": (2.0, 12.0),
         "surges": (1, 6),
     },
     "landslide": {
-        "rise_s": (5.0, 60.0),
-        "decay_s": (10.0, 120.0),
+        "rise_s": (3.0, 40.0),
+        "decay_s": (10.0, 100.0),
         "impacts_per_s": (20.0, 500.0),
         "centre_hz": (0.8, 5.0),
         "surges": (1, 4),
     },
     "avalanche": {
-        "rise_s": (8.0, 50.0),
-        "decay_s": (4.0, 40.0),
+        "rise_s": (5.0, 40.0),
+        "decay_s": (5.0, 50.0),
         "impacts_per_s": (50.0, 1000.0),
         "centre_hz": (1.5, 7.0),
         "surges": (1, 3),
     },
     "debris_flow": {
-        "rise_s": (20.0, 150.0),
+        "rise_s": (10.0, 100.0),
         "decay_s": (30.0, 300.0),
         "impacts_per_s": (100.0, 2000.0),
         "centre_hz": (3.0, 15.0),
@@ -261,7 +281,7 @@ KINDS: dict[str, dict[str, tuple[float, float]]] = {
     "ice_fall": {
         "rise_s": (0.8, 10.0),
         "decay_s": (3.0, 60.0),
-        "impacts_per_s": (0.5, 30.0),
+        "impacts_per_s": (1.0, 30.0),
         "centre_hz": (1.0, 5.0),
         "surges": (1, 4),
     },
@@ -283,8 +303,8 @@ def draw_surface_event(rng: np.random.Generator) -> SurfaceEvent:
         kind=kind,
         pulses=_draw_pulses(rng, ranges),
         impacts_per_s=log_uniform(rng, *ranges["impacts_per_s"]),
-        impact_spread=float(rng.uniform(0.3, 1.6)),
-        roughness=float(rng.uniform(0.05, 0.6)),
+        impact_spread=float(rng.uniform(0.2, 1.1)),
+        roughness=float(rng.uniform(0.05, 0.4)),
         centre_hz=log_uniform(rng, *ranges["centre_hz"]),
         low_slope=float(rng.uniform(1.0, 3.5)),
         high_slope=float(rng.uniform(0.5, 3.5)),
@@ -296,7 +316,13 @@ def draw_surface_event(rng: np.random.Generator) -> SurfaceEvent:
         long_period=log_uniform(rng, 0.1, 3.0) if rng.random() < 0.2 else 0.0,
         site=draw_site(rng),
     )
-    return replace(event, ring_s=log_uniform(rng, 0.3, 3.0) * (1 + event.distance_km / 40))
+    return replace(
+        event,
+        ring_s=log_uniform(rng, 0.5, 4.0) * (1 + event.distance_km / 60),
+        late_share=float(rng.uniform(0.0, 0.8)),
+        late_hz=log_uniform(rng, 1.0, 6.0),
+        late_s=event.distance_km * float(rng.uniform(0.02, 0.15)),
+    )
 
 
 def _draw_pulses(
@@ -314,7 +340,7 @@ def _draw_pulses(
                 rise_s * slower,
                 decay_s * slower,
                 log_uniform(rng, 0.2, 1.0) if pulses else 1.0,
-                float(rng.uniform(0.9, 2.2)),
+                log_uniform(rng, 1.0, 4.0),
             )
         )
         peak_s += float(rng.exponential(0.8 * (rise_s + decay_s)))
