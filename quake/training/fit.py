@@ -206,7 +206,14 @@ def _fit(
         with _quiet_lightning(), _plain_interruption():
             trainer.fit(
                 module,
-                training_loader(config, labels, parts, trainer.global_rank, trainer.world_size),
+                training_loader(
+                    config,
+                    labels,
+                    parts,
+                    trainer.global_rank,
+                    trainer.world_size,
+                    len(watch.history),
+                ),
                 plain_loader(config, labels, parts),
                 ckpt_path=resume,
                 weights_only=True,

@@ -85,9 +85,18 @@ def loss_weights(config: TrainConfig, labels: LabelSet, parts: Parts) -> Tensor:
 
 
 def training_loader(
-    config: TrainConfig, labels: LabelSet, parts: Parts, rank: int = 0, n_ranks: int = 1
+    config: TrainConfig,
+    labels: LabelSet,
+    parts: Parts,
+    rank: int = 0,
+    n_ranks: int = 1,
+    epoch: int = 0,
 ) -> DataLoader[tuple[Tensor, int]]:
-    """Draw augmented windows of the training part, for one of several processes."""
+    """Draw augmented windows of the training part, for one of several processes.
+
+    Workers begin to draw before Lightning tells the sampler the epoch: of a run that is resumed
+    the loader has to know it.
+    """
     examples = parts["train"]
     dataset = WindowDataset(
         examples,
@@ -104,6 +113,7 @@ def training_loader(
         rank,
         n_ranks,
     )
+    sampler.set_epoch(epoch)
     return DataLoader(
         dataset,
         batch_size=config.batch_size,

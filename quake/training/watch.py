@@ -43,8 +43,7 @@ class Watch(pl.Callback):
         """Seed the epoch by its number: a resumed run then goes on as the first one would have."""
         assert isinstance(pl_module, WindowClassifier)
         torch.manual_seed(
-            (pl_module.config.seed * _LARGE_PRIME + trainer.current_epoch) * _LARGE_PRIME
-            + trainer.global_rank
+            _epoch_seed(pl_module.config.seed, trainer.current_epoch, trainer.global_rank)
         )
         pl_module.begin_epoch(trainer.current_epoch)
         self._started_s = time.perf_counter()
@@ -101,6 +100,10 @@ class Watch(pl.Callback):
     def last_state(self) -> dict[str, Tensor]:
         """Weights of the last epoch that was validated."""
         return self._validated
+
+
+def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
+    return ((seed * _LARGE_PRIME + epoch) * _LARGE_PRIME + rank) % 2**63  # what torch takes
 
 
 def _settings(trainer: pl.Trainer) -> dict[str, float]:
