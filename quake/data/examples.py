@@ -6,17 +6,16 @@ Each row is decoded once and kept in memory, so that no epoch but the first read
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.join import join_segments
+from quake.data.file_reader import FILE_READER
 from quake.data.labels import NOISE, LabelledSpan, LabelSet
 from quake.data.preprocessing import Preprocessing
-from quake.data.readers import read_segments, scan
-from quake.data.waveform import COMPONENTS, NS_PER_S, ChannelSet, ChannelSetId, Span, component_map
+from quake.data.waveform import NS_PER_S
 from quake.data.windows import cut
 from quake.errors import LabelError, WaveformError
 
@@ -88,28 +87,17 @@ def decode(
 
 
 def _decode_row(span: LabelledSpan, labels: LabelSet, preprocessing: Preprocessing) -> Example:
-    headers, _ = scan(span.path)
-    channel_set_id, recorded = _fullest(headers, span)
     margin_ns = 0 if span.label == NOISE else preprocessing.window_ns
-    # Where the record ends before the row, or the margin, does, so does the example.
-    start_ns = max(span.start_ns - margin_ns, min(s.start_ns for s in recorded))
-    end_ns = min(span.end_ns + margin_ns, max(s.end_ns for s in recorded))
+    reader = span.reader or FILE_READER
+    channel_set, start_ns, end_ns = reader.read(span, margin_ns)
+    what = f"{span.path}, {channel_set.id}"
     rate_hz = preprocessing.sampling_rate_hz
     n_samples = int((end_ns - start_ns) * rate_hz / NS_PER_S)
     if n_samples < preprocessing.nperseg:
         raise LabelError(
-            f"{span.path}: {n_samples / rate_hz:.1f} s of data in the row, "
+            f"{what}: {n_samples / rate_hz:.1f} s of data in the row, "
             f"{preprocessing.nperseg / rate_hz:.1f} s at least were expected"
         )
-    segments, _ = read_segments(span.path, channel_set_id, start_ns - NS_PER_S, end_ns + NS_PER_S)
-    mapping = component_map(headers_of(headers, channel_set_id))
-    channel_set = ChannelSet(
-        channel_set_id,
-        {
-            component: join_segments(s for s in segments if mapping.get(s.code) == component)
-            for component in COMPONENTS
-        },
-    )
     window = cut(
         channel_set,
         start_ns,
@@ -117,10 +105,10 @@ def _decode_row(span: LabelledSpan, labels: LabelSet, preprocessing: Preprocessi
         _MIN_COVERAGE_OF_A_COMPONENT,
     )
     if window.status != "usable":
-        raise LabelError(f"{span.path}, {channel_set_id}: {', '.join(window.flags)}")
+        raise LabelError(f"{what}: {', '.join(window.flags)}")
     samples, first = _without_empty_ends(window.samples)
     if samples.shape[1] < preprocessing.nperseg or samples.any(axis=0).mean() < _MIN_COVERAGE:
-        raise LabelError(f"{span.path}, {channel_set_id}: low_coverage, {', '.join(window.flags)}")
+        raise LabelError(f"{what}: low_coverage, {', '.join(window.flags)}")
     onset = None
     if span.label != NOISE:
         onset_ns = span.p_ns if span.p_ns is not None else span.start_ns
@@ -135,25 +123,3 @@ def _without_empty_ends(samples: NDArray[np.float32]) -> tuple[NDArray[np.float3
     if not len(there):
         return samples[:, :0], 0
     return samples[:, there[0] : there[-1] + 1], int(there[0])
-
-
-def headers_of(headers: Iterable[Span], channel_set_id: ChannelSetId) -> list[Span]:
-    """Spans of one channel set."""
-    return [header for header in headers if header.id == channel_set_id]
-
-
-def _fullest(headers: list[Span], span: LabelledSpan) -> tuple[ChannelSetId, list[Span]]:
-    """Choose the channel set with the most components within a row; the first of equals."""
-    inside = [h for h in headers if h.start_ns < span.end_ns and h.end_ns > span.start_ns]
-    if not inside:
-        raise LabelError(
-            f"{span.path}: no data between the row's start and end; check the table's times"
-        )
-    candidates = sorted({header.id for header in inside})
-    best = max(
-        candidates, key=lambda key: len(set(component_map(headers_of(inside, key)).values()))
-    )
-    if not component_map(headers_of(inside, best)):
-        codes = ", ".join(sorted({header.code or "(none)" for header in inside}))
-        raise LabelError(f"{span.path}: components {codes}, but Z, N, E, 1, 2 or 3 are needed")
-    return best, headers_of(inside, best)
