@@ -94,9 +94,10 @@ class ArchiveReader:
         for path in self.files:
             try:
                 status = path.stat()
-            except OSError as error:
-                raise WaveformError(f"{path}: cannot be read ({error.strerror})") from error
-            parts.append(f"{path}:{status.st_size}:{status.st_mtime_ns}")
+            except OSError:
+                parts.append(f"{path}:missing")
+            else:
+                parts.append(f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}")
         return "|".join(parts)
 
 

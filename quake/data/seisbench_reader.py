@@ -86,9 +86,10 @@ class SeisBenchReader:
         """What changes when the waveform would: file, size, modification time, trace, layout."""
         try:
             status = span.path.stat()
-        except OSError as error:
-            raise WaveformError(f"{span.path}: cannot be read ({error.strerror})") from error
-        return f"{span.record}|{status.st_size}|{status.st_mtime_ns}|{self}"
+        except OSError:
+            return f"{span.record}|missing"
+        file = f"{span.path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
+        return f"{file}|{_trace_name(span)}|{self}"
 
 
 @dataclass(frozen=True)

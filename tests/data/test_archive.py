@@ -12,6 +12,9 @@ from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
 from obspy.core.inventory import Inventory, Network, Station
 
 from quake.data.archive import ArchiveOptions, read_archive
+from quake.data.examples import decode
+from quake.data.labels import LabelSet
+from quake.data.preprocessing import Preprocessing
 from quake.data.times import format_time, parse_time
 from quake.data.travel_times import KM_PER_DEGREE
 from quake.data.waveform import NS_PER_S
@@ -38,7 +41,7 @@ def counts(code, start, end):
     return (4 * np.arange(first, stop) + COMPONENTS.get(code, 0)).astype(np.int32)
 
 
-def write_day(root, station, channel, start, end, location=""):
+def write_day(root, station, channel, start, end, location="", samples=None):
     begin = UTCDateTime(start)
     header = {
         "network": "XX",
@@ -51,9 +54,8 @@ def write_day(root, station, channel, start, end, location=""):
     folder = root / str(begin.year) / "XX" / station / f"{channel}.D"
     folder.mkdir(parents=True, exist_ok=True)
     name = f"XX.{station}.{location}.{channel}.D.{begin.year}.{begin.julday:03d}"
-    Stream([Trace(counts(channel[-1], start, end), header)]).write(
-        folder / name, "MSEED", encoding="STEIM2"
-    )
+    samples = counts(channel[-1], start, end) if samples is None else samples
+    Stream([Trace(samples, header)]).write(folder / name, "MSEED", encoding="STEIM2")
     return folder / name
 
 
@@ -417,3 +419,17 @@ def test_a_real_archive_gives_events_and_noise(tmp_path):
         stretch = span.reader.read(span, 0)
         assert all(stretch.channel_set.segments[c] for c in "ZNE")
         assert (stretch.start_ns, stretch.end_ns) == (span.start_ns, span.end_ns)
+
+
+def test_spans_of_an_archive_become_examples_with_margins_for_events_alone(tmp_path, catalogue):
+    rng = np.random.default_rng(0)
+    for code in COMPONENTS:
+        for start, end in ((START, MIDNIGHT), (MIDNIGHT, END)):
+            samples = rng.integers(-1000, 1000, 7200 * RATE_HZ).astype(np.int32)
+            write_day(tmp_path / "sds", "AAA", f"HH{code}", start, end, samples=samples)
+    collection = read_archive(tmp_path / "sds", catalogue(("23:59:58", "P", "AAA")))
+    preprocessing = Preprocessing(sampling_rate_hz=10.0, window_s=60.0, band_hz=(0.7, 4.0))
+    examples, excluded = decode(collection.spans, LabelSet(("earthquake", "noise")), preprocessing)
+    assert not excluded
+    assert [e.samples.shape for e in examples] == [(3, (60 + 60 + 60) * 10), (3, 180 * 10)]
+    assert [e.onset for e in examples] == [(60 + 15) * 10, None]

@@ -9,6 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
+from quake.data.examples import decode
+from quake.data.labels import LabelSet
+from quake.data.preprocessing import Preprocessing
 from quake.data.seisbench import is_seisbench, read_seisbench
 from quake.data.times import parse_time
 from quake.data.waveform import NS_PER_S
@@ -426,3 +429,19 @@ def test_a_folder_without_a_data_set_is_refused(tmp_path):
         read_seisbench(tmp_path)
     with pytest.raises(LabelError, match="no such folder"):
         read_seisbench(tmp_path / "absent")
+
+
+def test_spans_of_a_data_set_become_examples(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        row("event", trace_p_arrival_sample=2000),
+        row("noise", trace_category="noise", trace_p_arrival_sample=""),
+    ]
+    data = {r["trace_name"]: rng.standard_normal((3, 6000)) for r in rows}
+    folder = hand_made(tmp_path, rows, data, sampling_rate=100)
+    labels = LabelSet(("earthquake", "noise"))
+    preprocessing = Preprocessing(sampling_rate_hz=50.0)
+    examples, excluded = decode(read_seisbench(folder).spans, labels, preprocessing)
+    assert not excluded
+    assert [e.onset for e in examples] == [20 * 50, None]
+    assert all(e.samples.shape == (3, 60 * 50) for e in examples)
