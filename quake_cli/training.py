@@ -11,7 +11,7 @@ from quake_cli.render import ProgressBar
 
 if TYPE_CHECKING:
     from quake.data.labels import LabelledSpan
-    from quake.training.fit import EpochResult, Progress
+    from quake.training.progress import EpochResult, Progress
 
 _SHOWN = 5  # reasons for rows that were excluded; a table can have thousands
 
@@ -35,13 +35,15 @@ class TrainingReport:
 
     def progress(self) -> Progress:
         """What the library calls."""
-        from quake.training.fit import Progress
+        from quake.training.progress import Progress
 
         return Progress(
             decoding=lambda done, total: self.bar.update("reading", done, total),
             data=self.data,
             batch=self.batch,
             epoch=self.epoch,
+            resumed=self.resumed,
+            fold=self.fold,
         )
 
     def data(
@@ -63,6 +65,16 @@ class TrainingReport:
             self.messages.warning(
                 f"{len(excluded) - _SHOWN} more lines are excluded, {len(excluded)} in all"
             )
+
+    def resumed(self, epoch: int) -> None:
+        """Say from where a run goes on."""
+        self._epoch = epoch + 1
+        self.messages.note(f"going on after {epoch} epochs")
+
+    def fold(self, name: str, number: int, total: int) -> None:
+        """Say what is left out now."""
+        self._epoch = 1
+        self.messages.note(f"{number}/{total}: without {name}")
 
     def batch(self, done: int, total: int) -> None:
         """Move the bar of the epoch."""

@@ -7,7 +7,7 @@ A label table, a folder per class, a SeisBench data set or an archive with a cat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -38,6 +38,10 @@ class SpanReader(Protocol):
         WaveformError, LabelError
             If there is nothing to read, or it cannot be read; the message names file and trace.
         """
+        ...
+
+    def fingerprint(self, span: LabelledSpan) -> str:
+        """Text that is another one when the samples of the span may be others."""
         ...
 
 
@@ -71,6 +75,7 @@ def open_collection(
     path: str | Path,
     *,
     catalogue: str | Path | None = None,
+    inventory: str | Path | None = None,
     label_column: str | None = None,
     label_map: Mapping[str, str] | None = None,
 ) -> Collection:
@@ -89,7 +94,27 @@ def open_collection(
     if catalogue is not None:
         from quake.data.archive import ArchiveOptions, read_archive
 
-        return read_archive(path, Path(catalogue), ArchiveOptions())
+        return read_archive(
+            path, Path(catalogue), ArchiveOptions(inventory=Path(inventory) if inventory else None)
+        )
     from quake.data.seisbench import read_seisbench
 
     return read_seisbench(path, label_column=label_column, label_map=label_map)
+
+
+def merge(collections: Sequence[Collection]) -> Collection:
+    """Take several collections together.
+
+    Events of different collections are different events, whatever they are called.
+    """
+    if len(collections) == 1:
+        return collections[0]
+    return Collection(
+        name=", ".join(collection.name for collection in collections),
+        spans=[
+            replace(span, group=f"{number}:{span.group}")
+            for number, collection in enumerate(collections, start=1)
+            for span in collection.spans
+        ],
+        excluded=[e for collection in collections for e in collection.excluded],
+    )

@@ -6,8 +6,9 @@ Each row is decoded once and kept in memory, so that no epoch but the first read
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +56,22 @@ def decode(
     labels: LabelSet,
     preprocessing: Preprocessing,
     progress: Callable[[int], None] = lambda done: None,
+    *,
+    cache: str | Path | None = None,
 ) -> tuple[list[Example], list[tuple[LabelledSpan, str]]]:
     """Decode all rows.
 
     Rows of events are decoded with up to a window's length of the record on either side, so that
     windows can be drawn at any shift; rows of noise only as far as they are labelled.
+
+    Parameters
+    ----------
+    spans : rows
+    labels : LabelSet
+    preprocessing : Preprocessing
+    progress : callable of the number of rows done
+    cache : folder, optional
+        Where decoded rows are kept and looked for, see `quake.data.cache`.
 
     Returns
     -------
@@ -72,14 +84,27 @@ def decode(
     LabelError
         If no row can be used.
     """
+
+    def decode_all() -> Iterator[tuple[LabelledSpan, Example | None, str]]:
+        for done, span in enumerate(spans, start=1):
+            try:
+                yield span, _decode_row(span, labels, preprocessing), ""
+            except (WaveformError, LabelError) as error:
+                yield span, None, str(error)
+            progress(done)
+
     examples: list[Example] = []
     excluded: list[tuple[LabelledSpan, str]] = []
-    for done, span in enumerate(spans, start=1):
-        try:
-            examples.append(_decode_row(span, labels, preprocessing))
-        except (WaveformError, LabelError) as error:
-            excluded.append((span, str(error)))
-        progress(done)
+    if cache is not None:
+        from quake.data.cache import through_cache
+
+        examples, excluded = through_cache(cache, spans, labels, preprocessing, decode_all)
+    else:
+        for span, example, reason in decode_all():
+            if example is None:
+                excluded.append((span, reason))
+            else:
+                examples.append(example)
     if not examples:
         _, reason = excluded[0]
         raise LabelError(f"none of {len(spans)} rows can be used; the first one: {reason}")

@@ -198,7 +198,7 @@ def _fit(
     folder: RunFolder | None,
 ) -> tuple[WindowClassifier, Watch]:
     weights = loss_weights(config, labels, parts)
-    module = WindowClassifier(model.to(memory_format=torch.channels_last), config, weights)  # type: ignore[call-overload]
+    module = WindowClassifier(model.to(memory_format=torch.channels_last), config, weights)
     watch = Watch(progress, config.patience, folder)
     resume = _saved(folder, watch, progress)
     if resume is None or not _is_over(watch, config):

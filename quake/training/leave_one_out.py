@@ -103,7 +103,10 @@ def leave_one_out(
         if not (folder / _PREDICTIONS).exists():
             _train_fold(config, collection, spans, fold, folder, progress)
         found.append(_read(folder / _PREDICTIONS))
-    return LeaveOneOutResult(labels, _pooled(found, spans, labels), divided)
+    metrics = _pooled(found, spans, labels)
+    report = json.dumps({"classes": labels.names, "metrics": metrics, "divided": divided}, indent=1)
+    (Path(run) / "leave_one_out.json").write_text(report, encoding="utf-8")
+    return LeaveOneOutResult(labels, metrics, divided)
 
 
 def make_folds(

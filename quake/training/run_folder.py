@@ -134,10 +134,10 @@ class RunFolder:
         from torch.utils.tensorboard import SummaryWriter
 
         try:
-            with SummaryWriter(self.path / "tensorboard") as writer:  # type: ignore[no-untyped-call]
+            with SummaryWriter(self.path / "tensorboard") as writer:
                 for name, value in row.items():
                     if name != "epoch":
-                        writer.add_scalar(name, value, int(row["epoch"]))  # type: ignore[no-untyped-call]
+                        writer.add_scalar(name, value, int(row["epoch"]))
         except OSError as error:
             raise self._failure(self.path / "tensorboard", error) from error
 

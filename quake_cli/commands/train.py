@@ -1,47 +1,81 @@
-"""``quake train``: a label table in, a model file and its measured quality out."""
+"""``quake train``: labelled waveforms in, a model file and its measured quality out."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from quake.errors import ParameterError
+from quake_cli.collections import (
+    Catalogue,
+    Data,
+    Inventory,
+    LabelColumn,
+    LabelMap,
+    collect,
+)
 from quake_cli.messages import Messages, library_messages, silence
-from quake_cli.options import Debug, Device, DeviceOption, Quiet
+from quake_cli.options import Debug, Device, Quiet
 
 if TYPE_CHECKING:
+    from quake.data.augmentation import Augmentation
+    from quake.data.collection import Collection
     from quake.training.config import TrainConfig
-    from quake.training.fit import TrainResult
+    from quake.training.progress import Progress
 
 _MODEL = "Model"
 _SPECTROGRAM = "Windows and spectrograms"
 _OPTIMISATION = "Optimisation"
+_AUGMENTATION = "Augmentation"
 _SPLIT = "Split"
+_HARDWARE = "Hardware"
 
 
 class ClassWeights(StrEnum):
     """How the loss weighs classes."""
 
     BALANCED = "balanced"
+    SQRT = "sqrt"
     NONE = "none"
+
+
+class Loss(StrEnum):
+    """What training makes small."""
+
+    CROSS_ENTROPY = "cross-entropy"
+    FOCAL = "focal"
+
+
+class Precision(StrEnum):
+    """Of the arithmetic of the network."""
+
+    AUTO = "auto"
+    FULL = "32"
+    BF16 = "bf16"
+
+
+class LeaveOut(StrEnum):
+    """What one training after the other is done without."""
+
+    SOURCE = "source"
+    STATION = "station"
 
 
 def train(
     context: typer.Context,
-    labels: Annotated[
-        Path,
-        typer.Argument(
-            metavar="LABELS.csv",
-            help="Label table: path, start, end, label; see docs/training.md.",
-            show_default=False,
-        ),
-    ],
+    data: Data,
+    catalogue: Catalogue = None,
+    inventory: Inventory = None,
+    label_column: LabelColumn = None,
+    label_map: LabelMap = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the model there.")
     ] = None,
@@ -49,9 +83,52 @@ def train(
         str | None,
         typer.Option("--install", metavar="NAME", help="Install the model under a name."),
     ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            "--run",
+            metavar="DIR",
+            help="Keep metrics, curves, models and checkpoints there; the same command goes on "
+            "from there after a kill.",
+        ),
+    ] = None,
+    leave_one_out: Annotated[
+        LeaveOut | None,
+        typer.Option(
+            "--leave-one-out",
+            help="Train once without each source (or station), test on it; needs --run.",
+            rich_help_panel=_SPLIT,
+        ),
+    ] = None,
+    together: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--together",
+            metavar="NAME,NAME",
+            help="Sources of one network, left out together; may be repeated.",
+            rich_help_panel=_SPLIT,
+        ),
+    ] = None,
     backbone: Annotated[
         str | None,
-        typer.Option("--backbone", help="b0 ... b4, v2_s, v2_m.", rich_help_panel=_MODEL),
+        typer.Option(
+            "--backbone",
+            help="b0 ... b4, v2_s, v2_m, hybrid-vit-tiny ...: see `quake models`.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", help="Layers of a transformer.", rich_help_panel=_MODEL),
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PATH|NAME",
+            help="Go on from a model of quake, perhaps with other classes.",
+            rich_help_panel=_MODEL,
+        ),
     ] = None,
     weights: Annotated[
         str | None,
@@ -81,6 +158,14 @@ def train(
             "--freeze-backbone", help="Train the classifier alone.", rich_help_panel=_MODEL
         ),
     ] = False,
+    freeze_epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--freeze-epochs",
+            help="Train the classifier alone for so long, then everything.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     window_s: Annotated[
         float | None,
         typer.Option("--window", help="Seconds in a window.", rich_help_panel=_SPECTROGRAM),
@@ -143,6 +228,46 @@ def train(
             "--class-weights", help="How the loss weighs them.", rich_help_panel=_OPTIMISATION
         ),
     ] = None,
+    loss: Annotated[
+        Loss | None,
+        typer.Option("--loss", help="What is made small.", rich_help_panel=_OPTIMISATION),
+    ] = None,
+    mixup: Annotated[
+        float | None,
+        typer.Option(
+            "--mixup",
+            metavar="ALPHA",
+            help="Mix pairs of windows, as 0.2; 0 for none.",
+            rich_help_panel=_AUGMENTATION,
+        ),
+    ] = None,
+    spec_augment: Annotated[
+        int | None,
+        typer.Option(
+            "--spec-augment",
+            metavar="N",
+            help="Masks over frequency, and as many over time.",
+            rich_help_panel=_AUGMENTATION,
+        ),
+    ] = None,
+    synthetic: Annotated[
+        float | None,
+        typer.Option(
+            "--synthetic",
+            metavar="SHARE",
+            help="Share of windows that are synthetic, and of noise with synthetic disturbances.",
+            rich_help_panel=_AUGMENTATION,
+        ),
+    ] = None,
+    progressive: Annotated[
+        int | None,
+        typer.Option(
+            "--progressive",
+            metavar="STAGES",
+            help="Let spectrograms grow to full size in so many stages.",
+            rich_help_panel=_OPTIMISATION,
+        ),
+    ] = None,
     average: Annotated[
         float | None,
         typer.Option(
@@ -164,7 +289,7 @@ def train(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", help="Processes that draw.", rich_help_panel=_OPTIMISATION),
+        typer.Option("--workers", help="Processes that draw.", rich_help_panel=_HARDWARE),
     ] = None,
     validation: Annotated[
         float | None, typer.Option("--validation", help="Share of rows.", rich_help_panel=_SPLIT)
@@ -176,8 +301,8 @@ def train(
         list[str] | None,
         typer.Option(
             "--hold-out",
-            metavar="source=NAME",
-            help="Source that is tested on alone; may be repeated.",
+            metavar="source=NAME|station=NET.STA",
+            help="Only test on it; may be repeated.",
             rich_help_panel=_SPLIT,
         ),
     ] = None,
@@ -199,7 +324,36 @@ def train(
             rich_help_panel=_MODEL,
         ),
     ] = None,
-    device: DeviceOption = Device.AUTO,
+    accelerator: Annotated[
+        Device,
+        typer.Option(
+            "--accelerator",
+            "--device",
+            help="Where the network learns; auto takes CUDA if there is.",
+            rich_help_panel=_HARDWARE,
+        ),
+    ] = Device.AUTO,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            "--devices", help="Processes, with a device each (DDP).", rich_help_panel=_HARDWARE
+        ),
+    ] = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(
+            "--precision", help="auto is bf16 on CUDA, else 32.", rich_help_panel=_HARDWARE
+        ),
+    ] = None,
+    cache: Annotated[
+        str | None,
+        typer.Option(
+            "--cache",
+            metavar="DIR|none",
+            help="Keep decoded windows there; in the user's cache folder by default.",
+            rich_help_panel=_HARDWARE,
+        ),
+    ] = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -207,12 +361,9 @@ def train(
 
     The figures go to standard output, the course of the training to standard error.
     """
-    from quake_cli.cards import metric_sections
-    from quake_cli.render import show_sections
-
     messages: Messages = context.obj
-    targets = _targets(output, install)
     given = {
+        "depth": depth,
         "epochs": epochs,
         "draws_per_epoch": draws_per_epoch,
         "batch_size": batch_size,
@@ -220,15 +371,23 @@ def train(
         "weight_decay": weight_decay,
         "label_smoothing": label_smoothing,
         "class_weights": class_weights and class_weights.value,
+        "loss": loss and loss.value,
+        "mixup": mixup,
+        "spec_augment": spec_augment,
+        "progressive": progressive,
         "average": average,
         "patience": patience,
         "seed": seed,
         "workers": workers,
+        "devices": devices,
+        "precision": precision and precision.value,
         "validation": validation,
         "test": test,
         "min_snr_db": min_snr_db,
         "dropout": dropout,
+        "freeze_epochs": freeze_epochs,
         "notes": _text_of(notes),
+        "cache": _cache(cache),
     }
     signal = {
         "window_s": window_s,
@@ -237,43 +396,173 @@ def train(
         "hop_samples": hop_samples,
         "band_hz": _band(band_hz),
     }
+    _refuse_contradictions(start_from, backbone, depth, weights, signal)
     config = _config(
         signal,
         **given,
         **_names(backbone, weights, classes, hold_out),
+        augmentation=_augmentation(synthetic),
+        start_from=_start(start_from),
         freeze_backbone=freeze_backbone,
-        device=device.value,
+        accelerator=accelerator.value,
     )
+    outcome: Callable[[Collection], None]
+    if leave_one_out is not None:
+        folder = _only_a_run_folder(run, output, install)
+        teams = [names.split(",") for names in together or ()]
+        outcome = partial(_leave_out, messages, config, folder, leave_one_out.value, teams)
+    else:
+        outcome = partial(_train, messages, config, _targets(output, install, run), run)
     with library_messages(messages):
-        result = _run(messages, config, labels, targets)
-    show_sections(metric_sections(result.card.metrics))
-    messages.note(f"wrote {', '.join(map(str, targets))}")
+        outcome(
+            collect(
+                data,
+                catalogue=catalogue,
+                inventory=inventory,
+                label_column=label_column,
+                label_map=label_map,
+                messages=messages,
+            )
+        )
 
 
-def _run(
-    messages: Messages, config: TrainConfig, labels: Path, targets: Sequence[Path]
-) -> TrainResult:
+def _train(
+    messages: Messages,
+    config: TrainConfig,
+    targets: Sequence[Path],
+    run: Path | None,
+    collection: Collection,
+) -> None:
     from quake.training.fit import train as run_training
+    from quake_cli.cards import metric_sections
+    from quake_cli.render import show_sections
+
+    with _report(messages, config) as progress:
+        result = run_training(
+            config, collection, targets[0] if targets else None, progress, run=run
+        )
+    if not result.main:
+        return
+    for copy in targets[1:]:
+        shutil.copyfile(targets[0], copy)
+    show_sections(metric_sections(result.card.metrics))
+    messages.note(f"{result.windows_per_s:.0f} windows a second (median of the epochs)")
+    written = [*map(str, targets), *([str(run / "model.safetensors")] if run else [])]
+    messages.note(f"wrote {', '.join(written)}")
+
+
+def _leave_out(
+    messages: Messages,
+    config: TrainConfig,
+    run: Path,
+    by: str,
+    together: Sequence[Sequence[str]],
+    collection: Collection,
+) -> None:
+    from quake.training.fit import is_main_process
+    from quake.training.leave_one_out import leave_one_out
+    from quake_cli.cards import metric_sections
+    from quake_cli.render import show_sections
+
+    with _report(messages, config) as progress:
+        result = leave_one_out(config, collection, run, by=by, together=together, progress=progress)
+    for name, reason in result.divided.items():
+        messages.warning(f"{name} was not left out as a whole but by event: it is {reason}")
+    if is_main_process():
+        show_sections(metric_sections({"held out": result.metrics}))
+        messages.note(f"wrote {run / 'leave_one_out.json'}")
+
+
+@contextmanager
+def _report(messages: Messages, config: TrainConfig) -> Iterator[Progress]:
+    from quake.training.fit import is_main_process
+    from quake.training.progress import Progress
     from quake_cli.render import ProgressBar
     from quake_cli.training import TrainingReport
 
     if not messages.debug:
         silence("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
+    if not is_main_process():
+        messages.quiet = True
+        yield Progress()
+        return
     with ProgressBar(messages) as bar:
-        report = TrainingReport(messages, bar, config.epochs)
-        result = run_training(config, labels, targets[0], report.progress())
-    for copy in targets[1:]:
-        shutil.copyfile(targets[0], copy)
-    return result
+        yield TrainingReport(messages, bar, config.epochs).progress()
 
 
-def _targets(output: Path | None, install: str | None) -> list[Path]:
+def _only_a_run_folder(run: Path | None, output: Path | None, install: str | None) -> Path:
+    if run is None:
+        raise ParameterError("--leave-one-out trains many models: say where with --run DIR")
+    if output or install:
+        raise ParameterError(
+            "--leave-one-out measures, it makes no model to keep: leave out --output and --install"
+        )
+    return run
+
+
+def _start(start_from: str | None) -> str | None:
+    if start_from is None:
+        return None
+    from quake.registry import find_model
+
+    return str(find_model(start_from))
+
+
+def _refuse_contradictions(
+    start_from: str | None,
+    backbone: str | None,
+    depth: int | None,
+    weights: str | None,
+    signal: dict[str, Any],
+) -> None:
+    """A model brings its network, weights and preprocessing along."""
+    if start_from is None:
+        return
+    given = [
+        option
+        for option, value in (
+            ("--backbone", backbone),
+            ("--depth", depth),
+            ("--weights", weights),
+            ("--window", signal["window_s"]),
+            ("--rate", signal["sampling_rate_hz"]),
+            ("--nperseg", signal["nperseg"]),
+            ("--hop", signal["hop_samples"]),
+            ("--band", signal["band_hz"]),
+        )
+        if value is not None
+    ]
+    if given:
+        raise ParameterError(f"--from {start_from} brings its own: leave out {', '.join(given)}")
+
+
+def _augmentation(synthetic: float | None) -> Augmentation | None:
+    if synthetic is None:
+        return None
+    from quake.data.augmentation import Augmentation
+
+    if not 0 <= synthetic <= 1:
+        raise ParameterError(f"--synthetic {synthetic:g}: a share from 0 to 1 was expected")
+    return Augmentation(synthetic=synthetic, disturbance=synthetic)
+
+
+def _cache(text: str | None) -> str | None:
+    if text == "none":
+        return None
+    if text is not None:
+        return text
+    from quake.data.cache import default_cache
+
+    return str(default_cache())
+
+
+def _targets(output: Path | None, install: str | None, run: Path | None) -> list[Path]:
     """Where the model goes; found out to be writable before hours of training."""
     from quake.registry import installed_path
 
     targets = [path for path in (output, install and installed_path(install)) if path]
-    if not targets:
-        raise ParameterError("say where the model goes: --output FILE or --install NAME")
+    if not targets and run is None:
+        raise ParameterError("say where the model goes: --output FILE, --install NAME or --run DIR")
     for path in targets:
         if path.is_dir():
             raise ParameterError(f"{path}: is a folder, a model file was expected")
@@ -308,13 +597,13 @@ def _config(signal: dict[str, Any], **given: Any) -> TrainConfig:
 def _names(
     backbone: str | None, weights: str | None, classes: str | None, hold_out: list[str] | None
 ) -> dict[str, Any]:
-    from quake.models.backbones import EfficientNetBackbone
+    from quake.models.backbones import parse_backbone
 
     return {
-        "backbone": EfficientNetBackbone.parse(backbone).value if backbone else None,
+        "backbone": parse_backbone(backbone).value if backbone else None,
         "weights": weights,
         "classes": tuple(name for name in classes.split(",") if name.strip()) if classes else None,
-        "hold_out": tuple(_source(text) for text in hold_out or ()),
+        "hold_out": tuple(_held_out(text) for text in hold_out or ()),
     }
 
 
@@ -327,11 +616,11 @@ def _text_of(path: Path | None) -> str | None:
         raise ParameterError(f"--notes {path}: cannot be read as text ({error})") from error
 
 
-def _source(text: str) -> str:
+def _held_out(text: str) -> tuple[str, str]:
     kind, _, name = text.partition("=")
-    if kind != "source" or not name:
-        raise ParameterError(f"--hold-out {text}: source=NAME was expected")
-    return name
+    if kind not in ("source", "station") or not name:
+        raise ParameterError(f"--hold-out {text}: source=NAME or station=NET.STA was expected")
+    return kind, name
 
 
 def _band(text: str | None) -> tuple[float, float] | None:
