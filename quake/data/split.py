@@ -12,6 +12,9 @@ from quake.data.labels import LabelledSpan
 from quake.data.waveform import NS_PER_S
 from quake.errors import LabelError, ParameterError
 
+_PARTS = ("train", "validation", "test")
+_SHOWN = 5  # pairs of rows in a message
+
 
 @dataclass(frozen=True)
 class Split:
@@ -28,15 +31,18 @@ def split_by_event(
     validation: float = 0.15,
     test: float = 0.15,
     margin_s: float = 60.0,
-    hold_out: Iterable[str] = (),
+    hold_out: Iterable[tuple[str, str]] = (),
     seed: int = 0,
 ) -> Split:
     """Divide rows so that what belongs together stays together.
 
-    Rows belong together if they share an event or a file, or lie within `margin_s` of each other
-    at one station (windows may reach that far beyond a row). Each combination of source and
+    Rows belong together if they share an event or a record, or lie within `margin_s` of each
+    other at one station (windows may reach that far beyond a row). Each combination of source and
     label is divided in the given proportions as far as whole groups allow; one that is a single
     group is trained on.
+
+    Where the rows say themselves which part they are in (`LabelledSpan.split`), that holds; it is
+    refused if it tears apart what belongs together.
 
     Parameters
     ----------
@@ -44,34 +50,31 @@ def split_by_event(
     validation, test : float
         Shares of the rows.
     margin_s : float
-    hold_out : names of sources
+    hold_out : pairs of ("source", name) or ("station", "NET.STA")
         All rows of these are tested on, and what belongs together with them is too.
     seed : int
 
     Raises
     ------
     ParameterError
-        If the shares make no sense or a held-out source does not exist.
+        If the shares make no sense or what is held out does not exist.
     LabelError
-        If nothing is left to train or validate on.
+        If nothing is left to train or validate on, or the split of the rows tears events apart.
     """
+    hold_out = list(hold_out)
+    if any(span.split for span in spans):
+        return _given_split(spans, margin_s, hold_out)
     if not (0 < validation < 1 and 0 <= test < 1 and validation + test < 1):
         raise ParameterError(
             f"validation and test shares must be positive and below 1 in sum, got {validation:g} "
             f"and {test:g}"
         )
-    hold_out = set(hold_out)
-    unknown = hold_out - {span.source for span in spans}
-    if unknown:
-        raise ParameterError(
-            f"cannot hold out {', '.join(sorted(unknown))}: the sources are "
-            + ", ".join(sorted({span.source for span in spans}))
-        )
+    held = _held_out(spans, hold_out)
     groups = _groups(spans, round(margin_s * NS_PER_S))
     parts: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     strata: dict[tuple[str, ...], list[list[int]]] = defaultdict(list)
     for rows in groups:
-        if any(spans[i].source in hold_out for i in rows):
+        if held.intersection(rows):
             parts["test"] += rows
         else:
             strata[tuple(sorted({f"{spans[i].source}/{spans[i].label}" for i in rows}))].append(
@@ -87,6 +90,86 @@ def split_by_event(
             "add events, or lower the shares for validation and test"
         )
     return Split(*(tuple(sorted(parts[name])) for name in ("train", "validation", "test")))
+
+
+def _held_out(spans: Sequence[LabelledSpan], hold_out: Iterable[tuple[str, str]]) -> set[int]:
+    """Rows that are held out by name."""
+    held: set[int] = set()
+    for kind, name in hold_out:
+        if kind not in ("source", "station"):
+            raise ParameterError(f"hold out a source or a station, got {kind!r}")
+        rows = {i for i, span in enumerate(spans) if getattr(span, kind) == name}
+        if not rows:
+            known = sorted({getattr(span, kind) for span in spans})
+            shown = ", ".join(known[:20]) + (f", and {len(known) - 20} more" if known[20:] else "")
+            raise ParameterError(f"cannot hold out {name}: the {kind}s are {shown}")
+        held |= rows
+    return held
+
+
+def _given_split(
+    spans: Sequence[LabelledSpan], margin_s: float, hold_out: Sequence[tuple[str, str]]
+) -> Split:
+    if hold_out:
+        raise ParameterError(
+            "the rows say which part they are in (column split), so nothing can be held out; "
+            "remove that column, or leave out --hold-out"
+        )
+    without = [span for span in spans if not span.split]
+    if without:
+        raise LabelError(
+            f"{len(without)} of {len(spans)} rows have no split, the others have one (first: row "
+            f"{without[0].row}, {without[0].path}); fill in all of them or none"
+        )
+    parts = {name: tuple(i for i, s in enumerate(spans) if s.split == name) for name in _PARTS}
+    for name in ("train", "validation"):
+        if not parts[name]:
+            raise LabelError(
+                f"no row has the split {name!r}; training needs rows of train and of validation"
+            )
+    split = Split(*(parts[name] for name in _PARTS))
+    check_leakage(spans, split, margin_s)
+    return split
+
+
+def check_leakage(spans: Sequence[LabelledSpan], split: Split, margin_s: float) -> None:
+    """Refuse a split that has the same event, record or moment at one station on two sides.
+
+    Raises
+    ------
+    LabelError
+        Naming the first pairs of rows, and how many groups are torn apart.
+    """
+    part_of = {i: name for name in _PARTS for i in getattr(split, name)}
+    torn = []
+    for rows in group_rows(spans, margin_s):
+        first: dict[str, int] = {}
+        for i in sorted(i for i in rows if i in part_of):
+            first.setdefault(part_of[i], i)
+        if len(first) > 1:
+            (a, i), (b, j) = list(first.items())[:2]
+            torn.append(
+                f"rows {spans[i].row} ({a}) and {spans[j].row} ({b}): {_tie(spans[i], spans[j])}"
+            )
+    if torn:
+        more = f"; and {len(torn) - _SHOWN} more" if torn[_SHOWN:] else ""
+        raise LabelError(
+            f"the split has the same event, record or moment on two sides {len(torn)} times: "
+            f"{'; '.join(torn[:_SHOWN])}{more}; put such rows into one part, or remove the column "
+            "split to have them divided by event"
+        )
+
+
+def _tie(one: LabelledSpan, other: LabelledSpan) -> str:
+    if one.group == other.group:
+        return f"the same event {one.group}"
+    if _record_of(one) == _record_of(other):
+        return f"the same record {_record_of(one)}"
+    return f"tied by station {one.station} or by rows between them"
+
+
+def _record_of(span: LabelledSpan) -> str:
+    return span.record or str(span.path)
 
 
 def group_rows(spans: Sequence[LabelledSpan], margin_s: float) -> list[list[int]]:
@@ -127,10 +210,10 @@ def _groups(spans: Sequence[LabelledSpan], margin_ns: int) -> list[list[int]]:
             i = parent[i]
         return i
 
-    for key in ("group", "path"):
-        first: dict[object, int] = {}
+    for name_of in (lambda span: span.group, _record_of):
+        first: dict[str, int] = {}
         for i, span in enumerate(spans):
-            parent[root(i)] = root(first.setdefault(getattr(span, key), i))
+            parent[root(i)] = root(first.setdefault(name_of(span), i))
     for i, j in _neighbours(spans, margin_ns):
         parent[root(j)] = root(i)
     groups: dict[int, list[int]] = defaultdict(list)

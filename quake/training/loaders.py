@@ -32,7 +32,7 @@ def split(config: TrainConfig, examples: Sequence[Example]) -> dict[str, list[Ex
         validation=config.validation,
         test=config.test,
         margin_s=config.preprocessing.window_s,
-        hold_out=[name for _, name in config.hold_out],
+        hold_out=config.hold_out,
         seed=config.seed,
     )
     rows = {"train": found.train, "validation": found.validation, "test": found.test}

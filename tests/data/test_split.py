@@ -1,5 +1,6 @@
 """Splitting: what belongs together never parts."""
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def test_every_row_is_on_one_side(spans):
 @settings(deadline=None)
 def test_all_rows_of_a_held_out_source_are_tested_on(spans):
     assume(any(span.source == "two" for span in spans))
-    split = split_or_skip(spans, hold_out=["two"])
+    split = split_or_skip(spans, hold_out=[("source", "two")])
     assert {i for i, span in enumerate(spans) if span.source == "two"} <= set(split.test)
 
 
@@ -175,7 +176,7 @@ def test_shares_that_make_no_sense_are_refused(validation, test):
 
 def test_holding_out_an_unknown_source_is_an_error_that_lists_the_sources():
     with pytest.raises(ParameterError, match="cannot hold out other: the sources are pnw"):
-        split_by_event(independent(20), hold_out=["other"])
+        split_by_event(independent(20), hold_out=[("source", "other")])
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -191,4 +192,57 @@ def test_a_single_file_cannot_be_split():
 
 def test_holding_out_everything_leaves_nothing_to_train_on():
     with pytest.raises(LabelError, match="too few"):
-        split_by_event(independent(20), hold_out=["pnw"])
+        split_by_event(independent(20), hold_out=[("source", "pnw")])
+
+
+# --- what the rows say themselves -----------------------------------------------------------
+
+
+def labelled(spans, parts):
+    return [replace(s, split=part) for s, part in zip(spans, parts, strict=True)]
+
+
+def test_the_split_of_the_rows_holds():
+    rows = labelled(independent(4), ["train", "test", "validation", "train"])
+    split = split_by_event(rows, margin_s=60)
+    assert (split.train, split.validation, split.test) == ((0, 3), (2,), (1,))
+
+
+def test_an_event_on_two_sides_is_refused_with_the_rows():
+    rows = labelled(independent(4), ["train", "test", "validation", "train"])
+    rows[1] = replace(rows[1], group=rows[0].group)
+    with pytest.raises(LabelError, match=rf"rows {rows[0].row} .*{rows[1].row} .*same event"):
+        split_by_event(rows, margin_s=60)
+
+
+def test_a_record_on_two_sides_is_refused():
+    rows = labelled(independent(4), ["train", "test", "validation", "train"])
+    rows[2] = replace(rows[2], path=rows[0].path)
+    with pytest.raises(LabelError, match="the same record"):
+        split_by_event(rows, margin_s=60)
+
+
+def test_moments_that_overlap_at_one_station_on_two_sides_are_refused():
+    rows = labelled(independent(4), ["train", "test", "validation", "train"])
+    rows[1] = replace(rows[1], station="XX.A", start_ns=rows[0].start_ns, end_ns=rows[0].end_ns)
+    rows[0] = replace(rows[0], station="XX.A")
+    with pytest.raises(LabelError, match=r"tied by station XX\.A"):
+        split_by_event(rows, margin_s=60)
+
+
+def test_some_rows_with_a_split_and_some_without_are_refused():
+    rows = labelled(independent(4), ["train", None, "validation", "train"])
+    with pytest.raises(LabelError, match="1 of 4 rows have no split"):
+        split_by_event(rows, margin_s=60)
+
+
+def test_a_station_is_held_out():
+    rows = [replace(s, station=f"XX.{'AB'[i % 2]}") for i, s in enumerate(independent(40))]
+    split = split_by_event(rows, margin_s=60, hold_out=[("station", "XX.B")], test=0)
+    assert split.test == tuple(range(1, 40, 2))
+
+
+def test_a_hundred_thousand_rows_are_split_in_seconds():
+    rows = independent(100_000)
+    split = split_by_event(rows, margin_s=60)
+    assert len(split.train) + len(split.validation) + len(split.test) == len(rows)
