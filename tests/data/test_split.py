@@ -237,7 +237,7 @@ def test_some_rows_with_a_split_and_some_without_are_refused():
 
 
 def test_a_station_is_held_out():
-    rows = [replace(s, station=f"XX.{'AB'[i % 2]}") for i, s in enumerate(independent(40))]
+    rows = [row(i, station=f"XX.{'AB'[i % 2]}", start_s=1000 * i) for i in range(40)]
     split = split_by_event(rows, margin_s=60, hold_out=[("station", "XX.B")], test=0)
     assert split.test == tuple(range(1, 40, 2))
 
