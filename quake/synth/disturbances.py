@@ -154,7 +154,7 @@ def machinery(rng: Rng, n_samples: int, rate_hz: float) -> Burst:
     """A pump, fan or generator that starts and stops: lines that run up and down."""
     times_s = _times(n_samples, rate_hz)
     start_s = float(rng.uniform(-0.3, 0.9) * n_samples / rate_hz)
-    end_s = start_s + log_uniform(rng, 5.0, 200.0)
+    end_s = max(start_s, 0.0) + log_uniform(rng, 5.0, 200.0)
     ramp_s = log_uniform(rng, 0.1, 5.0)
     running = np.clip((times_s - start_s) / ramp_s, 0, 1) * np.clip(
         (end_s - times_s) / ramp_s, 0, 1
@@ -303,7 +303,7 @@ def ticks(rng: Rng, n_samples: int, rate_hz: float) -> Burst:
     """Regular pulses: a clock, an electric fence, a pump, a pile driver; 0.2 to 15 s apart."""
     period_s = log_uniform(rng, 0.2, 15.0)
     start_s = float(rng.uniform(-0.5, 0.7) * n_samples / rate_hz)
-    end_s = start_s + log_uniform(rng, 5.0, 200.0)
+    end_s = max(start_s, 0.0) + log_uniform(rng, 5.0, 200.0) + period_s
     beat_s = np.arange(start_s, end_s, period_s)
     index = np.round(beat_s * rate_hz).astype(int)
     index = index[(index >= 0) & (index < n_samples)]

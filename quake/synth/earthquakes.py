@@ -244,7 +244,14 @@ def _velocity_spectrum(
         total += mean * pulses * _velocity_pulse(event, wave, frequency_hz, sampling_rate_hz)
     if event.surface_wave > 0:
         total += _surface_waves(event, rng, frequency_hz, sampling_rate_hz, times_s, origin_s)
-    return total * event.site.reverberation(frequency_hz)
+    return total * event.site.reverberation(frequency_hz) * _top_taper(frequency_hz)
+
+
+def _top_taper(frequency_hz: Array) -> Array:
+    """Gain that falls to 0 from 0.8 of Nyquist; a sharp end rings before the first wave."""
+    position = np.clip((frequency_hz / frequency_hz[-1] - 0.8) / 0.2, 0, 1)
+    taper: Array = np.cos(np.pi / 2 * position) ** 2
+    return taper
 
 
 def _velocity_pulse(
@@ -328,6 +335,8 @@ def _surface_waves(
     s_pulse = 2 * np.pi * frequency_hz * event.displacement_spectrum("S", frequency_hz)
     peak_ratio = _mean_amplitude(s_pulse) / max(_mean_amplitude(shape), 1e-300)
     size = event.surface_wave * peak_ratio * sampling_rate_hz
+    # What comes after the window would come back at its beginning.
+    shape = shape / (1 + np.exp(np.clip(origin_s + delay_s - times_s[-1], -50, 50)))
     shift = np.exp(1j * phase - 2j * np.pi * frequency_hz * origin_s)
     azimuth = np.radians(event.azimuth_deg)
     love = rng.uniform(0.2, 1.2) * rng.choice([-1, 1])
@@ -339,7 +348,7 @@ def _surface_waves(
             radial * np.sin(azimuth) + love * np.cos(azimuth),
         ]
     )
-    waves: Spectrum = size * MEAN_RADIATION["S"] * motion[:, None] * (shape * shift)
+    waves: Spectrum = size * MEAN_RADIATION["S"] * motion[:, None] * (minimum_phase(shape) * shift)
     return waves
 
 
@@ -353,7 +362,7 @@ def draw_earthquake(rng: np.random.Generator) -> Earthquake:
     depth_km = _draw_depth(rng, distance_km)
     reach = 2.0 * np.log10(np.hypot(distance_km, depth_km)) - 2.2
     magnitude = float(np.clip(reach + rng.exponential(0.9), 0.0, 5.0))
-    crust = _draw_crust(rng, depth_km)
+    crust = _draw_crust(rng, distance_km, depth_km)
     event = Earthquake(
         magnitude=magnitude,
         distance_km=distance_km,
@@ -362,7 +371,7 @@ def draw_earthquake(rng: np.random.Generator) -> Earthquake:
         strike_deg=float(rng.uniform(0, 360)),
         dip_deg=float(np.degrees(np.arccos(rng.uniform(0, 1)))),
         rake_deg=float(rng.uniform(-180, 180)),
-        stress_drop_mpa=log_uniform(rng, 0.02, 30.0),
+        stress_drop_mpa=log_uniform(rng, 0.05, 30.0),
         p_corner_ratio=float(rng.uniform(1.0, 1.8)),
         crust=crust,
         site=draw_site(rng),
@@ -370,8 +379,8 @@ def draw_earthquake(rng: np.random.Generator) -> Earthquake:
         s_scattering=_draw_scattering(rng, distance_km),
         echoes=log_uniform(rng, 0.1, 8.0),
         echo_s=log_uniform(rng, 0.05, 1.5),
-        surface_wave=_draw_surface_wave(rng, depth_km),
-        surface_wave_km_s=(float(rng.uniform(2.6, 3.8)), float(rng.uniform(1.2, 2.5))),
+        surface_wave=_draw_surface_wave(rng, distance_km, depth_km),
+        surface_wave_km_s=_draw_group_velocities(rng, crust),
     )
     return _with_phases(event, rng)
 
@@ -382,14 +391,18 @@ def _draw_depth(rng: np.random.Generator, distance_km: float) -> float:
     return float(min(0.5 + rng.exponential(8.0), 30.0 + distance_km / 10))
 
 
-def _draw_crust(rng: np.random.Generator, depth_km: float) -> Crust:
-    soft = depth_km < 8 and rng.random() < 0.4  # volcanoes, basins
+def _draw_crust(rng: np.random.Generator, distance_km: float, depth_km: float) -> Crust:
+    soft = depth_km < 8 and distance_km < 50 and rng.random() < 0.4  # volcanoes, basins
+    vp_km_s = float(rng.uniform(2.5, 4.8) if soft else rng.uniform(5.2, 6.8))
+    q0 = log_uniform(rng, 8.0, 80.0) if soft else log_uniform(rng, 30.0, 600.0)
+    # Of an S wave that spends more than a second over Q, no band of a detector has anything left.
+    s_travel_s = 1.75 * float(np.hypot(distance_km, depth_km)) / vp_km_s
     return Crust(
-        vp_km_s=float(rng.uniform(2.5, 4.8) if soft else rng.uniform(5.2, 6.8)),
+        vp_km_s=vp_km_s,
         vp_vs=float(np.clip(1.75 + 0.08 * rng.standard_normal(), 1.55, 2.2)),
         moho_km=float(rng.uniform(22, 60)),
         mantle_vp_km_s=float(rng.uniform(7.6, 8.3)),
-        q0=log_uniform(rng, 8.0, 80.0) if soft else log_uniform(rng, 30.0, 600.0),
+        q0=max(q0, s_travel_s),
         q_eta=float(rng.uniform(0.2, 1.0)),
         qp_qs=float(rng.uniform(0.7, 2.2)),
         spreading=float(rng.uniform(0.9, 1.2)),
@@ -408,9 +421,15 @@ def _draw_scattering(rng: np.random.Generator, distance_km: float) -> Scattering
     )
 
 
-def _draw_surface_wave(rng: np.random.Generator, depth_km: float) -> float:
-    shallow = depth_km < 10 and rng.random() < 0.5
+def _draw_surface_wave(rng: np.random.Generator, distance_km: float, depth_km: float) -> float:
+    shallow = depth_km < min(10.0, distance_km / 4) and rng.random() < 0.5
     return log_uniform(rng, 0.1, 3.0) if shallow else 0.0
+
+
+def _draw_group_velocities(rng: np.random.Generator, crust: Crust) -> tuple[float, float]:
+    """At low and at high frequency: long waves run deeper, and faster."""
+    vs_km_s = crust.velocity_km_s("S")
+    return float(rng.uniform(0.75, 0.95) * vs_km_s), float(rng.uniform(0.35, 0.75) * vs_km_s)
 
 
 def _with_phases(event: Earthquake, rng: np.random.Generator) -> Earthquake:

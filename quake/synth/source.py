@@ -20,7 +20,7 @@ def corner_frequency_hz(moment_nm: float, stress_drop_mpa: float, vs_km_s: float
     Examples
     --------
     >>> round(corner_frequency_hz(moment_nm(3.0), stress_drop_mpa=3.0, vs_km_s=3.5), 2)
-    7.26
+    7.25
     """
     radius_m = (7 * moment_nm / (16 * stress_drop_mpa * 1e6)) ** (1 / 3)
     return float(2.34 * vs_km_s * 1000 / (2 * np.pi * radius_m))
