@@ -18,6 +18,7 @@ from quake.synth.mixing import (
     loudest_span,
     ratio_db,
     snr_band,
+    upper_edge_hz,
 )
 from quake.synth.records import (
     EARTHQUAKE,
@@ -28,7 +29,7 @@ from quake.synth.records import (
     SyntheticRecord,
     count_samples,
 )
-from quake.synth.stations import Instrument, Site, draw_instrument, draw_site
+from quake.synth.stations import Site, draw_instrument, draw_site
 from quake.synth.surface_events import draw_surface_event, surface_event
 
 Rng = np.random.Generator
@@ -87,19 +88,28 @@ def draw(
     label = label or str(rng.choice(LABELS))
     n_samples = count_samples(window_s, sampling_rate_hz)
     instrument, site = draw_instrument(rng, sampling_rate_hz), draw_site(rng)
-    real = background is not None
     if background is None:
         model = draw_noise_model(rng)
         size = {"window_s": window_s, "sampling_rate_hz": sampling_rate_hz}
-        background = noise(model, rng, **size, site=site, instrument=instrument).samples
-    check_background(background, n_samples)
-    record = SyntheticRecord(background.astype(float), sampling_rate_hz, NOISE)
+        ground = noise(model, rng, **size, site=site, instrument=instrument).samples
+    else:
+        check_background(background, n_samples)
+        ground = background.astype(float)
+        edge_hz = upper_edge_hz(ground, sampling_rate_hz)
+        instrument = replace(instrument, upper_hz=min(instrument.upper_hz, edge_hz))
+    quiet = snr_band(ground, sampling_rate_hz)
+    record = SyntheticRecord(ground, sampling_rate_hz, NOISE)
     if label != NOISE:
         place_s = onset_s if onset_s is not None else rng.uniform(0.05, 0.6) * window_s
         event = _draw_event(rng, label, site, window_s, sampling_rate_hz, place_s)
         alone = instrument.record(event.samples, sampling_rate_hz)
-        record = _on_background(rng, replace(event, samples=alone), background)
-    return _as_recorded(rng, record, instrument, real)
+        record = _on_background(rng, replace(event, samples=alone), ground, quiet)
+    record = _as_recorded(rng, record, quiet)
+    samples = record.samples
+    if background is None:
+        samples = instrument.digitise(samples, float(np.median(np.abs(quiet))) * 1.4826)
+    own = {"instrument": asdict(instrument), "synthetic_background": background is None}
+    return replace(record, samples=samples, truth={**record.truth, **own})
 
 
 def _draw_event(
@@ -114,11 +124,13 @@ def _draw_event(
     return surface_event(moved, rng, **size, onset_s=onset_s)
 
 
-def _on_background(rng: Rng, event: SyntheticRecord, background: Array) -> SyntheticRecord:
-    """The event on the background, at a drawn ratio."""
+def _on_background(
+    rng: Rng, event: SyntheticRecord, background: Array, quiet: Array
+) -> SyntheticRecord:
+    """The event on the background, whose part in the band is `quiet`, at a drawn ratio."""
     rate_hz = event.sampling_rate_hz
     snr_db = LOWEST_SNR_DB + float(min(rng.gamma(2.0, 8.5), 60.0))
-    in_band, quiet = snr_band(event.samples, rate_hz), snr_band(background, rate_hz)
+    in_band = snr_band(event.samples, rate_hz)
     loudest = loudest_span(in_band, rate_hz)
     start = min(max(event.onset_index or 0, 0), background.shape[1] - 1)
     first = (start, min(start + round(SNR_SPAN_S * rate_hz), background.shape[1]))
@@ -134,41 +146,34 @@ def _on_background(rng: Rng, event: SyntheticRecord, background: Array) -> Synth
     return replace(event, samples=samples, truth=truth)
 
 
-def _as_recorded(
-    rng: Rng, record: SyntheticRecord, instrument: Instrument, real: bool
-) -> SyntheticRecord:
-    """The record with disturbances, faults and steps of the digitiser."""
-    samples, added = _disturbed(rng, record)
+def _as_recorded(rng: Rng, record: SyntheticRecord, quiet: Array) -> SyntheticRecord:
+    """The record with disturbances and faults."""
+    samples, added = _disturbed(rng, record, quiet)
     faults: list[str] = []
     if rng.random() < FAULTY[record.label]:
         faults = [str(rng.choice(list(FAULTS)))]
         samples = FAULTS[faults[0]](samples, rng)
-    if not real:
-        in_band = snr_band(samples, record.sampling_rate_hz)
-        quiet = float(np.median(np.abs(in_band))) * 1.4826
-        samples = instrument.digitise(samples, quiet)
-    truth = {
-        **record.truth,
-        "disturbances": added,
-        "faults": faults,
-        "instrument": asdict(instrument),
-        "synthetic_background": not real,
-    }
+    truth = {**record.truth, "disturbances": added, "faults": faults}
     return replace(record, samples=samples, truth=truth)
 
 
-def _disturbed(rng: Rng, record: SyntheticRecord) -> tuple[Array, list[dict[str, Any]]]:
-    """Samples with one to three disturbances added, and what they are."""
+def _disturbed(
+    rng: Rng, record: SyntheticRecord, quiet: Array
+) -> tuple[Array, list[dict[str, Any]]]:
+    """Samples with one to three disturbances added, and what they are.
+
+    Beside an event they are weaker than it: the label says what the window shows first of all.
+    """
     if rng.random() > DISTURBED[record.label]:
         return record.samples, []
     rate_hz = record.sampling_rate_hz
     window_s = record.samples.shape[1] / rate_hz
-    quiet = snr_band(record.samples, rate_hz)
+    loudest_db = record.truth.get("snr_db", 40.0) - 5
     samples, added = record.samples, []
     missing = ~samples.any(axis=1, keepdims=True)
     for _ in range(min(int(rng.geometric(0.65)), 3)):
         burst = disturbance(rng, window_s=window_s, sampling_rate_hz=rate_hz)
-        wanted_db = float(rng.uniform(-3, 35) if record.label == NOISE else rng.uniform(-9, 3))
+        wanted_db = float(rng.uniform(-5, loudest_db)) if loudest_db > -5 else -5.0
         gain_db = wanted_db - _burst_db(burst.samples, quiet, rate_hz)
         if gain_db < LARGEST_GAIN_DB:
             samples = samples + np.where(missing, 0.0, burst.samples * 10 ** (gain_db / 20))

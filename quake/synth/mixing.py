@@ -35,6 +35,23 @@ def loudest_span(
     return start, start + n_span
 
 
+def upper_edge_hz(background: Array, sampling_rate_hz: float) -> float:
+    """Frequency above which a record has nothing, as one that was sampled at a lower rate.
+
+    The highest half-hertz whose power is more than -40 dB of the median from 2 to 8 Hz; ambient
+    noise falls less, an anti-alias filter more. Infinite where the record fills its band.
+    """
+    power = (np.abs(np.fft.rfft(background * np.hanning(background.shape[1]), axis=1)) ** 2).sum(0)
+    n_bins = min(max(int(sampling_rate_hz), 8), power.size)
+    edges = np.linspace(0, power.size, n_bins + 1).astype(int)
+    binned = np.add.reduceat(power, edges[:-1]) / np.diff(edges)
+    centres_hz = 0.5 * sampling_rate_hz * (np.arange(n_bins) + 0.5) / n_bins
+    low_hz, high_hz = np.minimum([2.0, 8.0], [0.08 * sampling_rate_hz, 0.32 * sampling_rate_hz])
+    typical = np.median(binned[(centres_hz >= low_hz) & (centres_hz <= high_hz)])
+    last = int(np.flatnonzero(binned >= 1e-4 * typical)[-1])
+    return np.inf if last >= 0.95 * n_bins else float(centres_hz[last])
+
+
 def _level(samples: Array, start: int, stop: int) -> Array:
     level: Array = np.percentile(np.abs(samples[:, start:stop]), _PERCENTILE, axis=1)
     return level

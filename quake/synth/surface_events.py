@@ -158,7 +158,7 @@ def surface_event(
         If the window is too short.
     """
     n_samples = count_samples(window_s, sampling_rate_hz)
-    n_fft = padded_length(n_samples)
+    n_fft = _ringing_length(n_samples)
     frequency_hz = frequencies(n_fft, sampling_rate_hz)
     times_s = np.arange(n_samples) / sampling_rate_hz - onset_s + event.onset_s()
     envelope = event.envelope(times_s) * _rough(rng, n_samples, sampling_rate_hz, event.roughness)
@@ -175,6 +175,11 @@ def surface_event(
     return SyntheticRecord(
         1e-6 * samples, sampling_rate_hz, SURFACE_EVENT, onset_s=onset_s, truth=truth
     )
+
+
+def _ringing_length(n_samples: int) -> int:
+    """Length of the transform: half a window of ringing after its end, and the filters' own."""
+    return padded_length(3 * n_samples // 2)
 
 
 def _last_s(event: SurfaceEvent) -> float:
@@ -215,8 +220,8 @@ def _greens_function(
     event: SurfaceEvent, rng: np.random.Generator, n_samples: int, sampling_rate_hz: float
 ) -> Spectrum:
     """Spectrum of the scattered waves of one impact, (3, F): body waves, then surface waves."""
-    n_fft = padded_length(n_samples)
-    elapsed_s = np.arange(n_fft // 3) / sampling_rate_hz
+    n_fft = _ringing_length(n_samples)
+    elapsed_s = np.arange(n_samples // 2) / sampling_rate_hz
     body = _scattered(rng, elapsed_s, event.ring_s)
     body[:, 0] += 0.5
     late = _scattered(rng, elapsed_s - event.late_s, 3 * event.ring_s)

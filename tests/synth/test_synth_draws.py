@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from quake.errors import ParameterError
 from quake.synth import LABELS, add_to, draw, loudest_span, measure_snr_db
 from quake.synth import draws as module
+from quake.synth.mixing import upper_edge_hz
 
 RATE_HZ = 50.0
 SIZE = {"window_s": 60.0, "sampling_rate_hz": RATE_HZ}
@@ -26,18 +27,21 @@ def background(seed=0):
     seed=st.integers(0, 2**32 - 1),
     label=st.sampled_from(LABELS),
     window_s=st.sampled_from([10.0, 30.0, 60.0]),
-    sampling_rate_hz=st.sampled_from([20.0, 50.0, 62.5, 100.0]),
+    sampling_rate_hz=st.sampled_from([10.0, 20.0, 50.0, 62.5, 100.0]),
     onset_s=st.none() | st.floats(0, 10),
+    real=st.booleans(),
 )
-def test_every_draw_is_finite_and_alive(seed, label, window_s, sampling_rate_hz, onset_s):
+def test_every_draw_is_finite_and_alive(seed, label, window_s, sampling_rate_hz, onset_s, real):
+    n_samples = round(window_s * sampling_rate_hz)
     made = draw(
         np.random.default_rng(seed),
         label,
         window_s=window_s,
         sampling_rate_hz=sampling_rate_hz,
         onset_s=onset_s,
+        background=background()[:, :n_samples] if real and n_samples <= 3000 else None,
     )
-    assert made.samples.shape == (3, round(window_s * sampling_rate_hz))
+    assert made.samples.shape == (3, n_samples)
     assert made.samples.dtype == np.float64
     assert np.isfinite(made.samples).all()
     assert made.samples.std(axis=1).min() > 0
@@ -104,6 +108,19 @@ def test_a_background_is_not_changed():
     for label in LABELS:
         draw(np.random.default_rng(1), label, **SIZE, background=given_one)
     assert np.array_equal(given_one, background())
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_events_fill_no_band_that_the_background_leaves_empty():
+    spectrum = np.fft.rfft(background(), axis=1)
+    frequency_hz = np.fft.rfftfreq(3000, 1 / RATE_HZ)
+    low = np.fft.irfft(spectrum * (frequency_hz < 12), axis=1)
+    assert upper_edge_hz(low, RATE_HZ) == pytest.approx(12, abs=0.8)
+    assert upper_edge_hz(background(), RATE_HZ) == np.inf
+    for seed in range(5):
+        made = draw(np.random.default_rng(seed), "earthquake", **SIZE, background=low)
+        power = np.abs(np.fft.rfft(made.samples - low, axis=1)) ** 2
+        assert power[:, frequency_hz > 16].sum() < 0.01 * power.sum()
 
 
 def test_ratio_of_a_ten_times_larger_sine_is_20_db():

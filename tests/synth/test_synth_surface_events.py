@@ -51,6 +51,13 @@ def test_signal_rises_and_falls_as_its_envelope():
     assert envelope[: int(10 * RATE_HZ)].max() < 0.05
 
 
+def test_what_rings_after_the_window_does_not_come_back_at_its_beginning():
+    slow = Pulse(rise_s=8.0, decay_s=200.0, sharpness=4.0)
+    event = replace(STEADY, pulses=(slow,), ring_s=10.0, late_share=0.8, late_s=10.0)
+    samples = record(event, onset_s=60.0).samples
+    assert np.abs(samples[:, :3000]).max() < 0.02 * np.abs(samples).max()
+
+
 def test_energy_lies_between_1_and_10_hz_and_lower_when_farther():
     def centroid(event):
         power = (np.abs(np.fft.rfft(record(event).samples)) ** 2).sum(axis=0)
