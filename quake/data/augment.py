@@ -32,8 +32,8 @@ def level(samples: Samples) -> Samples:
     The median of the absolute values, scaled so that it is the standard deviation of Gaussian
     noise.
     """
-    median: Samples = np.median(np.abs(samples), axis=1, keepdims=True)
-    return median * np.float32(1.4826)
+    median = np.median(np.abs(samples), axis=1, keepdims=True)
+    return (median * 1.4826).astype(np.float32)
 
 
 def surrogate(piece: Samples, n_samples: int, rng: np.random.Generator) -> Samples:
@@ -52,9 +52,10 @@ def surrogate(piece: Samples, n_samples: int, rng: np.random.Generator) -> Sampl
     white = np.fft.rfft(rng.standard_normal(n_total))
     tapered = (piece - piece.mean(axis=1, keepdims=True)) * np.hanning(n_piece)
     made = np.fft.irfft(np.fft.rfft(tapered, n_total, axis=1) * white, n_total, axis=1)
-    made = made[:, :n_samples].astype(np.float32)
-    own = level(made)
-    return made * np.divide(level(piece), own, out=np.zeros_like(own), where=own > 0)
+    noise: Samples = made[:, :n_samples].astype(np.float32)
+    own = level(noise)
+    gain: Samples = np.divide(level(piece), own, out=np.zeros_like(own), where=own > 0)
+    return noise * gain
 
 
 def scale_to(filler: Samples, reference: Samples) -> Samples:

@@ -14,9 +14,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -119,6 +120,7 @@ class Writer:
         self._rows: list[dict[str, Any]] = []
         self._total = 0
         self._temporary: Path | None = None
+        self._file: BinaryIO | None = None
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             self._temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -128,7 +130,7 @@ class Writer:
 
     def add(self, example: Example | None, reason: str = "") -> None:
         """Append the next row: an example, or why there is none."""
-        if self._temporary is None:
+        if self._temporary is None or self._file is None:
             return
         if example is None:
             self._rows.append({"reason": reason})
@@ -151,7 +153,7 @@ class Writer:
 
     def finish(self) -> None:
         """Rename it into place."""
-        if self._temporary is None:
+        if self._temporary is None or self._file is None:
             return
         try:
             self._file.close()
@@ -169,6 +171,9 @@ class Writer:
             self.folder.parent,
             error.strerror or error,
         )
+        if self._file is not None:
+            with suppress(OSError):  # what is still buffered finds no room either
+                self._file.close()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary = None

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from quake.errors import LabelError
+
 if TYPE_CHECKING:
     from quake.data.labels import LabelledSpan
     from quake.data.waveform import ChannelSet
@@ -81,25 +83,40 @@ def open_collection(
 ) -> Collection:
     """Open labelled data of any of the known forms.
 
+    Parameters
+    ----------
+    path : label table (CSV, Parquet), folder per class, SeisBench data set, or archive
+    catalogue : QuakeML or CSV, for an archive
+    inventory : StationXML, for a catalogue that has no picks
+    label_column, label_map : of a SeisBench data set, see `quake.data.seisbench.read_seisbench`
+
     Raises
     ------
-    LabelError
-        If it is none of them.
+    LabelError, WaveformError, ParameterError
+        If it is none of them, or cannot be used; the message says why.
     """
     path = Path(path)
-    if path.is_file() or not path.exists():
-        from quake.data.labels import read_label_table
+    if not path.is_dir():
+        from quake.data.tables import read_label_table
 
-        return Collection(path.name, read_label_table(path))
+        return read_label_table(path)
     if catalogue is not None:
         from quake.data.archive import ArchiveOptions, read_archive
 
-        return read_archive(
-            path, Path(catalogue), ArchiveOptions(inventory=Path(inventory) if inventory else None)
-        )
-    from quake.data.seisbench import read_seisbench
+        options = ArchiveOptions(inventory=Path(inventory) if inventory else None)
+        return read_archive(path, Path(catalogue), options)
+    from quake.data.class_folders import is_class_folders, read_class_folders
+    from quake.data.seisbench import is_seisbench, read_seisbench
 
-    return read_seisbench(path, label_column=label_column, label_map=label_map)
+    if is_seisbench(path):
+        return read_seisbench(path, label_column=label_column, label_map=label_map)
+    if is_class_folders(path):
+        return read_class_folders(path)
+    raise LabelError(
+        f"{path}: no labelled data known; expected a label table (CSV or Parquet), a folder with "
+        "a sub-folder for each class, a SeisBench data set (metadata.csv and waveforms.hdf5), or "
+        "an archive together with a catalogue (--catalogue FILE)"
+    )
 
 
 def merge(collections: Sequence[Collection]) -> Collection:

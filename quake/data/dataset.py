@@ -232,7 +232,8 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
             return noise
         decay_s = np.float32(rng.uniform(*_CODA_DECAY_S))
         time_s = np.arange(length, dtype=np.float32) / self.preprocessing.sampling_rate_hz
-        return noise + augment.surrogate(edge, length, rng) * np.exp(-time_s / decay_s)
+        dying: Samples = augment.surrogate(edge, length, rng) * np.exp(-time_s / decay_s)
+        return noise + dying
 
     def _own_noise(self, example: Example) -> Samples | None:
         """Up to 30 s of the noise of an example itself: of all of it, or before its onset."""

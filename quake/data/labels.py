@@ -5,19 +5,20 @@ A label table (CSV) comes in, `LabelledSpan`s come out. Nothing is dropped in si
 
 from __future__ import annotations
 
-import csv
 import difflib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quake.data.times import parse_time
-from quake.errors import LabelError, ParameterError
+from quake.errors import LabelError
 
 if TYPE_CHECKING:
     from quake.data.collection import SpanReader
+
+logger = logging.getLogger(__name__)
 
 # Short names of the Pacific Northwest data set, and the event types of QuakeML 1.2 that belong
 # to one of the classes that waveforms at local distances can tell apart.
@@ -28,23 +29,32 @@ ALIASES: Mapping[str, str] = {
     "px": "explosion",
     "surface event": "surface_event",
     "landslide": "surface_event",
+    "slide": "surface_event",
+    "rockfall": "surface_event",
+    "debris flow": "surface_event",
     "rockslide": "surface_event",
     "snow avalanche": "surface_event",
     "debris avalanche": "surface_event",
     "avalanche": "surface_event",
     "ice quake": "ice_quake",
     "induced or triggered event": "earthquake",
+    "rock burst": "earthquake",
+    "reservoir loading": "earthquake",
+    "fluid injection": "earthquake",
+    "fluid extraction": "earthquake",
     "quarry blast": "explosion",
     "mining explosion": "explosion",
     "chemical explosion": "explosion",
     "nuclear explosion": "explosion",
     "controlled explosion": "explosion",
     "industrial explosion": "explosion",
+    "accidental explosion": "explosion",
+    "experimental explosion": "explosion",
+    "road cut": "explosion",
+    "blasting levee": "explosion",
 }
 
 NOISE = "noise"
-
-_REQUIRED_COLUMNS = ("path", "start", "end", "label")
 
 
 def canonical_label(text: str) -> str:
@@ -135,81 +145,6 @@ class LabelledSpan:
     reader: SpanReader | None = field(default=None, compare=False, repr=False)
 
 
-def read_label_table(table: str | Path) -> list[LabelledSpan]:
-    """Read a CSV label table.
-
-    Needed columns: path (relative to the table), start, end (ISO 8601, UTC), label. Used if
-    present: event_id, p_time, network, station, source, snr_db; others are ignored.
-
-    Raises
-    ------
-    LabelError
-        If the table is missing, lacks columns, is empty, or has rows that make no sense; each
-        such row is named.
-    """
-    table = Path(table)
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [c for c in _REQUIRED_COLUMNS if c not in (reader.fieldnames or ())]
-            if missing:
-                raise LabelError(
-                    f"{table}: no column {', '.join(missing)}; found "
-                    f"{', '.join(reader.fieldnames or ()) or 'nothing'}; expected at least "
-                    f"{', '.join(_REQUIRED_COLUMNS)}"
-                )
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(f"{table}: cannot be read as a CSV table ({error})") from error
-    return _parse_rows(table, rows)
-
-
-def _parse_rows(table: Path, rows: list[dict[str, str]]) -> list[LabelledSpan]:
-    spans, faults = [], []
-    for line, row in enumerate(rows, start=2):
-        try:
-            spans.append(_parse_row(table, line, row))
-        except ParameterError as error:
-            faults.append(f"line {line}: {error}")
-    if faults:
-        shown = "; ".join(faults[:5]) + (f"; and {len(faults) - 5} more" if faults[5:] else "")
-        raise LabelError(f"{table}: {len(faults)} of {len(rows)} rows cannot be used: {shown}")
-    if not spans:
-        raise LabelError(f"{table}: no rows; a label table has one row a labelled span")
-    return spans
-
-
-def _parse_row(table: Path, line: int, row: Mapping[str, str | None]) -> LabelledSpan:
-    def text(name: str) -> str:
-        return (row.get(name) or "").strip()
-
-    for name in _REQUIRED_COLUMNS:
-        if not text(name):
-            raise ParameterError(f"{name} is empty")
-    start_ns, end_ns = parse_time(text("start")), parse_time(text("end"))
-    if end_ns <= start_ns:
-        raise ParameterError(f"ends ({text('end')}) before it starts ({text('start')})")
-    return LabelledSpan(
-        row=line,
-        path=table.parent / text("path"),
-        start_ns=start_ns,
-        end_ns=end_ns,
-        label=canonical_label(text("label")),
-        group=text("event_id") or text("path"),
-        station=f"{text('network')}.{text('station')}",
-        source=text("source") or table.stem,
-        p_ns=parse_time(text("p_time")) if text("p_time") else None,
-        snr_db=_number(text("snr_db")) if text("snr_db") else None,
-    )
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise ParameterError(f"{text!r} is not a number") from error
-
-
 def choose_classes(
     spans: Iterable[LabelledSpan], classes: Iterable[str] | None = None
 ) -> tuple[LabelSet, list[LabelledSpan], Counter[str]]:
@@ -235,6 +170,7 @@ def choose_classes(
     spans = list(spans)
     found = Counter(span.label for span in spans)
     if classes is None:
+        _tell_misspellings(found)
         names = tuple(sorted(found, key=lambda name: (name == NOISE, name)))
     else:
         names = tuple(canonical_label(name) for name in classes)
@@ -249,3 +185,18 @@ def choose_classes(
             )
     kept = [span for span in spans if span.label in names]
     return LabelSet(names), kept, Counter({k: n for k, n in found.items() if k not in names})
+
+
+def _tell_misspellings(found: Counter[str]) -> None:
+    """Suggest a known class for labels that look like one; they may be meant as they are."""
+    known = {"earthquake", NOISE, *ALIASES.values()}
+    for label in found.keys() - known:
+        near = difflib.get_close_matches(label, known, n=1, cutoff=0.8)
+        if near:
+            logger.warning(
+                "%d rows are labelled %r; did you mean %r? They become a class of their own; "
+                "--classes leaves it out",
+                found[label],
+                label,
+                near[0],
+            )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from quake.data.waveform import ChannelSetId, Segment, Span, duration_ns, split_channel
+from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, Span, duration_ns, split_channel
 from quake.errors import WaveformError
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _SKIPPED_BYTES = re.compile("Will skip bytes|Record will be skipped")
 _HARMLESS = "Sample spacing read from SAC file"
 
 # No seismometer is slower or faster, but damaged headers are: they would ask for centuries.
+_SAC_UNDEFINED = -12345.0
+
 _SLOWEST_HZ, _FASTEST_HZ = 0.001, 100_000
 
 
@@ -115,6 +117,24 @@ def read_segments(
     path = Path(path)
     stream, problems = _read(path, start_ns=start_ns, end_ns=end_ns)
     return segments_from_stream(stream, channel_set), problems
+
+
+def sac_p_ns(path: str | Path) -> int | None:
+    """Arrival that a SAC file has in its header `a`, ns since the epoch; None if it has none.
+
+    None also for files of another format, and for those that cannot be read.
+    """
+    try:
+        stream, _ = _read(Path(path), headonly=True)
+    except WaveformError:
+        return None
+    if not stream:
+        return None
+    stats = stream[0].stats
+    header = stats.get("sac", {})
+    if header.get("a", _SAC_UNDEFINED) == _SAC_UNDEFINED:
+        return None
+    return int(stats.starttime.ns) + round(float(header["a"] - header["b"]) * NS_PER_S)
 
 
 def spans_from_stream(stream: Stream) -> list[Span]:

@@ -224,7 +224,7 @@ def index_archive(
     skipped = {os.path.realpath(path) for path in others if path is not None}
     found: dict[ChannelSetId, list[Span]] = defaultdict(list)
     excluded: list[Exclusion] = []
-    paths = [path for path in _files(root) if os.path.realpath(path) not in skipped]
+    paths = [path for path in files_below(root) if os.path.realpath(path) not in skipped]
     for done, path in enumerate(paths, start=1):
         try:
             if is_waveform_file(path):
@@ -254,7 +254,7 @@ def index_archive(
     return ArchiveIndex(dict(stations), excluded)
 
 
-def _files(root: Path) -> Iterator[Path]:
+def files_below(root: Path) -> Iterator[Path]:
     """All files below a folder in the order of their names; hidden ones are passed over."""
     if not root.is_dir():
         raise WaveformError(f"{root}: no such folder; check the path")

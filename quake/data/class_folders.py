@@ -1,0 +1,151 @@
+"""A folder for each class: a folder of folders of miniSEED and SAC files in, a `Collection` out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from quake.data.collection import Collection, Exclusion
+from quake.data.labels import LabelledSpan, canonical_label
+from quake.data.readers import is_waveform_file, sac_p_ns, scan
+from quake.data.recordings import ArchiveReader, files_below
+from quake.data.waveform import ChannelSetId, Span, component_map
+from quake.errors import LabelError, WaveformError
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """What one file, or several of one component each, have of one channel set."""
+
+    id: ChannelSetId
+    start_ns: int
+    end_ns: int
+    files: tuple[Path, ...]
+    p_ns: int | None
+
+
+def is_class_folders(root: Path) -> bool:
+    """Whether a folder has sub-folders with waveforms in them."""
+    return any(
+        is_waveform_file(path)
+        for folder in _folders(root)
+        for path in files_below(folder)
+        if path.is_file()
+    )
+
+
+def read_class_folders(root: str | Path) -> Collection:
+    """Read a folder whose sub-folders are named after the classes of the files in them.
+
+    Every file is one labelled stretch, all of it; where it has several channel sets, the one with
+    the most components is taken. Files of one component each, as SAC's are, become one stretch
+    where they are of one channel set and overlap in time; the P arrival is SAC's header `a`.
+    Stretches of one class that overlap in time show one event, whatever their station.
+
+    Raises
+    ------
+    LabelError
+        If there is no waveform in any sub-folder.
+    """
+    root = Path(root)
+    spans: list[LabelledSpan] = []
+    excluded: list[Exclusion] = []
+    for folder in _folders(root):
+        pieces, left_out = _pieces(folder)
+        excluded += left_out
+        for piece, event in _with_events(_merge(pieces)):
+            spans.append(_span(root, folder, piece, event, row=len(spans) + 1))
+    if not spans:
+        raise LabelError(
+            f"{root}: no miniSEED or SAC file in any of its folders; expected a folder for each "
+            "class, as in earthquake/ and noise/"
+            + "".join(f"; {e.what}: {e.reason}" for e in excluded[:3])
+        )
+    return Collection(root.resolve().name, spans, excluded)
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        found = [p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    except OSError as error:
+        raise LabelError(f"{root}: cannot be listed ({error.strerror or error})") from error
+    return sorted(found)
+
+
+def _pieces(folder: Path) -> tuple[list[_Piece], list[Exclusion]]:
+    pieces, excluded = [], []
+    for path in files_below(folder):
+        try:
+            if not is_waveform_file(path):
+                excluded.append(Exclusion(str(path), "neither miniSEED nor SAC"))
+                continue
+            headers, problems = scan(path)
+        except WaveformError as error:
+            excluded.append(Exclusion(str(path), str(error)))
+            continue
+        excluded += [Exclusion(str(path), problem) for problem in problems]
+        piece = _piece(path, headers)
+        if piece is None:
+            codes = ", ".join(sorted({header.code or "(none)" for header in headers}))
+            excluded.append(Exclusion(str(path), f"component {codes} is none of Z, N, E, 1, 2, 3"))
+        else:
+            pieces.append(piece)
+    return pieces, excluded
+
+
+def _piece(path: Path, headers: Iterable[Span]) -> _Piece | None:
+    by_id: dict[ChannelSetId, list[Span]] = {}
+    for header in headers:
+        by_id.setdefault(header.id, []).append(header)
+    n_components = {key: len(set(component_map(spans).values())) for key, spans in by_id.items()}
+    if not n_components or not max(n_components.values()):
+        return None
+    key = max(sorted(by_id), key=lambda k: n_components[k])
+    start_ns, end_ns = min(s.start_ns for s in by_id[key]), max(s.end_ns for s in by_id[key])
+    return _Piece(key, start_ns, end_ns, (path,), sac_p_ns(path))
+
+
+def _merge(pieces: Iterable[_Piece]) -> list[_Piece]:
+    """Put together what is of one channel set and overlaps in time."""
+    merged: list[_Piece] = []
+    for piece in sorted(pieces, key=lambda p: (p.id, p.start_ns)):
+        last = merged[-1] if merged else None
+        if last is not None and last.id == piece.id and piece.start_ns < last.end_ns:
+            picks = [p for p in (last.p_ns, piece.p_ns) if p is not None]
+            merged[-1] = replace(
+                last,
+                end_ns=max(last.end_ns, piece.end_ns),
+                files=last.files + piece.files,
+                p_ns=min(picks) if picks else None,
+            )
+        else:
+            merged.append(piece)
+    return merged
+
+
+def _with_events(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, int]]:
+    """Number the events: pieces that overlap in time, directly or through others, are one."""
+    event, end_ns = 0, None
+    for piece in sorted(pieces, key=lambda p: (p.start_ns, p.id)):
+        if end_ns is None or piece.start_ns >= end_ns:
+            event += 1
+            end_ns = piece.end_ns
+        end_ns = max(end_ns, piece.end_ns)
+        yield piece, event
+
+
+def _span(root: Path, folder: Path, piece: _Piece, event: int, row: int) -> LabelledSpan:
+    return LabelledSpan(
+        row=row,
+        path=piece.files[0],
+        start_ns=piece.start_ns,
+        end_ns=piece.end_ns,
+        label=canonical_label(folder.name),
+        group=f"{folder.name}:{event}",
+        station=f"{piece.id.network}.{piece.id.station}",
+        source=root.resolve().name,
+        p_ns=piece.p_ns,
+        record=" ".join(map(str, piece.files)),
+        reader=ArchiveReader(piece.id, piece.files),
+    )

@@ -1,0 +1,203 @@
+"""Label tables: rows become spans, faults are named, nothing is dropped in silence."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from strategies import START_NS
+
+from quake.data import tables
+from quake.errors import LabelError
+
+HEADER = "path,start,end,label,event_id,p_time,network,station,source\n"
+ROW = "a.mseed,2021-03-04T05:06:00Z,2021-03-04T05:07:00Z,eq,ev1,2021-03-04T05:06:10,XX,STA,pnw\n"
+
+
+def read_label_table(path):
+    return tables.read_label_table(path).spans
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Write a table with a header and rows; gives its path."""
+
+    def write(rows, header=HEADER, encoding="utf-8"):
+        path = tmp_path / "labels.csv"
+        path.write_text(header + rows, encoding=encoding)
+        return path
+
+    return write
+
+
+def test_a_row_is_read(table, tmp_path):
+    (span,) = read_label_table(table(ROW))
+    assert span.path == tmp_path / "a.mseed"
+    assert (span.start_ns, span.end_ns) == (START_NS, START_NS + 60 * 10**9)
+    assert (span.label, span.group, span.station, span.source) == (
+        "earthquake",
+        "ev1",
+        "XX.STA",
+        "pnw",
+    )
+    assert span.p_ns == START_NS + 10 * 10**9
+    assert span.row == 2
+
+
+def test_an_absolute_path_is_kept(table, tmp_path):
+    (span,) = read_label_table(table(ROW.replace("a.mseed", "/data/a.mseed")))
+    assert str(span.path) == "/data/a.mseed"
+
+
+def test_four_columns_are_enough(table):
+    (span,) = read_label_table(
+        table("a.mseed,2021-03-04,2021-03-05,no\n", header="path,start,end,label\n")
+    )
+    assert (span.group, span.source, span.p_ns) == ("a.mseed", "labels", None)
+
+
+def test_other_columns_are_ignored(table):
+    header = "comment,path,start,end,label\n"
+    assert len(read_label_table(table('"x, y",a,2021-03-04,2021-03-05,no\n', header))) == 1
+
+
+def test_a_byte_order_mark_of_a_spreadsheet_is_no_part_of_the_header(table):
+    assert len(read_label_table(table(ROW, encoding="utf-8-sig"))) == 1
+
+
+def test_missing_columns_are_named_with_those_found(table):
+    with pytest.raises(LabelError, match=r"no column end, label; found path, start; expected"):
+        read_label_table(table("a,b\n", header="path,start\n"))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("2021-03-04T05:07:00Z", "2021-03-04T05:06:00Z"), "before it starts"),
+        (("2021-03-04T05:07:00Z", "later"), "'later' is not a time"),
+        (("a.mseed", ""), "path is empty"),
+        ((",eq,", ", ,"), "label is empty"),
+        (("05:06:10", "05:66:10"), "is not a time"),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_named_by_its_line(table, change, reason):
+    with pytest.raises(LabelError, match=rf"1 of 3 rows cannot be used: line 3: .*{reason}"):
+        read_label_table(table(ROW + ROW.replace(*change) + ROW))
+
+
+def test_of_many_bad_rows_the_first_five_are_shown_and_the_others_counted(table):
+    with pytest.raises(LabelError, match=r"line 6: .*; and 2 more$"):
+        read_label_table(table(7 * ROW.replace("a.mseed", "")))
+
+
+def test_a_table_without_rows_is_an_error(table):
+    with pytest.raises(LabelError, match="no rows"):
+        read_label_table(table(""))
+
+
+def test_an_empty_file_is_an_error(table):
+    with pytest.raises(LabelError, match="found nothing"):
+        read_label_table(table("", header=""))
+
+
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(LabelError, match=r"none\.csv: cannot be read"):
+        read_label_table(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00p", b"path,start,end,label\n\xff,,,\n"])
+def test_a_table_that_is_not_text_is_an_error(tmp_path, content):
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content)
+    with pytest.raises(LabelError, match="cannot be read as a CSV table"):
+        read_label_table(path)
+
+
+# --- repetitions and contradictions -----------------------------------------------------------
+
+
+def test_a_row_that_repeats_another_is_left_out_by_name(table):
+    collection = tables.read_label_table(table(ROW + ROW.replace("a.", "b.") + ROW))
+    assert [span.row for span in collection.spans] == [2, 3]
+    (exclusion,) = collection.excluded
+    assert exclusion.what.endswith("labels.csv, line 4")
+    assert exclusion.reason == "repeats line 2"
+
+
+def test_one_stretch_with_two_labels_is_an_error_with_both_lines(table):
+    with pytest.raises(LabelError, match=r"lines 2 \(earthquake\) and 3 \(noise\)"):
+        read_label_table(table(ROW + ROW.replace(",eq,", ",no,")))
+
+
+# --- split ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("train", "train"),
+        ("dev", "validation"),
+        ("val", "validation"),
+        ("Test", "test"),
+        ("", None),
+    ],
+)
+def test_the_part_of_a_row_is_read(table, text, part):
+    header = HEADER.strip() + ",split\n"
+    (span,) = read_label_table(table(ROW.strip() + f",{text}\n", header=header))
+    assert span.split == part
+
+
+def test_an_unknown_part_is_an_error_with_its_line(table):
+    header = HEADER.strip() + ",split\n"
+    with pytest.raises(LabelError, match="line 2: split 'later' is none of train"):
+        read_label_table(table(ROW.strip() + ",later\n", header=header))
+
+
+# --- Parquet ----------------------------------------------------------------------------------
+
+
+def write_parquet(path, **columns):
+    start = datetime(2021, 3, 4, 5, 6, tzinfo=UTC)
+    values = {
+        "path": ["a.mseed"],
+        "start": [start],
+        "end": [start.replace(minute=7)],
+        "label": ["eq"],
+        **columns,
+    }
+    parquet.write_table(pa.table(values), path)
+    return path
+
+
+def test_parquet_with_timestamps_is_read(tmp_path):
+    path = write_parquet(tmp_path / "labels.parquet", snr_db=[4.5], p_time=[None])
+    (span,) = read_label_table(path)
+    assert (span.start_ns, span.end_ns) == (START_NS, START_NS + 60 * 10**9)
+    assert (span.label, span.snr_db, span.p_ns) == ("earthquake", 4.5, None)
+    assert span.path == tmp_path / "a.mseed"
+
+
+def test_a_number_that_is_none_is_no_number(tmp_path):
+    (span,) = read_label_table(write_parquet(tmp_path / "l.parquet", snr_db=[float("nan")]))
+    assert span.snr_db is None
+
+
+def test_times_without_a_zone_are_utc(tmp_path):
+    naive = datetime(2021, 3, 4, 5, 6)
+    path = write_parquet(tmp_path / "l.parquet", start=[naive], end=["2021-03-04T05:07:00"])
+    assert read_label_table(path)[0].start_ns == START_NS
+
+
+def test_what_is_no_parquet_is_an_error(tmp_path):
+    path = tmp_path / "labels.parquet"
+    path.write_bytes(b"PAR1 not really")
+    with pytest.raises(LabelError, match="cannot be read as a Parquet table"):
+        read_label_table(path)
+
+
+def test_parquet_without_a_column_is_an_error_that_names_it(tmp_path):
+    path = tmp_path / "labels.parquet"
+    parquet.write_table(pa.table({"path": ["a"], "label": ["eq"]}), path)
+    with pytest.raises(LabelError, match="no column start, end; found path, label"):
+        read_label_table(path)
