@@ -1,14 +1,18 @@
 """`quake train`: options to configuration, and what is refused before training begins."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from quake.checkpoint import load_card
+from quake.data.augmentation import Augmentation
+from quake.data.cache import default_cache
 from quake.data.preprocessing import Preprocessing
 from quake.errors import TrainingError
 from quake.training.config import TrainConfig
-from quake.training.fit import EpochResult, TrainResult
+from quake.training.fit import TrainResult
+from quake.training.progress import EpochResult
 
 
 @pytest.fixture
@@ -16,17 +20,26 @@ def calls(monkeypatch, model_path):
     """What `quake.training.fit.train` was called with; it reports, and writes without training."""
     calls = []
 
-    def train(config, table, output, progress):
-        calls.append((config, table, output))
+    def train(config, collection, output, progress, *, run=None):
+        calls.append((config, collection, output))
         progress.decoding(1, 1)
         progress.data({"train": Counter(noise=3)}, Counter(explosion=2), [])
         progress.batch(1, 1)
         progress.epoch(EpochResult(0, {"train_loss": 0.5, "validation_loss": 0.25}, True))
         output.write_bytes(model_path.read_bytes())
-        return TrainResult(load_card(model_path), {}, [])
+        return TrainResult(load_card(model_path), {}, [], None, 123.4)
 
     monkeypatch.setattr("quake.training.fit.train", train)
     return calls
+
+
+@pytest.fixture
+def labels(tmp_path):
+    """A label table of two rows; their records are not there."""
+    row = "{}.mseed,2020-01-01T00:00:00Z,2020-01-01T00:01:00Z,{}\n"
+    table = tmp_path / "labels.csv"
+    table.write_text("path,start,end,label\n" + row.format(1, "eq") + row.format(2, "no"))
+    return table
 
 
 @pytest.fixture
@@ -34,22 +47,25 @@ def output(tmp_path):
     return tmp_path / "model.safetensors"
 
 
-def test_without_options_the_defaults_of_the_library_hold(quake, calls, output):
-    assert quake("train", "labels.csv", "--output", output).status == 0
-    ((config, table, target),) = calls
-    assert config == TrainConfig()
-    assert (str(table), target) == ("labels.csv", output)
+def test_without_options_the_defaults_of_the_library_hold(quake, calls, labels, output):
+    assert quake("train", labels, "--output", output).status == 0
+    ((config, collection, target),) = calls
+    assert replace(config, cache=None) == TrainConfig()
+    assert config.cache == str(default_cache())
+    assert (collection.name, len(collection.spans), target) == ("labels.csv", 2, output)
 
 
-def test_options_become_the_configuration(quake, calls, output):
+def test_options_become_the_configuration(quake, calls, labels, output):
     options = (
         "--backbone V2-S --weights none --classes eq,no --window 30 --rate 40 --nperseg 32 "
         "--hop 16 --band 1,15 --epochs 3 --batch-size 8 --learning-rate 0.01 --weight-decay 0.1 "
         "--dropout 0.3 --label-smoothing 0.1 --patience 2 --class-weights none --validation 0.2 "
-        "--test 0.1 --hold-out source=one --hold-out source=two --draws-per-epoch 10 "
-        "--freeze-backbone --seed 7 --device cpu --workers 0 --min-snr 3"
+        "--test 0.1 --hold-out source=one --hold-out station=XX.TWO --draws-per-epoch 10 "
+        "--freeze-backbone --seed 7 --device cpu --workers 0 --min-snr 3 --cache none "
+        "--loss focal --mixup 0.2 --spec-augment 2 --progressive 3 --synthetic 0.25 "
+        "--devices 2 --precision bf16"
     )
-    assert quake("train", "labels.csv", "--output", output, *options.split()).status == 0
+    assert quake("train", labels, "--output", output, *options.split()).status == 0
     assert calls[0][0] == TrainConfig(
         backbone="v2_s",
         weights=None,
@@ -67,18 +83,27 @@ def test_options_become_the_configuration(quake, calls, output):
         class_weights="none",
         validation=0.2,
         test=0.1,
-        hold_out=("one", "two"),
+        hold_out=(("source", "one"), ("station", "XX.TWO")),
         draws_per_epoch=10,
         freeze_backbone=True,
         seed=7,
-        device="cpu",
+        accelerator="cpu",
         workers=0,
         min_snr_db=3,
+        loss="focal",
+        mixup=0.2,
+        spec_augment=2,
+        progressive=3,
+        augmentation=Augmentation(synthetic=0.25, disturbance=0.25),
+        devices=2,
+        precision="bf16",
     )
 
 
-def test_the_course_goes_to_standard_error_and_the_figures_to_standard_output(quake, calls, output):
-    run = quake("train", "labels.csv", "--output", output)
+def test_the_course_goes_to_standard_error_and_the_figures_to_standard_output(
+    quake, calls, labels, output
+):
+    run = quake("train", labels, "--output", output)
     assert "train: 3 rows: 3 noise" in run.err
     assert "not among --classes: 2 rows: 2 explosion" in run.err
     assert "epoch 1/40: train_loss 0.5000  val_loss 0.2500  * best so far" in run.err
@@ -86,8 +111,8 @@ def test_the_course_goes_to_standard_error_and_the_figures_to_standard_output(qu
     assert "0.500 (0.250 to 0.875)" in run.out
 
 
-def test_a_model_is_installed_by_name(quake, calls, output, no_installed_models):
-    quake("train", "labels.csv", "--output", output, "--install", "mine", "--quiet")
+def test_a_model_is_installed_by_name(quake, calls, labels, output, no_installed_models):
+    quake("train", labels, "--output", output, "--install", "mine", "--quiet")
     assert (no_installed_models / "mine.safetensors").read_bytes() == output.read_bytes()
     assert quake("info", "mine").status == 0
 
@@ -104,11 +129,19 @@ def test_a_model_is_installed_by_name(quake, calls, output, no_installed_models)
         ["--output", "m", "--band", "wide"],
         ["--output", "m", "--band", "5,90"],
         ["--output", "m", "--hold-out", "one"],
+        ["--output", "m", "--from", "b0", "--window", "30"],
+        ["--output", "m", "--leave-one-out", "source", "--run", "r"],
+        ["--leave-one-out", "source"],
+        ["--output", "m", "--synthetic", "2"],
+        ["--output", "m", "--depth", "2", "--label-map", "nothing"],
+        ["--output", "m", "--freeze-epochs", "50"],
     ],
 )
-def test_wrong_usage_is_refused_before_training(quake, calls, tmp_path, monkeypatch, options):
+def test_wrong_usage_is_refused_before_training(
+    quake, calls, labels, tmp_path, monkeypatch, options
+):
     monkeypatch.chdir(tmp_path)
-    run = quake("train", "labels.csv", *options)
+    run = quake("train", labels, *options)
     assert (run.status, calls) == (2, [])
     assert len(run.errors) == len(run.err.splitlines()) == 1
 
@@ -120,11 +153,8 @@ def test_a_missing_table_is_status_3(quake, output, tmp_path):
     assert not output.exists()
 
 
-def test_weights_that_cannot_be_had_are_status_4(quake, output, tmp_path):
-    table = tmp_path / "labels.csv"
-    row = "{}.mseed,2020-01-01T00:00:00Z,2020-01-01T00:01:00Z,{}\n"
-    table.write_text("path,start,end,label\n" + row.format(1, "eq") + row.format(2, "no"))
-    run = quake("train", table, "--output", output, "--weights", tmp_path / "no.pth")
+def test_weights_that_cannot_be_had_are_status_4(quake, labels, output, tmp_path):
+    run = quake("train", labels, "--output", output, "--weights", tmp_path / "no.pth")
     assert run.status == 4
     assert "no.pth: there is no such file of weights" in run.err
 
@@ -132,26 +162,26 @@ def test_weights_that_cannot_be_had_are_status_4(quake, output, tmp_path):
 @pytest.mark.parametrize(
     ("error", "status"), [(TrainingError("the loss is no number"), 1), (KeyboardInterrupt(), 130)]
 )
-def test_how_a_training_that_breaks_off_ends(quake, output, monkeypatch, error, status):
-    def train(*arguments):
+def test_how_a_training_that_breaks_off_ends(quake, labels, output, monkeypatch, error, status):
+    def train(*arguments, **options):
         raise error
 
     monkeypatch.setattr("quake.training.fit.train", train)
-    assert quake("train", "labels.csv", "--output", output).status == status
+    assert quake("train", labels, "--output", output).status == status
 
 
-def test_notes_are_read_from_their_file(quake, output, tmp_path, monkeypatch):
+def test_notes_are_read_from_their_file(quake, labels, output, tmp_path, monkeypatch):
     seen = []
 
-    def train(config, *arguments):
+    def train(config, *arguments, **options):
         seen.append(config.notes)
         raise TrainingError("enough")
 
     monkeypatch.setattr("quake.training.fit.train", train)
     notes = tmp_path / "notes.txt"
     notes.write_text("For Mars only.\n")
-    quake("train", "labels.csv", "--output", output, "--notes", notes)
+    quake("train", labels, "--output", output, "--notes", notes)
     assert seen == ["For Mars only."]
-    missing = quake("train", "labels.csv", "--output", output, "--notes", tmp_path / "none.txt")
+    missing = quake("train", labels, "--output", output, "--notes", tmp_path / "none.txt")
     assert missing.status == 2
     assert "none.txt" in missing.err
