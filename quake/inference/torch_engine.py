@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from quake.checkpoint import ModelCard, load_model
 from quake.data.transforms import build_transform
-from quake.errors import ParameterError
-
-DEVICES = ("auto", "cpu", "cuda")
+from quake.models.device import choose_device
 
 
 class TorchEngine:
@@ -46,17 +44,3 @@ class TorchEngine:
             scaled = logits.double() / self.card.calibration.temperature
             probabilities: NDArray[np.float64] = torch.softmax(scaled, dim=1).cpu().numpy()
         return probabilities
-
-
-def choose_device(name: str) -> torch.device:
-    """Resolve "auto" and check that CUDA is there where it is asked for."""
-    if name not in DEVICES:
-        raise ParameterError(f"device must be one of {', '.join(DEVICES)}, got {name!r}")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ParameterError(
-            "device cuda was asked for, but torch finds no usable CUDA device; "
-            "use --device cpu, or check the driver with nvidia-smi"
-        )
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
