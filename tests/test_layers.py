@@ -96,13 +96,35 @@ def test_data_know_nothing_of_models():
 
 @pytest.mark.parametrize("layer", ["quake/data/", "quake/models/"])
 def test_the_lower_layers_import_no_verb_and_no_checkpoint(layer):
-    above = ("quake.checkpoint", "quake.registry", "quake.training", "quake.inference")
+    above = tuple(
+        f"quake.{name}"
+        for name in ("checkpoint", "registry", "training", "inference", "evaluation")
+    )
     assert importers(QUAKE, *above) & below(layer) == set()
 
 
-def test_training_and_inference_do_not_import_each_other():
-    assert importers(QUAKE, "quake.inference") & below("quake/training/") == set()
-    assert importers(QUAKE, "quake.training") & below("quake/inference/") == set()
+@pytest.mark.parametrize("verb", ["training", "inference", "evaluation"])
+def test_no_verb_imports_another(verb):
+    others = {f"quake.{name}" for name in ("training", "inference", "evaluation")} - {
+        f"quake.{verb}"
+    }
+    assert importers(QUAKE, *others) & below(f"quake/{verb}/") == set()
+
+
+def test_metrics_know_numbers_alone():
+    assert (
+        importers(QUAKE, "quake.data", "quake.models", "quake.checkpoint", "torch")
+        & below("quake/metrics/")
+        == set()
+    )
+
+
+def test_synthetic_records_need_nothing_of_ours_but_errors():
+    assert importers(QUAKE, "quake.data", "quake.models", "torch") & below("quake/synth/") == set()
+
+
+def test_only_the_pictures_draw():
+    assert importers(QUAKE + CLI, "matplotlib") <= below("quake/metrics/plots.py")
 
 
 def test_nothing_is_unpickled():
