@@ -15,6 +15,7 @@ from quake.checkpoint import Calibration, ModelCard, versions
 from quake.data.examples import Example
 from quake.data.labels import LabelSet
 from quake.metrics.calibration import fit_temperature, fit_thresholds, softmax
+from quake.metrics.overlap import event_sketch
 from quake.metrics.report import summarise
 from quake.training.config import TrainConfig
 from quake.training.loaders import Parts, plain_loader
@@ -118,6 +119,9 @@ def _training_facts(config: TrainConfig, parts: Parts, data: str) -> dict[str, A
             }
             for name, part in parts.items()
         },
+        "trained_on": event_sketch(
+            example.span.group for name in ("train", "validation") for example in parts[name]
+        ),
     }
 
 
