@@ -116,7 +116,7 @@ def train(
     collection = data if isinstance(data, Collection) else open_collection(Path(data))
     labels, spans, left_out = choose_classes(collection.spans, config.classes)
     folder = RunFolder(run, is_main_process()) if run is not None else None
-    config, start = _starting_point(config)
+    config, start = _starting_point(_as_started(config))
     if folder is not None:
         folder.claim(config, _fingerprint(spans))
     pl.seed_everything(config.seed, workers=True, verbose=False)
@@ -150,6 +150,12 @@ def _fingerprint(spans: Sequence[LabelledSpan]) -> str:
     for span in spans:
         digest.update(f"{span.path}|{span.start_ns}|{span.end_ns}|{span.label}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _as_started(config: TrainConfig) -> TrainConfig:
+    """Take the number of processes from torchrun, if that started this one."""
+    started = os.environ.get("LOCAL_WORLD_SIZE")
+    return replace(config, devices=int(started)) if started else config
 
 
 def _starting_point(config: TrainConfig) -> tuple[TrainConfig, ModelCard | None]:
@@ -250,11 +256,12 @@ def _is_over(watch: Watch, config: TrainConfig) -> bool:
 
 def _trainer(config: TrainConfig, watch: Watch, folder: RunFolder | None) -> pl.Trainer:
     accelerator = {"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[config.accelerator]
-    several = config.devices > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1
+    n_nodes = max(int(os.environ.get("WORLD_SIZE", "1")) // config.devices, 1)
     return pl.Trainer(
         accelerator=accelerator,
         devices=config.devices,
-        strategy="ddp" if several else "auto",
+        num_nodes=n_nodes,
+        strategy="ddp" if config.devices * n_nodes > 1 else "auto",
         precision=_precision(config),
         max_epochs=config.epochs,
         # The watch comes first: it must see the averaged weights before they are swapped back.

@@ -149,6 +149,7 @@ def wait_for_epochs(process, folder, n_epochs):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_kill_9_changes_nothing_but_the_time(tiny_table, tmp_path):
     whole = start(tiny_table, tmp_path / "whole")
     assert whole.communicate()[0]
@@ -167,6 +168,7 @@ def test_kill_9_changes_nothing_but_the_time(tiny_table, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_ends_with_130_and_goes_on(tiny_table, tmp_path, number):
     process = start(tiny_table, tmp_path / "run")
