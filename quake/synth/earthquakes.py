@@ -336,7 +336,8 @@ def _surface_waves(
     peak_ratio = _mean_amplitude(s_pulse) / max(_mean_amplitude(shape), 1e-300)
     size = event.surface_wave * peak_ratio * sampling_rate_hz
     # What comes after the window would come back at its beginning.
-    shape = shape / (1 + np.exp(np.clip(origin_s + delay_s - times_s[-1], -50, 50)))
+    late = (origin_s + delay_s - times_s[-1]) / (0.05 * times_s[-1])
+    shape = shape / (1 + np.exp(np.clip(late, -50, 50)))
     shift = np.exp(1j * phase - 2j * np.pi * frequency_hz * origin_s)
     azimuth = np.radians(event.azimuth_deg)
     love = rng.uniform(0.2, 1.2) * rng.choice([-1, 1])
@@ -348,8 +349,20 @@ def _surface_waves(
             radial * np.sin(azimuth) + love * np.cos(azimuth),
         ]
     )
-    waves: Spectrum = size * MEAN_RADIATION["S"] * motion[:, None] * (minimum_phase(shape) * shift)
-    return waves
+    waves = size * MEAN_RADIATION["S"] * motion[:, None] * (minimum_phase(shape) * shift)
+    return _from(waves, times_s, origin_s + event.travel_s("S"))
+
+
+def _from(spectrum: Spectrum, times_s: Array, start_s: float) -> Spectrum:
+    """Spectrum (3, F) without what it has before a time, where it fades in over 2 s.
+
+    Dispersion smears a wave packet to both sides of its arrival, and past the transform's end.
+    """
+    n_fft = padded_length(times_s.size)
+    samples = np.fft.irfft(spectrum, n_fft, axis=1)[:, : times_s.size]
+    fade = np.sin(np.pi / 2 * np.clip((times_s - start_s) / 2, 0, 1)) ** 2
+    faded: Spectrum = np.fft.rfft(samples * fade, n_fft, axis=1)
+    return faded
 
 
 def _mean_amplitude(spectrum: Array) -> float:

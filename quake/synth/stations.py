@@ -93,8 +93,11 @@ class Instrument:
 
 def draw_site(rng: np.random.Generator) -> Site:
     """Rock in half of the draws, else a layer that resonates between 0.7 and 15 Hz."""
+    kappa_s = float(np.clip(0.025 * np.exp(0.6 * rng.standard_normal()), 0.002, 0.12))
+    if rng.random() < 0.15:  # young volcanoes lose nearly all above a few hertz
+        kappa_s = log_uniform(rng, 0.05, 0.2)
     return Site(
-        kappa_s=float(np.clip(0.025 * np.exp(0.6 * rng.standard_normal()), 0.002, 0.12)),
+        kappa_s=kappa_s,
         resonance_hz=log_uniform(rng, 0.7, 15.0),
         reflection=float(rng.uniform(0.1, 0.75)) if rng.random() < 0.5 else 0.0,
         vp_vs=float(rng.uniform(1.7, 4.0)),

@@ -82,6 +82,8 @@ class SurfaceEvent:
         Share of the energy with the same motion in all components, as that of Rayleigh waves.
     azimuth_deg : float
         Direction of that motion.
+    horizontal : float
+        Amplitude of the horizontal components over that of the vertical, about.
     long_period : float
         Amplitude of the slow push on the ground by the accelerating mass (0.01 to 0.1 Hz) over
         the envelope's; 0 for none.
@@ -105,6 +107,7 @@ class SurfaceEvent:
     late_s: float = 1.0
     coherence: float = 0.4
     azimuth_deg: float = 60.0
+    horizontal: float = 1.0
     long_period: float = 0.0
     site: Site = field(default_factory=Site)
 
@@ -212,7 +215,9 @@ def _impacts(
     azimuth = np.radians(event.azimuth_deg)
     together = np.array([[1.0], [np.cos(azimuth)], [np.sin(azimuth)]]) * impulses
     apart = impulses * rng.standard_normal((3, counts.size))
+    shares = np.array([[1.0], [event.horizontal], [event.horizontal]])
     mixed: Array = np.sqrt(event.coherence) * together + np.sqrt(1 - event.coherence) * apart
+    mixed *= shares
     return mixed
 
 
@@ -318,6 +323,7 @@ def draw_surface_event(rng: np.random.Generator) -> SurfaceEvent:
         q=log_uniform(rng, 20.0, 300.0),
         coherence=float(rng.uniform(0.05, 0.8)),
         azimuth_deg=float(rng.uniform(0, 360)),
+        horizontal=log_uniform(rng, 0.7, 2.5),
         long_period=log_uniform(rng, 0.1, 3.0) if rng.random() < 0.2 else 0.0,
         site=draw_site(rng),
     )
