@@ -17,6 +17,8 @@ OPTIONS = (
     "--draws-per-epoch 32 --batch-size 8 --accelerator cpu --workers 0 --cache none"
 )
 
+TORCHRUN = ("--standalone", "--nproc-per-node", "2")
+
 
 def draws(epoch, rank, n_ranks):
     sampler = DrawSampler(np.ones(10), 20, 0, rank, n_ranks)
