@@ -20,6 +20,7 @@ from quake.errors import (
     QuakeError,
     WaveformError,
 )
+from quake_cli.commands.evaluate import evaluate
 from quake_cli.commands.info import info
 from quake_cli.commands.models import models
 from quake_cli.commands.predict import predict
@@ -73,6 +74,7 @@ app.command(cls=LibraryDefaults)(predict)
 app.command()(models)
 app.command()(info)
 app.command(cls=LibraryDefaults)(train)
+app.command(cls=LibraryDefaults)(evaluate)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

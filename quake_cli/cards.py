@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quake_cli.figures import figure_sections
 from quake_cli.render import Section
 
 if TYPE_CHECKING:
     from quake.checkpoint import ModelCard
     from quake.registry import ModelEntry
+
+
+_PARTS = ("test", "held out", "validation")
 
 
 def backbone_facts() -> list[dict[str, Any]]:
@@ -105,7 +109,7 @@ def card_sections(path: Path, card: ModelCard) -> list[Section]:
         _class_section(card),
         _preprocessing_section(card),
         *_row_sections(card.training),
-        *metric_sections(card.metrics),
+        *metric_sections(card.metrics, card.labels.names),
         Section("Versions", [(name, str(value)) for name, value in card.versions.items()]),
     ]
 
@@ -174,71 +178,11 @@ def _row_sections(training: Mapping[str, Any]) -> list[Section]:
     return [Section("Rows of training data", rows, ("source", "class", *parts))] if rows else []
 
 
-def metric_sections(metrics: Mapping[str, Any]) -> list[Section]:
-    """Figures of the test part, or of the validation part where there is none."""
-    part = "test" if "test" in metrics else "validation"
+def metric_sections(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> list[Section]:
+    """Figures of the part that says most of what the model will do elsewhere."""
+    part = next((name for name in _PARTS if name in metrics), "")
     figures: Mapping[str, Any] = metrics.get(part) or {}
     if not figures:
         return []
     title = f"Quality on the {part} part, with 95 % intervals"
-    return [
-        Section(
-            title,
-            [
-                ("rows", str(figures.get("rows", "-"))),
-                ("events", str(figures.get("events", "-"))),
-                ("accuracy", _interval(figures.get("accuracy"))),
-                ("macro F1", _interval(figures.get("macro_f1"))),
-            ],
-        ),
-        *_per_class(figures.get("per_class") or {}),
-        *_recall_table("Recall by source", "source", figures.get("per_source") or {}),
-        *_recall_table("Recall by signal-to-noise ratio", "dB", figures.get("per_snr_db") or {}),
-    ]
-
-
-def _per_class(per_class: Mapping[str, Mapping[str, Any]]) -> list[Section]:
-    rows = [
-        (
-            name,
-            str(f.get("rows", "-")),
-            _number(f.get("precision")),
-            _interval(f.get("recall")),
-            _interval(f.get("roc_auc")),
-        )
-        for name, f in per_class.items()
-    ]
-    return (
-        [Section("By class", rows, ("class", "rows", "precision", "recall", "ROC-AUC"))]
-        if rows
-        else []
-    )
-
-
-def _recall_table(
-    title: str, kind: str, table: Mapping[str, Mapping[str, Mapping[str, Any]]]
-) -> list[Section]:
-    rows = [
-        (
-            name,
-            label,
-            str(f.get("rows", "-")),
-            str(f.get("events", "-")),
-            _interval(f.get("recall")),
-        )
-        for name, classes in table.items()
-        for label, f in classes.items()
-    ]
-    return [Section(title, rows, (kind, "class", "rows", "events", "recall"))] if rows else []
-
-
-def _interval(values: Sequence[float | None] | None) -> str:
-    """As in ``0.912 (0.880 to 0.940)``."""
-    if not values or values[0] is None:
-        return "-"
-    value, low, high = values
-    return f"{_number(value)} ({_number(low)} to {_number(high)})"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return figure_sections({"classes": classes, **figures}, title)

@@ -76,9 +76,16 @@ def _train_defaults() -> Mapping[str, Any]:
     return {**vars(config.preprocessing), **vars(config), "band_hz": band}
 
 
+def _evaluate_defaults() -> Mapping[str, Any]:
+    from quake.evaluation.options import EvaluateOptions
+
+    return {"batch_size": EvaluateOptions().batch_size}
+
+
 _DEFAULTS: Mapping[str, Callable[[], Mapping[str, Any]]] = {
     "predict": _predict_defaults,
     "train": _train_defaults,
+    "evaluate": _evaluate_defaults,
 }
 
 

@@ -51,6 +51,8 @@ class Evaluation:
         Rows whose label the model does not know, by label.
     excluded : list of (LabelledSpan, str)
         Rows that could not be used, and why.
+    unplaced : list of LabelledSpan
+        Rows that hold no full window of the grid.
     trained_on : Overlap or None
         Events that the model was trained on; None where its card does not tell.
     options : EvaluateOptions
@@ -62,6 +64,7 @@ class Evaluation:
     probabilities: NDArray[np.float64]
     left_out: Counter[str]
     excluded: list[tuple[LabelledSpan, str]]
+    unplaced: list[LabelledSpan]
     trained_on: Overlap | None
     options: EvaluateOptions
 
@@ -140,7 +143,8 @@ def evaluate(
         spans=kept,
         probabilities=softmax(logits[np.array(finite)], card.calibration.temperature),
         left_out=left_out,
-        excluded=[*excluded, *unplaced, *((s, "the network gives no number") for s in lost)],
+        excluded=[*excluded, *((span, "the network gives no number") for span in lost)],
+        unplaced=unplaced,
         trained_on=overlap(card.training.get("trained_on"), [span.group for span in kept]),
         options=options,
     )
@@ -184,7 +188,7 @@ def _known(
 
 def _windows(
     examples: list[Example], card: ModelCard, options: EvaluateOptions
-) -> tuple[Windows, list[int], list[tuple[LabelledSpan, str]]]:
+) -> tuple[Windows, list[int], list[LabelledSpan]]:
     """Windows, the example that each shows, and rows of which there is none."""
     if options.placement == "row":
         names = card.labels.names
@@ -198,8 +202,7 @@ def _windows(
             "s on the grid; --placement row fills short ones up"
         )
     placed = {place.example for place in found}
-    reason = f"no full window of {card.preprocessing.window_s:g} s on the grid lies in it"
-    unplaced = [(e.span, reason) for i, e in enumerate(examples) if i not in placed]
+    unplaced = [e.span for i, e in enumerate(examples) if i not in placed]
     dataset = GridDataset(examples, found, card.preprocessing)
     return dataset, [place.example for place in found], unplaced
 

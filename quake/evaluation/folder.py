@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ _MOST_SOURCES = 40
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """All figures, with what they were measured on, in plain JSON types."""
     options = evaluation.options
-    reasons = Counter(reason for _, reason in evaluation.excluded)
     trained_on = evaluation.trained_on
     return {
         "data": {
@@ -41,7 +39,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
                 {"row": span.row, "path": str(span.path), "record": span.record, "reason": reason}
                 for span, reason in evaluation.excluded
             ],
-            "excluded_reasons": dict(reasons),
+            "without_full_window": len(evaluation.unplaced),
             "trained_on": trained_on
             and {
                 "events_looked_up": trained_on.looked_up,

@@ -1,0 +1,262 @@
+"""``quake evaluate``: a model and labelled data in, measured quality out."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quake.errors import ParameterError
+from quake_cli.collections import Catalogue, Data, Inventory, LabelColumn, LabelMap, collect
+from quake_cli.exits import Exit
+from quake_cli.messages import Messages, library_messages
+from quake_cli.options import AsJson, Debug, Device, DeviceOption, Quiet
+
+if TYPE_CHECKING:
+    from quake.data.collection import Collection
+    from quake.evaluation import EvaluateOptions, Evaluation
+    from quake_cli.render import Section
+
+_SHOWN = 5  # rows that could not be used; a data set can have thousands
+
+
+class Part(StrEnum):
+    """Which rows are measured on."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class Placement(StrEnum):
+    """Where windows lie in the rows."""
+
+    ROW = "row"
+    GRID = "grid"
+
+
+def evaluate(
+    context: typer.Context,
+    data: Data,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="PATH|NAME", help="Model file, or its name.")
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            "--backbone",
+            metavar="NAME",
+            help="Take the installed or bundled model of this backbone; b0 if neither is given.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Write report.json, predictions.csv, worst.csv and pictures of curves there.",
+        ),
+    ] = None,
+    part: Annotated[
+        Part | None,
+        typer.Option("--part", help="Only rows of this part, as the column `split` names it."),
+    ] = None,
+    placement: Annotated[
+        Placement,
+        typer.Option(
+            "--placement",
+            help="row: one window a row, as in model cards; grid: all full windows that quake "
+            "predict would cut.",
+        ),
+    ] = Placement.ROW,
+    count_as: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--count-as",
+            metavar="LABEL=CLASS",
+            help="Take a label that the model lacks for one of its classes; may be repeated.",
+        ),
+    ] = None,
+    catalogue: Catalogue = None,
+    inventory: Inventory = None,
+    label_column: LabelColumn = None,
+    label_map: LabelMap = None,
+    device: DeviceOption = Device.AUTO,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", help="Windows that the network takes at a time.")
+    ] = None,
+    cache: Annotated[
+        str | None,
+        typer.Option(
+            "--cache",
+            metavar="DIR|none",
+            help="Keep decoded windows there; in the user's cache folder by default.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Measure a model on labelled waveforms that it was not trained on.
+
+    The figures go to standard output, problems to standard error. docs/evaluation.md says what
+    each figure means.
+
+    Exit status: 0 all rows judged, 1 some could not be read, 2 wrong usage, 3 nothing usable,
+    4 model missing or damaged, 130 interrupted.
+    """
+    from quake.checkpoint import model_hash
+    from quake.registry import find_model
+
+    messages: Messages = context.obj
+    options = _options(part, placement, count_as, device, batch_size, cache)
+    with library_messages(messages):
+        path = find_model(model, backbone)
+        _check_folder(output)
+        collection = collect(
+            data,
+            catalogue=catalogue,
+            inventory=inventory,
+            label_column=label_column,
+            label_map=label_map,
+            messages=messages,
+        )
+        found = _run(messages, path, collection, options)
+        _tell(found, messages)
+        facts = {"path": str(path), "hash": model_hash(path)}
+        if output is not None:
+            from quake.evaluation import write_evaluation
+
+            written = write_evaluation(output, found, facts)
+            messages.note(f"wrote {len(written)} files to {output}")
+    _show(found, facts, as_json)
+    return Exit.SOME_FAILED if found.excluded else Exit.OK
+
+
+def _options(
+    part: Part | None,
+    placement: Placement,
+    count_as: Sequence[str] | None,
+    device: Device,
+    batch_size: int | None,
+    cache: str | None,
+) -> EvaluateOptions:
+    from quake.data.cache import default_cache
+    from quake.evaluation import EvaluateOptions
+
+    given: dict[str, Any] = {} if batch_size is None else {"batch_size": batch_size}
+    return EvaluateOptions(
+        part=part and part.value,
+        placement=placement.value,
+        count_as=dict(_pair(text) for text in count_as or ()),
+        device=device.value,
+        cache=None if cache == "none" else cache or str(default_cache()),
+        **given,
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    label, _, name = text.partition("=")
+    if not label or not name:
+        raise ParameterError(f"--count-as {text}: LABEL=CLASS was expected, as px=earthquake")
+    return label, name
+
+
+def _check_folder(output: Path | None) -> None:
+    """Find out whether the folder can be written to, before minutes of work."""
+    if output is None:
+        return
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output):
+            pass
+    except OSError as error:
+        raise ParameterError(
+            f"--output {output}: no folder to write to ({error.strerror or error})"
+        ) from error
+
+
+def _run(
+    messages: Messages, path: Path, collection: Collection, options: EvaluateOptions
+) -> Evaluation:
+    from quake.evaluation import evaluate as measure
+    from quake.evaluation.options import EvaluateProgress
+    from quake_cli.render import ProgressBar
+
+    with ProgressBar(messages) as bar:
+        progress = EvaluateProgress(
+            decoding=lambda done, total: bar.update("reading", done, total),
+            predicting=lambda done, total: bar.update("classifying", done, total),
+        )
+        return measure(path, collection, options, progress)
+
+
+def _tell(found: Evaluation, messages: Messages) -> None:
+    """Say what is not in the figures, and why they may flatter."""
+    for span, reason in found.excluded[:_SHOWN]:
+        messages.warning(f"row {span.row} is excluded: {reason}")
+    if found.excluded[_SHOWN:]:
+        messages.warning(
+            f"{len(found.excluded) - _SHOWN} more rows are excluded, {len(found.excluded)} in all"
+        )
+    if found.unplaced:
+        messages.note(f"{len(found.unplaced)} rows hold no full window of the grid")
+    if found.left_out:
+        rows = ", ".join(f"{n} {label}" for label, n in found.left_out.most_common())
+        messages.warning(
+            f"not among the model's classes: {found.left_out.total()} rows: {rows}; "
+            "--count-as LABEL=CLASS takes them for one"
+        )
+    absent = [name for k, name in enumerate(found.names) if not (found.targets == k).any()]
+    if absent:
+        messages.warning(f"no row shows {', '.join(absent)}: the figures say nothing of that")
+    if found.trained_on and found.trained_on.seen:
+        messages.warning(
+            f"the model was trained on {found.trained_on.seen} of the "
+            f"{found.trained_on.looked_up} events that its card can tell of: the figures flatter "
+            "it; take other data, or the test part with --part test"
+        )
+
+
+def _show(found: Evaluation, model: dict[str, Any], as_json: bool) -> None:
+    from quake.evaluation.folder import as_json as report_of
+    from quake_cli.figures import figure_sections
+    from quake_cli.render import show_sections
+
+    report = {"model": model, **report_of(found)}
+    if as_json:
+        typer.echo(json.dumps(report, indent=2, allow_nan=False))
+        return
+    figures = {"classes": found.names, **found.metrics}
+    title = "Quality, with 95 % intervals"
+    show_sections([_head(report), *figure_sections(figures, title)])
+
+
+def _head(report: dict[str, Any]) -> Section:
+    from quake_cli.render import Section
+
+    data = report["data"]
+    trained_on = data["trained_on"]
+    seen = (
+        "its card does not tell"
+        if trained_on is None
+        else f"{trained_on['events']} of {trained_on['events_looked_up']} looked up"
+    )
+    return Section(
+        "Evaluation",
+        [
+            ("model", f"{report['model']['path']} ({report['model']['hash']})"),
+            ("data", data["name"]),
+            ("part", data["part"] or "all rows"),
+            ("windows", f"{data['windows']} ({data['placement']})"),
+            ("left out", f"{sum(data['left_out'].values())} rows of other labels"),
+            ("excluded", f"{data['excluded']} rows"),
+            ("events trained on", seen),
+        ],
+    )
