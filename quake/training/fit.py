@@ -148,7 +148,8 @@ def _fingerprint(spans: Sequence[LabelledSpan]) -> str:
     """Digest of the rows: a run goes on with the data that it was begun with."""
     digest = hashlib.sha256()
     for span in spans:
-        digest.update(f"{span.path}|{span.start_ns}|{span.end_ns}|{span.label}\n".encode())
+        row = (str(span.path), span.start_ns, span.end_ns, span.label, span.split)
+        digest.update(repr(row).encode())
     return digest.hexdigest()[:16]
 
 

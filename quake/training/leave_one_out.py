@@ -5,10 +5,14 @@ The only honest answer to how a model does on stations that nobody here has seen
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import re
 from collections import defaultdict
+from collections.abc import Collection as Container
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +22,10 @@ from quake.data.collection import Collection
 from quake.data.labels import LabelledSpan, LabelSet, choose_classes
 from quake.data.split import group_rows, split_by_event
 from quake.errors import LabelError, ParameterError
-from quake.training.card import Predictions
 from quake.training.config import TrainConfig
-from quake.training.fit import train
+from quake.training.fit import TrainResult, train
 from quake.training.progress import Progress
+from quake.training.run_folder import FREE
 
 _PREDICTIONS = "held_out.json"
 
@@ -36,10 +40,14 @@ class Fold:
         The sources (or stations) held out, joined by "+".
     rows : tuple of int
         All rows that are tested on, what hangs together with the held-out ones included.
+    tied : tuple of int
+        Rows that hang together with the held-out ones and are tested with another fold. They are
+        not trained on: they show an event, or come from a record, of what is held out.
     """
 
     name: str
     rows: tuple[int, ...]
+    tied: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,18 +99,26 @@ def leave_one_out(
     Raises
     ------
     ParameterError, LabelError
-        If `by` is neither, there are fewer than two folds, or a name does not exist.
+        If `by` is neither, there are fewer than two folds, a name does not exist, the run holds
+        folds of another configuration, or several devices are asked for.
     """
     progress = progress or Progress()
+    if config.devices > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ParameterError(
+            "each training of leave-one-out is done by one process; take neither --devices nor "
+            "torchrun"
+        )
     labels, spans, _ = choose_classes(collection.spans, config.classes)
     folds, divided = make_folds(spans, by, together, config.preprocessing.window_s, config.seed)
     found = []
     for number, fold in enumerate(folds, start=1):
         progress.fold(fold.name, number, len(folds))
-        folder = Path(run) / fold.name.replace("/", "_")
+        folder = Path(run) / _folder_name(fold.name)
+        settings = _digest(config, spans, fold)
         if not (folder / _PREDICTIONS).exists():
-            _train_fold(config, collection, spans, fold, folder, progress)
-        found.append(_read(folder / _PREDICTIONS))
+            result = _train_fold(config, collection, spans, fold, folder, progress)
+            _write(folder / _PREDICTIONS, result, spans, settings)
+        found.append(_read(folder / _PREDICTIONS, settings))
     metrics = _pooled(found, spans, labels)
     report = json.dumps({"classes": labels.names, "metrics": metrics, "divided": divided}, indent=1)
     (Path(run) / "leave_one_out.json").write_text(report, encoding="utf-8")
@@ -137,6 +153,7 @@ def make_folds(
         )
     rng = np.random.default_rng(seed)
     rows_of: dict[str, list[int]] = defaultdict(list)
+    tied_to: dict[str, list[int]] = defaultdict(list)
     dealt = 0
     groups = group_rows(spans, margin_s)
     for k in rng.permutation(len(groups)):
@@ -145,7 +162,13 @@ def make_folds(
             held, dealt = [whole[dealt % len(whole)]], dealt + 1
         # An event that several sources recorded is tested once, with the first of them.
         rows_of[held[0]] += groups[k]
-    return [Fold(name, tuple(sorted(rows_of[name]))) for name in whole], divided
+        for other in held[1:]:
+            tied_to[other] += groups[k]
+    return [
+        Fold(name, tuple(sorted(rows_of[name])), tuple(sorted(tied_to[name])))
+        for name in whole
+        if rows_of[name]
+    ], divided
 
 
 def _teams(names: Sequence[str], together: Sequence[Sequence[str]]) -> dict[str, str]:
@@ -182,9 +205,9 @@ def _train_fold(
     fold: Fold,
     folder: Path,
     progress: Progress,
-) -> None:
-    tested = set(fold.rows)
-    rest = [i for i in range(len(spans)) if i not in tested]
+) -> TrainResult:
+    tested, tied = set(fold.rows), set(fold.tied)
+    rest = [i for i in range(len(spans)) if i not in tested | tied]
     inner = split_by_event(
         [spans[i] for i in rest],
         validation=config.validation,
@@ -193,23 +216,41 @@ def _train_fold(
         seed=config.seed,
     )
     validation = {rest[i] for i in inner.validation}
-    parts = [
-        "test" if i in tested else "validation" if i in validation else "train"
-        for i in range(len(spans))
+    divided = [
+        replace(span, split=_part(i, tested, validation))
+        for i, span in enumerate(spans)
+        if i not in tied
     ]
-    divided = replace(
-        collection,
-        spans=[replace(s, split=part) for s, part in zip(spans, parts, strict=True)],
+    # A run that was killed between its model and its predictions has nothing to go on from.
+    (folder / "model.safetensors").unlink(missing_ok=True)
+    return train(
+        replace(config, hold_out=()),
+        replace(collection, spans=divided),
+        None,
+        progress,
+        run=folder,
     )
-    model = folder / "model.safetensors"
-    result = train(replace(config, hold_out=()), divided, None, progress, run=folder)
-    if result.main and model.exists():
-        _write(folder / _PREDICTIONS, result.test, result.card.labels, spans)
 
 
-def _write(
-    path: Path, test: Predictions | None, labels: LabelSet, spans: Sequence[LabelledSpan]
-) -> None:
+def _part(row: int, tested: Container[int], validation: Container[int]) -> str:
+    return "test" if row in tested else "validation" if row in validation else "train"
+
+
+def _folder_name(fold: str) -> str:
+    """Name of a fold as a name of a folder, which cannot lead out of the run's."""
+    return re.sub(r"[^\w.+-]", "_", fold).lstrip(".") or "_"
+
+
+def _digest(config: TrainConfig, spans: Sequence[LabelledSpan], fold: Fold) -> str:
+    """Of all that the predictions of a fold depend on."""
+    settings = {k: v for k, v in asdict(config).items() if k not in FREE}
+    rows = [(str(s.path), s.start_ns, s.end_ns, s.label) for s in spans]
+    text = json.dumps([settings, rows, fold.rows, fold.tied])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _write(path: Path, result: TrainResult, spans: Sequence[LabelledSpan], settings: str) -> None:
+    test = result.test
     position = {(span.row, str(span.path), span.start_ns): i for i, span in enumerate(spans)}
     rows = (
         []
@@ -225,13 +266,20 @@ def _write(
             )
         ]
     )
+    held_out = {"settings": settings, "classes": result.card.labels.names, "rows": rows}
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps({"classes": labels.names, "rows": rows}), encoding="utf-8")
+    partial.write_text(json.dumps(held_out), encoding="utf-8")
     partial.replace(path)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+def _read(path: Path, settings: str) -> list[dict[str, Any]]:
+    held_out = json.loads(path.read_text(encoding="utf-8"))
+    if held_out.get("settings") != settings:
+        raise ParameterError(
+            f"{path.parent}: holds a fold of another configuration, or of other data; repeat the "
+            "command with the same ones, or take another folder"
+        )
+    rows: list[dict[str, Any]] = held_out["rows"]
     return rows
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # What may differ when a run is resumed: none of it changes the result.
-_FREE = ("workers", "cache", "notes")
+FREE = ("workers", "cache", "notes")
 
 
 class RunFolder:
@@ -84,7 +84,7 @@ class RunFolder:
         different = sorted(
             name
             for name in known.keys() | settings.keys()
-            if name not in _FREE and known.get(name) != settings.get(name)
+            if name not in FREE and known.get(name) != settings.get(name)
         )
         if different:
             raise ParameterError(

@@ -38,6 +38,7 @@ class Watch(pl.Callback):
         self._validated: dict[str, Tensor] = {}
         self._started_s = 0.0
         self._windows_per_s = 0.0
+        self._learning_rate = 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Seed the epoch by its number: a resumed run then goes on as the first one would have."""
@@ -47,6 +48,12 @@ class Watch(pl.Callback):
         )
         pl_module.begin_epoch(trainer.current_epoch)
         self._started_s = time.perf_counter()
+        self._learning_rate = 0.0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Note the largest learning rate of the epoch; after its last step it may be zero."""
+        rates = (group["lr"] for group in trainer.optimizers[0].param_groups)
+        self._learning_rate = max(self._learning_rate, *rates)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         """Report the batch."""
@@ -71,12 +78,21 @@ class Watch(pl.Callback):
             self.best_loss, self.best_epoch = loss, trainer.current_epoch
             self.best_state = self._validated
         shown = {**metrics, "windows_per_s": round(self._windows_per_s, 1)}
-        self.history.append({"epoch": trainer.current_epoch, **shown, **_settings(trainer)})
+        self.history.append({"epoch": trainer.current_epoch, **shown, **self._settings(trainer)})
         self.progress.epoch(EpochResult(trainer.current_epoch, shown, best))
         if trainer.current_epoch - self.best_epoch >= self.patience:
             trainer.should_stop = True
         if self.folder is not None:
             self.folder.record(self.history, trainer)
+
+    def _settings(self, trainer: pl.Trainer) -> dict[str, float]:
+        module = trainer.lightning_module
+        assert isinstance(module, WindowClassifier)
+        return {
+            "learning_rate": self._learning_rate,
+            "backbone_frozen": float(module.model.is_frozen),
+            "image_fraction": module.stage.fraction,
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs."""
@@ -104,17 +120,6 @@ class Watch(pl.Callback):
 
 def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
     return ((seed * _LARGE_PRIME + epoch) * _LARGE_PRIME + rank) % 2**63  # what torch takes
-
-
-def _settings(trainer: pl.Trainer) -> dict[str, float]:
-    """What the schedule had in an epoch."""
-    module = trainer.lightning_module
-    assert isinstance(module, WindowClassifier)
-    return {
-        "learning_rate": max(group["lr"] for group in trainer.optimizers[0].param_groups),
-        "backbone_frozen": float(module.model.is_frozen),
-        "image_fraction": module.stage.fraction,
-    }
 
 
 class SaveToResume(pl.Callback):
