@@ -173,7 +173,11 @@ def _draw(folder: Path, evaluation: Evaluation) -> list[str]:
         }
         title = {"source": "Recall by source", "snr": "Recall by signal-to-noise ratio in dB"}[name]
         plots.plot_intervals(
-            folder / f"per_{name}.png", recalls, "recall, with 95 % interval", title
+            folder / f"per_{name}.png",
+            recalls,
+            "recall, with 95 % interval",
+            title,
+            evaluation.names,
         )
         drawn.append(f"per_{name}.png")
     return drawn

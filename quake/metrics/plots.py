@@ -123,8 +123,7 @@ def plot_roc(path: str | Path, curves: Mapping[str, tuple[Any, Any]], title: str
     figure, (axes,) = _figure(6.5, 5)
     for i, (name, (rates, recalls)) in enumerate(curves.items()):
         axes.step(np.maximum(rates, _LOWEST_RATE), recalls, where="post", label=name, **_style(i))
-    axes.axvline(0.01, color=_GREY, linewidth=1)
-    axes.text(0.0105, 0.02, "1 % false alarms", color="#555555", fontsize="small")
+    axes.axvline(0.01, color=_GREY, linewidth=1, label="1 % false alarms")
     axes.set(
         xscale="log",
         xlim=(_LOWEST_RATE, 1),
@@ -214,6 +213,7 @@ def plot_intervals(
     groups: Mapping[str, Mapping[str, Sequence[float | None]]],
     xlabel: str,
     title: str = "",
+    names: Sequence[str] | None = None,
 ) -> None:
     """Draw values with their 95 % intervals, one line for each of several kinds of rows.
 
@@ -223,9 +223,12 @@ def plot_intervals(
     groups : mapping of line (a source) to mapping of name (a class) to [value, low, high]
         None where there is none.
     xlabel, title : str
+    names : sequence of str, optional
+        In the order of their colours; as they come by default.
     """
-    names = list(dict.fromkeys(name for values in groups.values() for name in values))
-    figure, (axes,) = _figure(7.5, 1.5 + 0.35 * max(len(groups), 1) * max(len(names), 1) ** 0.5)
+    present = list(dict.fromkeys(name for values in groups.values() for name in values))
+    names = present if names is None else [name for name in names if name in present]
+    figure, (axes,) = _figure(7.5, 1.5 + 0.25 * max(len(groups), 1) * max(len(names), 1) ** 0.5)
     spread = 0.6 / max(len(names), 1)
     for i, name in enumerate(names):
         for line, values in enumerate(groups.values()):

@@ -105,6 +105,8 @@ def evaluate(
 ) -> int:
     """Measure a model on labelled waveforms that it was not trained on.
 
+    The model may also stand first, before the data: quake evaluate model.safetensors labels.csv.
+
     The figures go to standard output, problems to standard error. docs/evaluation.md says what
     each figure means.
 
@@ -117,10 +119,11 @@ def evaluate(
     messages: Messages = context.obj
     options = _options(part, placement, count_as, device, batch_size, cache)
     with library_messages(messages):
+        model, labelled = _model_first(model, backbone, data)
         path = find_model(model, backbone)
         _check_folder(output)
         collection = collect(
-            data,
+            labelled,
             catalogue=catalogue,
             inventory=inventory,
             label_column=label_column,
@@ -137,6 +140,21 @@ def evaluate(
             messages.note(f"wrote {len(written)} files to {output}")
     _show(found, facts, as_json)
     return Exit.SOME_FAILED if found.excluded else Exit.OK
+
+
+def _model_first(
+    model: str | None, backbone: str | None, data: Sequence[Path]
+) -> tuple[str | None, Sequence[Path]]:
+    """Take a model file that stands before the data for the model: no data have its suffix."""
+    from quake.checkpoint import SUFFIX
+
+    if data[0].suffix != SUFFIX:
+        return model, data
+    if model is not None or backbone is not None:
+        raise ParameterError(f"{data[0]}: a second model; name one, as DATA or with --model")
+    if not data[1:]:
+        raise ParameterError(f"no DATA to measure {data[0]} on")
+    return str(data[0]), data[1:]
 
 
 def _options(

@@ -62,8 +62,19 @@ def test_a_folder_gets_report_predictions_and_pictures(evaluate, labelled, tmp_p
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".csv", ".png"}
 
 
-def test_several_collections_are_taken_together(evaluate, labelled):
-    report = json.loads(evaluate(labelled, labelled, "--json").out)
+def test_the_model_may_stand_before_the_data(quake, labelled, model_path):
+    fixed = ("--device", "cpu", "--cache", "none", "--json")
+    report = json.loads(quake("evaluate", model_path, labelled, *fixed).out)
+    assert report["model"]["path"] == str(model_path)
+    assert report["data"]["windows"] == 8
+    alone = quake("evaluate", model_path, *fixed)
+    assert (alone.status, "no DATA" in alone.err) == (2, True)
+    twice = quake("evaluate", model_path, labelled, "--backbone", "b0", *fixed)
+    assert (twice.status, "a second model" in twice.err) == (2, True)
+
+
+def test_several_collections_are_taken_together(evaluate, labelled, tmp_path):
+    report = json.loads(evaluate(labelled, write_labelled(tmp_path), "--json").out)
     assert (report["data"]["windows"], report["figures"]["events"]) == (16, 16)
 
 
@@ -102,6 +113,15 @@ def test_what_cannot_be_done_is_one_line_and_a_status(evaluate, labelled, argume
     assert (run.status, run.out) == (status, "")
     assert len(run.errors) == 1
     assert words in run.errors[0]
+
+
+def test_a_process_of_its_own_leaves_standard_output_to_the_figures(process, labelled, model_path):
+    fixed = ("--model", model_path, "--device", "cpu", "--cache", "none", "--json")
+    run = process("evaluate", labelled, *fixed)
+    out, err = run.communicate(timeout=240)
+    assert run.returncode == 0, err
+    assert json.loads(out)["data"]["windows"] == 8
+    assert b"no row shows surface_event" in err
 
 
 def test_help_shows_the_default_of_the_library(quake):
