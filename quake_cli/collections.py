@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +51,7 @@ LabelColumn = Annotated[
     typer.Option(
         "--label-column",
         metavar="NAME",
-        help="Column of a SeisBench data set that says what a trace is; =earthquake for all.",
+        help="Column of a table or SeisBench data set that has the labels; =earthquake for all.",
         rich_help_panel=_DATA,
     ),
 ]
@@ -58,8 +59,16 @@ LabelMap = Annotated[
     list[str] | None,
     typer.Option(
         "--label-map",
-        metavar="VALUE=CLASS",
-        help="What a value of that column means; may be repeated.",
+        metavar="LABEL=CLASS",
+        help="What a label of the data means; may be repeated. @FILE: a CSV file of such pairs.",
+        rich_help_panel=_DATA,
+    ),
+]
+IgnoreSplit = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-split",
+        help="Divide by event, whatever part the data say their rows are in.",
         rich_help_panel=_DATA,
     ),
 ]
@@ -72,6 +81,7 @@ def collect(
     inventory: Path | None = None,
     label_column: str | None,
     label_map: Sequence[str] | None,
+    ignore_split: bool = False,
     messages: Messages,
 ) -> Collection:
     """Open all data as one collection, and say what of them is not used.
@@ -81,14 +91,16 @@ def collect(
     ParameterError, LabelError
         If an option makes no sense, or data cannot be read.
     """
-    from quake.data.collection import merge, open_collection
+    from quake.data.collection import form_of, merge, open_collection, without_split
 
-    mapping = dict(_pair(text) for text in label_map or ())
+    mapping = _label_map(label_map or ())
+    forms = {form_of(path, catalogue is not None) for path in data}
+    _refuse_options_of_other_forms(forms, catalogue, inventory, label_column)
     found = merge(
         [
             open_collection(
                 path,
-                catalogue=catalogue if path.is_dir() else None,
+                catalogue=catalogue,
                 inventory=inventory,
                 label_column=label_column,
                 label_map=mapping,
@@ -97,7 +109,21 @@ def collect(
         ]
     )
     tell_exclusions(found, messages)
-    return found
+    return without_split(found) if ignore_split else found
+
+
+def _refuse_options_of_other_forms(
+    forms: Set[str], catalogue: Path | None, inventory: Path | None, label_column: str | None
+) -> None:
+    """Refuse an option that none of the data has a use for."""
+    if catalogue is not None and "archive" not in forms:
+        raise ParameterError("--catalogue belongs to an archive (a folder); none is given")
+    if inventory is not None and catalogue is None:
+        raise ParameterError("--inventory belongs to an archive: give its --catalogue too")
+    if label_column is not None and not forms & {"table", "seisbench"}:
+        raise ParameterError(
+            "--label-column belongs to a label table or a SeisBench data set; none is given"
+        )
 
 
 def tell_exclusions(collection: Collection, messages: Messages) -> None:
@@ -107,11 +133,41 @@ def tell_exclusions(collection: Collection, messages: Messages) -> None:
     if collection.excluded[_SHOWN:]:
         reasons = Counter(exclusion.reason for exclusion in collection.excluded)
         shown = "; ".join(f"{n} x {reason}" for reason, n in reasons.most_common(_SHOWN))
-        messages.warning(f"not used: {len(collection.excluded)} in all: {shown}")
+        others = len(reasons) - _SHOWN
+        more = f"; and {others} other reasons" if others > 0 else ""
+        messages.warning(f"not used: {len(collection.excluded)} in all: {shown}{more}")
+
+
+def _label_map(texts: Sequence[str]) -> dict[str, str]:
+    pairs = [
+        pair
+        for text in texts
+        for pair in (_pairs_of_file(Path(text[1:])) if text.startswith("@") else [_pair(text)])
+    ]
+    mapping: dict[str, str] = {}
+    for label, name in pairs:
+        if mapping.setdefault(label, name) != name:
+            raise ParameterError(f"--label-map: {label} is {mapping[label]} and {name}")
+    return mapping
+
+
+def _pairs_of_file(path: Path) -> list[tuple[str, str]]:
+    """Pairs of a CSV file of two columns, without a header."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ParameterError(f"--label-map @{path}: cannot be read as CSV ({error})") from error
+    for line, row in enumerate(rows, start=1):
+        if row and (len(row) != 2 or not all(row)):
+            raise ParameterError(
+                f"--label-map @{path}, line {line}: LABEL,CLASS was expected, as in px,explosion"
+            )
+    return [(row[0], row[1]) for row in rows if row]
 
 
 def _pair(text: str) -> tuple[str, str]:
-    value, equals, name = text.partition("=")
-    if not equals or not value or not name:
-        raise ParameterError(f"--label-map {text}: VALUE=CLASS was expected, as in px=explosion")
-    return value, name
+    label, _, name = text.rpartition("=")
+    if not label.strip() or not name.strip():
+        raise ParameterError(f"--label-map {text}: LABEL=CLASS was expected, as in px=explosion")
+    return label.strip(), name.strip()

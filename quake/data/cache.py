@@ -1,8 +1,9 @@
 """Decoded spans on disk: the second run, and the second epoch, read no miniSEED.
 
 A folder for each set of rows and preprocessing: `samples.f32` (little-endian single precision, one
-example after the other, each of shape (3, N)) and `index.json`. Samples are mapped into memory,
-so that data sets larger than it can be trained on. Nothing in it can run.
+example after the other, each of shape (3, N)) and `index.json`. Samples are written as they are
+decoded and then mapped into memory, so that data sets larger than it can be trained on. Nothing in
+it can run. The entries used last are kept, up to 20 GB; the one in use is kept whatever its size.
 """
 
 from __future__ import annotations
@@ -11,32 +12,38 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quake.data.file_reader import FILE_READER
-from quake.data.labels import NOISE, LabelledSpan, LabelSet
+from quake.data.labels import NOISE, LabelledSpan
 from quake.data.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
-    from quake.data.examples import Example
+    from quake.data.examples import Outcome
 
 logger = logging.getLogger(__name__)
 
-# Raise it when decoding gives other samples for the same record.
-_VERSION = 1
+# Raise it when decoding gives other samples, or another reason, for the same record.
+_VERSION = 2
 # Of the network's picture alone: the samples do not depend on them.
 _NOT_OF_SAMPLES = {"hop_samples": 1}
 _SMALLEST_FREE_SHARE = 0.05
-
-Excluded = list[tuple[LabelledSpan, str]]
+_MOST_BYTES = 20_000_000_000
+_DAY_S = 86_400
+# A key, or a temporary name of one.
+_ENTRY = re.compile(r"[0-9a-f]{24}|\.[0-9a-f]{24}\.\w+")
 
 
 def default_cache() -> Path:
@@ -52,118 +59,173 @@ def cache_key(spans: Sequence[LabelledSpan], preprocessing: Preprocessing) -> st
     digest = hashlib.sha256(json.dumps([_VERSION, settings]).encode())
     for span in spans:
         reader = span.reader or FILE_READER
-        row = [reader.fingerprint(span), span.start_ns, span.end_ns, span.p_ns, span.label == NOISE]
+        times = (span.start_ns, span.end_ns, span.p_ns)
+        row = [reader.fingerprint(span), *times, span.label == NOISE, span.station]
         digest.update(json.dumps(row).encode())
     return digest.hexdigest()[:24]
 
 
-def load(
-    folder: Path, spans: Sequence[LabelledSpan], labels: LabelSet
-) -> tuple[list[Example], Excluded] | None:
+def through_cache(
+    cache: str | Path,
+    spans: Sequence[LabelledSpan],
+    preprocessing: Preprocessing,
+    decode_all: Callable[[], Iterator[Outcome]],
+) -> list[Outcome]:
+    """Take decoded rows from the cache, or decode them and keep them.
+
+    Parameters
+    ----------
+    cache : folder of all keys
+    spans : rows
+    preprocessing : Preprocessing
+    decode_all : callable
+        Yields what became of each row, in order.
+    """
+    folder = Path(cache).expanduser() / cache_key(spans, preprocessing)
+    found = load(folder, len(spans))
+    if found is not None:
+        return found
+    writer = Writer(folder)
+    try:
+        in_memory = [outcome for outcome in decode_all() if not writer.add(outcome)]
+    except BaseException:  # interrupted: leave nothing half written behind
+        writer.discard()
+        raise
+    if not writer.finish():
+        return [*writer.rescued, *in_memory]
+    _prune(folder)
+    # Another process may have thrown it away in between.
+    return load(folder, len(spans)) or list(decode_all())
+
+
+def load(folder: Path, n_rows: int) -> list[Outcome] | None:
     """Read what `Writer` wrote; None where there is nothing or it is damaged.
 
     Parameters
     ----------
     folder : Path
         Of one key.
-    spans : the rows that the key was made of
-    labels : LabelSet
+    n_rows : int
+        How many rows it was made of.
     """
     index = folder / "index.json"
     if not index.exists():
         return None
     try:
         values = json.loads(index.read_text(encoding="utf-8"))
-        flat = np.memmap(folder / "samples.f32", dtype="<f4", mode="r") if values["total"] else None
-        if (0 if flat is None else len(flat)) != values["total"]:
-            raise ValueError(f"{values['total']} samples expected")
-        return _rebuild(values, flat, spans, labels)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        flat = np.memmap(folder / "samples.f32", dtype="<f4", mode="r")
+        if len(flat) != values["total"] or len(values["rows"]) != n_rows:
+            raise ValueError(f"{n_rows} rows with {values['total']} samples were expected")
+        outcomes = _outcomes(values["rows"], flat)
+        with suppress(OSError):  # another user's, perhaps; it is as good
+            os.utime(index)
+        return outcomes
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         logger.warning("%s: cannot be used (%s), rows are decoded again", folder, error)
         return None
 
 
-def _rebuild(
-    values: dict[str, Any], flat: Any, spans: Sequence[LabelledSpan], labels: LabelSet
-) -> tuple[list[Example], Excluded]:
-    from quake.data.examples import Example
+def _outcomes(rows: Sequence[dict[str, Any]], flat: NDArray[np.float32]) -> list[Outcome]:
+    """Views of the samples, one after the other."""
+    from quake.data.examples import Decoded
 
-    examples, excluded, at = [], [], 0
-    if len(values["rows"]) != len(spans):
-        raise ValueError(f"{len(values['rows'])} rows, {len(spans)} expected")
-    for span, row in zip(spans, values["rows"], strict=True):
+    outcomes: list[Outcome] = []
+    at = 0
+    for row in rows:
         if "reason" in row:
-            excluded.append((span, str(row["reason"])))
+            outcomes.append(str(row["reason"]))
             continue
         n = int(row["n"])
         samples = flat[at : at + 3 * n].reshape(3, n)
         at += 3 * n
         onset = None if row["onset"] is None else int(row["onset"])
-        target = labels.index(span.label)
-        examples.append(Example(samples, str(row["components"]), target, onset, span))
-    return examples, excluded
+        outcomes.append(Decoded(samples, str(row["components"]), onset))
+    return outcomes
 
 
 class Writer:
-    """Writes decoded spans one by one, under a temporary name until all are there.
+    """Writes decoded rows one by one, under a temporary name until all are there.
 
-    A full disk ends the writing with a warning and nothing else.
+    A full disk ends the writing with a warning; what was written until then is read back.
 
     Parameters
     ----------
     folder : Path
         Of one key.
+
+    Attributes
+    ----------
+    rescued : list
+        What was written of rows before the writing failed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.rescued: list[Outcome] = []
         self._rows: list[dict[str, Any]] = []
         self._total = 0
         self._temporary: Path | None = None
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             self._temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-            self._file = (self._temporary / "samples.f32").open("wb")
+            # Without a buffer: what is counted as written is on the disk.
+            self._file = FileIO(self._temporary / "samples.f32", "w")
         except OSError as error:
             self._give_up(error)
 
-    def add(self, example: Example | None, reason: str = "") -> None:
-        """Append the next row: an example, or why there is none."""
-        if self._temporary is None or self._file is None:
-            return
-        if example is None:
-            self._rows.append({"reason": reason})
-            return
-        n = example.samples.shape[1]
+    def add(self, outcome: Outcome) -> bool:
+        """Append the next row; False if it was not written."""
+        if self._file is None:
+            return False
+        if isinstance(outcome, str):
+            self._rows.append({"reason": outcome})
+            return True
+        samples, components, onset = outcome
         try:
-            self._file.write(np.ascontiguousarray(example.samples, "<f4").tobytes())
-            self._leave_room()
+            self._write(self._file, samples)
         except OSError as error:
             self._give_up(error)
-            return
-        self._total += 3 * n
-        row = {"n": n, "components": example.components, "onset": example.onset}
-        self._rows.append(row)
+            return False
+        self._total += samples.size
+        self._rows.append({"n": samples.shape[1], "components": components, "onset": onset})
+        return True
 
-    def _leave_room(self) -> None:
+    def _write(self, file: FileIO, samples: NDArray[np.float32]) -> None:
+        self._leave_room(samples.nbytes)
+        rest = memoryview(np.ascontiguousarray(samples, "<f4").tobytes())
+        while rest:
+            rest = rest[file.write(rest) :]
+
+    def _leave_room(self, n_bytes: int) -> None:
         usage = shutil.disk_usage(self.folder.parent)
-        if usage.free < _SMALLEST_FREE_SHARE * usage.total:
+        if usage.free - n_bytes < _SMALLEST_FREE_SHARE * usage.total:
             raise OSError(f"less than {_SMALLEST_FREE_SHARE:.0%} of the disk would be left free")
 
-    def finish(self) -> None:
-        """Rename it into place."""
+    def finish(self) -> bool:
+        """Rename it into place; False if it is not there, and in `rescued` instead."""
         if self._temporary is None or self._file is None:
-            return
+            return False
         try:
+            if not self._total:  # nothing worth keeping, and nothing to map into memory
+                self._read_back()
+                return False
             self._file.close()
             text = json.dumps({"total": self._total, "rows": self._rows})
             (self._temporary / "index.json").write_text(text, encoding="utf-8")
-            if self.folder.exists():  # damaged, or another process was quicker
-                shutil.rmtree(self.folder)
-            os.replace(self._temporary, self.folder)  # noqa: PTH105 - keeps its OSError
+            self._rename(self._temporary)
         except OSError as error:
             self._give_up(error)
+            return False
+        return True
+
+    def _rename(self, temporary: Path) -> None:
+        if self.folder.exists():
+            if load(self.folder, len(self._rows)) is not None:  # another process was quicker
+                shutil.rmtree(temporary, ignore_errors=True)
+                return
+            shutil.rmtree(self.folder)
+        temporary.rename(self.folder)
 
     def _give_up(self, error: OSError) -> None:
         logger.warning(
@@ -171,44 +233,53 @@ class Writer:
             self.folder.parent,
             error.strerror or error,
         )
+        self._read_back()
+
+    def _read_back(self) -> None:
+        """Take what was written into memory and make room on the disk."""
+        if self._file is not None and self._temporary is not None:
+            self._file.close()
+            samples = np.fromfile(self._temporary / "samples.f32", "<f4", self._total)
+            self.rescued = _outcomes(self._rows, samples)
+        self.discard()
+
+    def discard(self) -> None:
+        """Throw away what was written."""
         if self._file is not None:
-            with suppress(OSError):  # what is still buffered finds no room either
-                self._file.close()
+            self._file.close()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
-        self._temporary = None
+        self._file = self._temporary = None
 
 
-def through_cache(
-    cache: str | Path,
-    spans: Sequence[LabelledSpan],
-    labels: LabelSet,
-    preprocessing: Preprocessing,
-    decode_all: Callable[[], Iterator[tuple[LabelledSpan, Example | None, str]]],
-) -> tuple[list[Example], Excluded]:
-    """Take examples from the cache, or decode them and keep them.
+def _prune(kept: Path) -> None:
+    """Throw away what was used longest ago, and what killed runs left half written."""
+    entries = []
+    for folder in kept.parent.iterdir():
+        with suppress(OSError):  # gone by now
+            if _is_entry(folder) and folder != kept:
+                entries.append((_used_s(folder), folder))
+    room = _MOST_BYTES - _size(kept)
+    for used_s, folder in sorted(entries, reverse=True):
+        room -= _size(folder)
+        half_written = folder.name.startswith(".")
+        if (half_written and time.time() - used_s > _DAY_S) or (not half_written and room < 0):
+            logger.info("%s: removed to make room", folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
-    Parameters
-    ----------
-    cache : folder of all keys
-    spans : rows
-    labels : LabelSet
-    preprocessing : Preprocessing
-    decode_all : callable
-        Yields (span, example or None, reason) of each row in order.
-    """
-    folder = Path(cache).expanduser() / cache_key(spans, preprocessing)
-    found = load(folder, spans, labels)
-    if found is not None:
-        return found
-    writer = Writer(folder)
-    examples, excluded = [], []
-    for span, example, reason in decode_all():
-        writer.add(example, reason)
-        if example is None:
-            excluded.append((span, reason))
-        else:
-            examples.append(example)
-    if examples:
-        writer.finish()
-    return load(folder, spans, labels) or (examples, excluded)
+
+def _is_entry(folder: Path) -> bool:
+    """Whether we made it: nothing else in a folder that a user names is ever removed."""
+    return bool(_ENTRY.fullmatch(folder.name)) and (folder / "samples.f32").is_file()
+
+
+def _used_s(folder: Path) -> float:
+    index = folder / "index.json"
+    return (index if index.exists() else folder / "samples.f32").stat().st_mtime
+
+
+def _size(folder: Path) -> int:
+    try:
+        return (folder / "samples.f32").stat().st_size
+    except OSError:
+        return 0

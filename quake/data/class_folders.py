@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,8 +11,12 @@ from quake.data.collection import Collection, Exclusion
 from quake.data.labels import LabelledSpan, canonical_label
 from quake.data.readers import is_waveform_file, sac_p_ns, scan
 from quake.data.recordings import ArchiveReader, files_below
+from quake.data.times import format_time
 from quake.data.waveform import ChannelSetId, Span, component_map
 from quake.errors import LabelError, WaveformError
+
+# Folders of years are the roots of SDS archives, and no classes.
+_YEAR = re.compile(r"\d{4}")
 
 
 @dataclass(frozen=True)
@@ -26,16 +31,21 @@ class _Piece:
 
 
 def is_class_folders(root: Path) -> bool:
-    """Whether a folder has sub-folders with waveforms in them."""
+    """Whether a folder has sub-folders with waveforms in them, and these are no years (SDS)."""
+    folders = _folders(root)
+    if all(_YEAR.fullmatch(folder.name) for folder in folders):
+        return False
     return any(
         is_waveform_file(path)
-        for folder in _folders(root)
+        for folder in folders
         for path in files_below(folder)
         if path.is_file()
     )
 
 
-def read_class_folders(root: str | Path) -> Collection:
+def read_class_folders(
+    root: str | Path, *, label_map: Mapping[str, str] | None = None
+) -> Collection:
     """Read a folder whose sub-folders are named after the classes of the files in them.
 
     Every file is one labelled stretch, all of it; where it has several channel sets, the one with
@@ -43,26 +53,55 @@ def read_class_folders(root: str | Path) -> Collection:
     where they are of one channel set and overlap in time; the P arrival is SAC's header `a`.
     Stretches of one class that overlap in time show one event, whatever their station.
 
+    Parameters
+    ----------
+    root : path
+    label_map : mapping of label to class, optional
+        What names of folders mean that are no labels.
+
     Raises
     ------
     LabelError
-        If there is no waveform in any sub-folder.
+        If there is no waveform in any sub-folder, or the same stretch is in two classes.
     """
     root = Path(root)
-    spans: list[LabelledSpan] = []
-    excluded: list[Exclusion] = []
+    by_label: dict[str, list[_Piece]] = {}  # two folders may have spellings of one label
+    excluded = [Exclusion(str(path), "lies in no folder of a class") for path in _loose(root)]
     for folder in _folders(root):
         pieces, left_out = _pieces(folder)
         excluded += left_out
+        if not pieces:
+            excluded.append(Exclusion(str(folder), "has no waveform that can be used"))
+        by_label.setdefault(canonical_label(folder.name, label_map), []).extend(pieces)
+    spans: list[LabelledSpan] = []
+    for label, pieces in by_label.items():
         for piece, event in _with_events(_merge(pieces)):
-            spans.append(_span(root, folder, piece, event, row=len(spans) + 1))
+            spans.append(_span(root, label, piece, event, row=len(spans) + 1))
     if not spans:
         raise LabelError(
             f"{root}: no miniSEED or SAC file in any of its folders; expected a folder for each "
             "class, as in earthquake/ and noise/"
             + "".join(f"; {e.what}: {e.reason}" for e in excluded[:3])
         )
+    _check_contradictions(root, spans)
     return Collection(root.resolve().name, spans, excluded)
+
+
+def _check_contradictions(root: Path, spans: Iterable[LabelledSpan]) -> None:
+    """Refuse the same stretch of one channel set in two classes, as copies of a file are."""
+    first: dict[tuple[object, ...], LabelledSpan] = {}
+    for span in spans:
+        channel_set = span.reader.channel_set if isinstance(span.reader, ArchiveReader) else None
+        before = first.setdefault((channel_set, span.start_ns, span.end_ns), span)
+        if before.label != span.label:
+            raise LabelError(
+                f"{root}: {channel_set} from {format_time(span.start_ns)} has two labels: "
+                f"{before.path} ({before.label}) and {span.path} ({span.label}); remove one"
+            )
+
+
+def _loose(root: Path) -> list[Path]:
+    return sorted(p for p in root.iterdir() if p.is_file() and not p.name.startswith("."))
 
 
 def _folders(root: Path) -> list[Path]:
@@ -135,14 +174,14 @@ def _with_events(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, int]]:
         yield piece, event
 
 
-def _span(root: Path, folder: Path, piece: _Piece, event: int, row: int) -> LabelledSpan:
+def _span(root: Path, label: str, piece: _Piece, event: int, row: int) -> LabelledSpan:
     return LabelledSpan(
         row=row,
         path=piece.files[0],
         start_ns=piece.start_ns,
         end_ns=piece.end_ns,
-        label=canonical_label(folder.name),
-        group=f"{folder.name}:{event}",
+        label=label,
+        group=f"{label}:{event}",
         station=f"{piece.id.network}.{piece.id.station}",
         source=root.resolve().name,
         p_ns=piece.p_ns,

@@ -6,16 +6,18 @@ A label table, a folder per class, a SeisBench data set or an archive with a cat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from quake.errors import LabelError
 
 if TYPE_CHECKING:
     from quake.data.labels import LabelledSpan
     from quake.data.waveform import ChannelSet
+
+_SHOWN = 5  # contradictions in a message
 
 
 class Stretch(NamedTuple):
@@ -88,7 +90,10 @@ def open_collection(
     path : label table (CSV, Parquet), folder per class, SeisBench data set, or archive
     catalogue : QuakeML or CSV, for an archive
     inventory : StationXML, for a catalogue that has no picks
-    label_column, label_map : of a SeisBench data set, see `quake.data.seisbench.read_seisbench`
+    label_column : str, optional
+        Of a label table or a SeisBench data set, see `quake.data.seisbench.read_seisbench`.
+    label_map : mapping of label to class, optional
+        What labels of the data's own mean.
 
     Raises
     ------
@@ -96,22 +101,44 @@ def open_collection(
         If it is none of them, or cannot be used; the message says why.
     """
     path = Path(path)
-    if not path.is_dir():
+    form = form_of(path, catalogue is not None)
+    if form == "table":
         from quake.data.tables import read_label_table
 
-        return read_label_table(path)
-    if catalogue is not None:
+        return read_label_table(path, label_column=label_column, label_map=label_map)
+    if form == "seisbench":
+        from quake.data.seisbench import read_seisbench
+
+        return read_seisbench(path, label_column=label_column, label_map=label_map)
+    if form == "archive":
         from quake.data.archive import ArchiveOptions, read_archive
 
         options = ArchiveOptions(inventory=Path(inventory) if inventory else None)
-        return read_archive(path, Path(catalogue), options)
-    from quake.data.class_folders import is_class_folders, read_class_folders
-    from quake.data.seisbench import is_seisbench, read_seisbench
+        return _relabelled(read_archive(path, Path(catalogue or ""), options), label_map)
+    from quake.data.class_folders import read_class_folders
+
+    return read_class_folders(path, label_map=label_map)
+
+
+def form_of(path: Path, with_catalogue: bool) -> str:
+    """Recognise labelled data: "table", "seisbench", "archive" or "class folders".
+
+    Raises
+    ------
+    LabelError
+        If it is none of them.
+    """
+    if not path.is_dir():
+        return "table"
+    from quake.data.class_folders import is_class_folders
+    from quake.data.seisbench import is_seisbench
 
     if is_seisbench(path):
-        return read_seisbench(path, label_column=label_column, label_map=label_map)
+        return "seisbench"
+    if with_catalogue:
+        return "archive"
     if is_class_folders(path):
-        return read_class_folders(path)
+        return "class folders"
     raise LabelError(
         f"{path}: no labelled data known; expected a label table (CSV or Parquet), a folder with "
         "a sub-folder for each class, a SeisBench data set (metadata.csv and waveforms.hdf5), or "
@@ -119,19 +146,86 @@ def open_collection(
     )
 
 
+def _relabelled(collection: Collection, label_map: Mapping[str, str] | None) -> Collection:
+    from quake.data.labels import canonical_label
+
+    if not label_map:
+        return collection
+    spans = [replace(s, label=canonical_label(s.label, label_map)) for s in collection.spans]
+    return replace(collection, spans=spans)
+
+
 def merge(collections: Sequence[Collection]) -> Collection:
     """Take several collections together.
 
-    Events of different collections are different events, whatever they are called.
+    Events of different collections are different events, whatever they are called. A stretch that
+    is in two of them counts once.
+
+    Raises
+    ------
+    LabelError
+        If a stretch is in two of them with two labels.
     """
     if len(collections) == 1:
         return collections[0]
+    name_of = {
+        id(span): f"{collection.name}, row {span.row}"
+        for collection in collections
+        for span in collection.spans
+    }
+    together = [span for collection in collections for span in collection.spans]
+    kept, repeated = without_repetitions(together, lambda span: name_of[id(span)])
+    taken = {id(span) for span in kept}
     return Collection(
         name=", ".join(collection.name for collection in collections),
         spans=[
             replace(span, group=f"{number}:{span.group}")
             for number, collection in enumerate(collections, start=1)
             for span in collection.spans
+            if id(span) in taken
         ],
-        excluded=[e for collection in collections for e in collection.excluded],
+        excluded=[*(e for collection in collections for e in collection.excluded), *repeated],
     )
+
+
+def without_repetitions(
+    spans: Iterable[LabelledSpan], name_of: Callable[[LabelledSpan], str]
+) -> tuple[list[LabelledSpan], list[Exclusion]]:
+    """Leave out spans that repeat an earlier one.
+
+    Parameters
+    ----------
+    spans : labelled spans
+    name_of : callable
+        Says where a span stands, for messages.
+
+    Raises
+    ------
+    LabelError
+        If the same stretch of the same record has two labels.
+    """
+    first: dict[tuple[Any, ...], LabelledSpan] = {}
+    excluded, contradictions = [], []
+    for span in spans:
+        record = span.record or str(span.path)
+        before = first.setdefault((record, span.start_ns, span.end_ns, span.station), span)
+        if before is span:
+            continue
+        if before.label == span.label:
+            excluded.append(Exclusion(name_of(span), f"repeats {name_of(before)}"))
+        else:
+            contradictions.append(
+                f"{name_of(before)} ({before.label}) and {name_of(span)} ({span.label})"
+            )
+    if contradictions:
+        more = f"; and {len(contradictions) - _SHOWN} more" if contradictions[_SHOWN:] else ""
+        raise LabelError(
+            "the same stretch of the same record has two labels: "
+            f"{'; '.join(contradictions[:_SHOWN])}{more}; leave one of each in the data"
+        )
+    return list(first.values()), excluded
+
+
+def without_split(collection: Collection) -> Collection:
+    """Forget which part the collection says its rows are in."""
+    return replace(collection, spans=[replace(span, split=None) for span in collection.spans])

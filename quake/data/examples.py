@@ -1,14 +1,15 @@
 """Decode labelled spans: rows of a label table go in, waveforms at the model's rate come out.
 
-Each row is decoded once and kept in memory, so that no epoch but the first reads a file.
+Each row is decoded once and kept, in memory or in a cache on disk, so that no epoch but the first
+reads a file.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +17,16 @@ from numpy.typing import NDArray
 from quake.data.file_reader import FILE_READER
 from quake.data.labels import NOISE, LabelledSpan, LabelSet
 from quake.data.preprocessing import Preprocessing
+from quake.data.times import format_time
 from quake.data.waveform import NS_PER_S
 from quake.data.windows import cut
 from quake.errors import LabelError, WaveformError
 
-logger = logging.getLogger(__name__)
-
 _MIN_COVERAGE = 0.7
 # Of the row and its margins, before empty ends are cut away.
 _MIN_COVERAGE_OF_A_COMPONENT = 0.2
+# Records are often cut at the arrival, with a clock or a rounding of their own.
+_ONSET_SLACK_NS = NS_PER_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,18 @@ class Example:
     span: LabelledSpan
 
 
+class Decoded(NamedTuple):
+    """What an `Example` has that does not depend on the classes: samples, components, onset."""
+
+    samples: NDArray[np.float32]
+    components: str
+    onset: int | None
+
+
+Outcome = Decoded | str
+"""What became of a row: its waveform, or the reason why there is none."""
+
+
 def decode(
     spans: Sequence[LabelledSpan],
     labels: LabelSet,
@@ -58,6 +72,7 @@ def decode(
     progress: Callable[[int], None] = lambda done: None,
     *,
     cache: str | Path | None = None,
+    workers: int = 0,
 ) -> tuple[list[Example], list[tuple[LabelledSpan, str]]]:
     """Decode all rows.
 
@@ -72,6 +87,9 @@ def decode(
     progress : callable of the number of rows done
     cache : folder, optional
         Where decoded rows are kept and looked for, see `quake.data.cache`.
+    workers : int
+        Processes that decode; 0 decodes in this one. They are spawned, so a script that asks for
+        them needs the ``if __name__ == "__main__":`` of `multiprocessing`.
 
     Returns
     -------
@@ -84,34 +102,68 @@ def decode(
     LabelError
         If no row can be used.
     """
+    known, excluded = _of_known_classes(spans, labels)
 
-    def decode_all() -> Iterator[tuple[LabelledSpan, Example | None, str]]:
-        for done, span in enumerate(spans, start=1):
-            try:
-                yield span, _decode_row(span, labels, preprocessing), ""
-            except (WaveformError, LabelError) as error:
-                yield span, None, str(error)
-            progress(done)
+    def decode_all() -> Iterator[Outcome]:
+        for done, outcome in enumerate(_outcomes(known, preprocessing, workers), start=1):
+            yield outcome
+            progress(len(excluded) + done)
 
-    examples: list[Example] = []
-    excluded: list[tuple[LabelledSpan, str]] = []
-    if cache is not None:
+    if cache is None:
+        outcomes = list(decode_all())
+    else:
         from quake.data.cache import through_cache
 
-        examples, excluded = through_cache(cache, spans, labels, preprocessing, decode_all)
-    else:
-        for span, example, reason in decode_all():
-            if example is None:
-                excluded.append((span, reason))
-            else:
-                examples.append(example)
+        outcomes = through_cache(cache, known, preprocessing, decode_all)
+    examples: list[Example] = []
+    unusable = []
+    for span, outcome in zip(known, outcomes, strict=True):
+        if isinstance(outcome, str):
+            unusable.append((span, outcome))
+        else:
+            samples, components, onset = outcome
+            examples.append(Example(samples, components, labels.index(span.label), onset, span))
+    excluded += unusable
     if not examples:
-        _, reason = excluded[0]
-        raise LabelError(f"none of {len(spans)} rows can be used; the first one: {reason}")
+        first = f"; the first one: {excluded[0][1]}" if excluded else ""
+        raise LabelError(f"none of {len(spans)} rows can be used{first}")
     return examples, excluded
 
 
-def _decode_row(span: LabelledSpan, labels: LabelSet, preprocessing: Preprocessing) -> Example:
+def _of_known_classes(
+    spans: Sequence[LabelledSpan], labels: LabelSet
+) -> tuple[list[LabelledSpan], list[tuple[LabelledSpan, str]]]:
+    known, unknown = [], []
+    for span in spans:
+        try:
+            labels.index(span.label)
+        except LabelError as error:
+            unknown.append((span, str(error)))
+        else:
+            known.append(span)
+    return known, unknown
+
+
+def _outcomes(
+    spans: Sequence[LabelledSpan], preprocessing: Preprocessing, workers: int
+) -> Iterable[Outcome]:
+    """Decode rows in their order."""
+    if workers > 0 and len(spans) > 1:
+        from quake.data.workers import decode_in_processes
+
+        return decode_in_processes(spans, preprocessing, workers)
+    return (outcome_of(span, preprocessing) for span in spans)
+
+
+def outcome_of(span: LabelledSpan, preprocessing: Preprocessing) -> Outcome:
+    """Decode a row, or say why it cannot be."""
+    try:
+        return _decode_row(span, preprocessing)
+    except (WaveformError, LabelError) as error:
+        return str(error)
+
+
+def _decode_row(span: LabelledSpan, preprocessing: Preprocessing) -> Decoded:
     margin_ns = 0 if span.label == NOISE else preprocessing.window_ns
     reader = span.reader or FILE_READER
     channel_set, start_ns, end_ns = reader.read(span, margin_ns)
@@ -123,6 +175,7 @@ def _decode_row(span: LabelledSpan, labels: LabelSet, preprocessing: Preprocessi
             f"{what}: {n_samples / rate_hz:.1f} s of data in the row, "
             f"{preprocessing.nperseg / rate_hz:.1f} s at least were expected"
         )
+    onset_ns = _onset_ns(span, what, start_ns, end_ns)
     window = cut(
         channel_set,
         start_ns,
@@ -135,11 +188,24 @@ def _decode_row(span: LabelledSpan, labels: LabelSet, preprocessing: Preprocessi
     if samples.shape[1] < preprocessing.nperseg or samples.any(axis=0).mean() < _MIN_COVERAGE:
         raise LabelError(f"{what}: low_coverage, {', '.join(window.flags)}")
     onset = None
-    if span.label != NOISE:
-        onset_ns = span.p_ns if span.p_ns is not None else span.start_ns
+    if onset_ns is not None:
         onset = round((onset_ns - start_ns) * rate_hz / NS_PER_S) - first
         onset = min(max(onset, 0), samples.shape[1] - 1)
-    return Example(samples, window.components, labels.index(span.label), onset, span)
+    return Decoded(samples, window.components, onset)
+
+
+def _onset_ns(span: LabelledSpan, what: str, start_ns: int, end_ns: int) -> int | None:
+    """When the event begins; None for noise."""
+    if span.label == NOISE:
+        return None
+    if span.p_ns is None:
+        return span.start_ns
+    if not start_ns - _ONSET_SLACK_NS <= span.p_ns < end_ns + _ONSET_SLACK_NS:
+        raise LabelError(
+            f"{what}: the arrival at {format_time(span.p_ns)} is outside of the record, which is "
+            f"there from {format_time(start_ns)} to {format_time(end_ns)}; check p_time"
+        )
+    return span.p_ns
 
 
 def _without_empty_ends(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:

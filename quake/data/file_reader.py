@@ -13,7 +13,7 @@ from quake.errors import LabelError
 
 
 class FileReader:
-    """Reads `LabelledSpan.path`; of several channel sets in a file, the fullest."""
+    """Reads `LabelledSpan.path`; of several channel sets of the row's station, the fullest."""
 
     def read(self, span: LabelledSpan, margin_ns: int) -> Stretch:
         """Read a span and its margins, as far as the record reaches.
@@ -62,7 +62,7 @@ def _fullest(headers: list[Span], span: LabelledSpan) -> tuple[ChannelSetId, lis
         raise LabelError(
             f"{span.path}: no data between the row's start and end; check the table's times"
         )
-    candidates = sorted({header.id for header in inside})
+    candidates = _of_station(span, sorted({header.id for header in inside}))
     best = max(
         candidates, key=lambda key: len(set(component_map(_headers_of(inside, key)).values()))
     )
@@ -70,3 +70,17 @@ def _fullest(headers: list[Span], span: LabelledSpan) -> tuple[ChannelSetId, lis
         codes = ", ".join(sorted({header.code or "(none)" for header in inside}))
         raise LabelError(f"{span.path}: components {codes}, but Z, N, E, 1, 2 or 3 are needed")
     return best, _headers_of(inside, best)
+
+
+def _of_station(span: LabelledSpan, candidates: list[ChannelSetId]) -> list[ChannelSetId]:
+    """Those of the row's station; where a file has one station only, its name does not matter."""
+    stations = sorted({f"{key.network}.{key.station}" for key in candidates})
+    if len(stations) == 1 or not span.station.strip("."):
+        return candidates
+    found = [key for key in candidates if f"{key.network}.{key.station}" == span.station]
+    if not found:
+        raise LabelError(
+            f"{span.path}: has stations {', '.join(stations)} between the row's start and end, but "
+            f"not {span.station}; check the columns network and station"
+        )
+    return found

@@ -1,6 +1,6 @@
-"""Labels: which classes there are, in which order, and which stretch of which record has which.
+"""Labels: spellings of classes come in, classes in a fixed order and the rows of each come out.
 
-A label table (CSV) comes in, `LabelledSpan`s come out. Nothing is dropped in silence.
+Nothing is dropped in silence.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SHOWN = 5  # rows in a message
+
 # Short names of the Pacific Northwest data set, and the event types of QuakeML 1.2 that belong
-# to one of the classes that waveforms at local distances can tell apart.
+# to one of the classes that waveforms at local distances can tell apart. The other types (collapse,
+# thunder, ...) are classes of their own.
 ALIASES: Mapping[str, str] = {
     "eq": "earthquake",
     "su": "surface_event",
@@ -56,17 +59,38 @@ ALIASES: Mapping[str, str] = {
 
 NOISE = "noise"
 
+_KNOWN = frozenset(name.replace(" ", "_") for name in ALIASES) | frozenset(ALIASES.values())
+# Slips of the pen in a name, by its length; more of them make another name.
+_SLIPS = ((9, 2), (5, 1))
 
-def canonical_label(text: str) -> str:
-    """Resolve aliases and spelling.
+
+def canonical_label(text: str, label_map: Mapping[str, str] | None = None) -> str:
+    """Resolve aliases and spelling, and the plural of known labels.
+
+    Parameters
+    ----------
+    text : str
+    label_map : mapping of label to class, optional
+        What labels of the user's own mean; it goes before what is known here.
 
     Examples
     --------
-    >>> canonical_label(" EQ "), canonical_label("Quarry Blast")
+    >>> canonical_label(" EQ "), canonical_label("Quarry Blasts")
     ('earthquake', 'explosion')
+    >>> canonical_label("VT", {"vt": "eq"})
+    'earthquake'
     """
-    name = " ".join(text.strip().lower().replace("_", " ").replace("-", " ").split())
-    return ALIASES.get(name, name.replace(" ", "_"))
+    name = _plain(text)
+    if label_map:
+        mapped = {_plain(label): meant for label, meant in label_map.items()}
+        name = _plain(mapped.get(name, name))
+    if name not in _KNOWN and name.removesuffix("s") in _KNOWN:
+        name = name.removesuffix("s")
+    return ALIASES.get(name.replace("_", " "), name)
+
+
+def _plain(text: str) -> str:
+    return "_".join(text.strip().lower().replace("_", " ").replace("-", " ").split())
 
 
 @dataclass(frozen=True)
@@ -113,7 +137,7 @@ class LabelledSpan:
     Attributes
     ----------
     row : int
-        Line in the table, the header being line 1.
+        Line in the table, the header being line 1; in other collections its number.
     group : str
         Rows of one group show the same event and never part between training and testing; the
         event's id, or the path where none is given.
@@ -165,38 +189,94 @@ def choose_classes(
     Raises
     ------
     LabelError
-        If a wanted class has no row; the message names the labels that do.
+        If a wanted class has no row, or there is one class only; the message names what there is.
+
+    Notes
+    -----
+    Where no classes are named, labels that look like a misspelt known one ("earthqauke") become no
+    class: their rows are left out, with a warning that names the first ones.
     """
     spans = list(spans)
     found = Counter(span.label for span in spans)
     if classes is None:
-        _tell_misspellings(found)
-        names = tuple(sorted(found, key=lambda name: (name == NOISE, name)))
+        names = _without_misspellings(spans, found)
     else:
         names = tuple(canonical_label(name) for name in classes)
     for name in names:
         if not found[name]:
             near = difflib.get_close_matches(name, found, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise LabelError(
-                f"no row is labelled {name!r}; the table has "
-                + ", ".join(f"{label} ({count})" for label, count in found.most_common())
-                + hint
-            )
+            raise LabelError(f"no row is labelled {name!r}; the data have {_counts(found)}{hint}")
+    if len(set(names)) == 1:
+        raise LabelError(
+            f"one class only, {names[0]!r}; the data have {_counts(found)}; nothing can be told "
+            "apart without rows of a second class, such as noise"
+        )
     kept = [span for span in spans if span.label in names]
     return LabelSet(names), kept, Counter({k: n for k, n in found.items() if k not in names})
 
 
-def _tell_misspellings(found: Counter[str]) -> None:
-    """Suggest a known class for labels that look like one; they may be meant as they are."""
-    known = {"earthquake", NOISE, *ALIASES.values()}
-    for label in found.keys() - known:
-        near = difflib.get_close_matches(label, known, n=1, cutoff=0.8)
-        if near:
-            logger.warning(
-                "%d rows are labelled %r; did you mean %r? They become a class of their own; "
-                "--classes leaves it out",
-                found[label],
-                label,
-                near[0],
-            )
+def _counts(found: Counter[str]) -> str:
+    return ", ".join(f"{label} ({count})" for label, count in found.most_common()) or "no rows"
+
+
+def _without_misspellings(spans: list[LabelledSpan], found: Counter[str]) -> tuple[str, ...]:
+    """All labels, noise last, but for those that look like a known one."""
+    names = []
+    for label in sorted(found, key=lambda name: (name == NOISE, name)):
+        meant = nearest_known(label)
+        if meant is None:
+            names.append(label)
+            continue
+        rows = [f"{span.row} ({span.path})" for span in spans if span.label == label]
+        more = f" and {len(rows) - _SHOWN} more" if rows[_SHOWN:] else ""
+        logger.warning(
+            "%d rows are labelled %r and left out; did you mean %r? Correct the label, map it with "
+            "--label-map %s=%s, or name it in --classes if it is a class of its own: rows %s%s",
+            len(rows),
+            label,
+            meant,
+            label,
+            meant,
+            ", ".join(rows[:_SHOWN]),
+            more,
+        )
+    return tuple(names)
+
+
+def nearest_known(label: str) -> str | None:
+    """Find the known label that another one looks like a slip of the pen of.
+
+    Returns
+    -------
+    str or None
+        None for known labels, and for those that are like none.
+
+    Examples
+    --------
+    >>> nearest_known("earthqauke"), nearest_known("volcanic_tremor"), nearest_known("noise")
+    ('earthquake', None, None)
+    """
+    if label in _KNOWN:
+        return None
+    allowed = next((slips for length, slips in _SLIPS if len(label) >= length), 0)
+    distance, near = min((_slips(label, name), name) for name in sorted(_KNOWN))
+    return canonical_label(near) if distance <= allowed else None
+
+
+def _slips(one: str, other: str) -> int:
+    """Letters to add, leave out, change, or swap with the next one to get from one to the other.
+
+    Optimal string alignment distance (Damerau 1964, doi:10.1145/363958.363994).
+    """
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, a in enumerate(one, start=1):
+        row = [i]
+        for j, b in enumerate(other, start=1):
+            best = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and b == one[i - 2]:
+                best = min(best, before[j - 2] + 1)
+            row.append(best)
+        before, last = last, row
+    return last[-1]

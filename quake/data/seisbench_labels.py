@@ -43,7 +43,7 @@ def label_column_of(
     LabelError
         If there is no such column, or none that tells a label.
     """
-    wanted = _rule(wanted, folder.resolve().name)
+    wanted = label_rule(wanted, folder.resolve().name)
     columns = dict.fromkeys(name for table in tables for name in next(rows_of(table), []))
     if wanted is not None:
         if wanted.startswith("=") or wanted in columns:
@@ -63,10 +63,10 @@ def label_column_of(
     )
 
 
-def _rule(wanted: str | None, name: str) -> str | None:
+def label_rule(wanted: str | None, name: str) -> str | None:
     """Which of several rules is for the data set of this name.
 
-    >>> _rule("kind,noise_set:=noise", "noise_set"), _rule("kind,noise_set:=noise", "other")
+    >>> label_rule("kind,quiet:=noise", "quiet"), label_rule("kind,quiet:=noise", "other")
     ('=noise', 'kind')
     """
     rules = [rule.strip().rpartition(":") for rule in (wanted or "").split(",") if rule.strip()]

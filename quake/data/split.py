@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,13 +113,14 @@ def _given_split(
     if hold_out:
         raise ParameterError(
             "the rows say which part they are in (column split), so nothing can be held out; "
-            "remove that column, or leave out --hold-out"
+            "leave out --hold-out, or have the split ignored (--ignore-split)"
         )
     without = [span for span in spans if not span.split]
     if without:
         raise LabelError(
             f"{len(without)} of {len(spans)} rows have no split, the others have one (first: row "
-            f"{without[0].row}, {without[0].path}); fill in all of them or none"
+            f"{without[0].row}, {without[0].path}); fill in all of them or none, or have "
+            "them ignored (--ignore-split)"
         )
     parts = {name: tuple(i for i, s in enumerate(spans) if s.split == name) for name in _PARTS}
     for name in ("train", "validation"):
@@ -138,34 +139,25 @@ def check_leakage(spans: Sequence[LabelledSpan], split: Split, margin_s: float) 
     Raises
     ------
     LabelError
-        Naming the first pairs of rows, and how many groups are torn apart.
+        Naming the first pairs of rows, and how many there are.
     """
     part_of = {i: name for name in _PARTS for i in getattr(split, name)}
-    torn = []
-    for rows in group_rows(spans, margin_s):
-        first: dict[str, int] = {}
-        for i in sorted(i for i in rows if i in part_of):
-            first.setdefault(part_of[i], i)
-        if len(first) > 1:
-            (a, i), (b, j) = list(first.items())[:2]
-            torn.append(
-                f"rows {spans[i].row} ({a}) and {spans[j].row} ({b}): {_tie(spans[i], spans[j])}"
-            )
+    torn = [
+        f"row {_place(spans[i])} ({part_of[i]}) and row {_place(spans[j])} ({part_of[j]}): {tie}"
+        for i, j, tie in _ties(spans, round(margin_s * NS_PER_S))
+        if i in part_of and j in part_of and part_of[i] != part_of[j]
+    ]
     if torn:
         more = f"; and {len(torn) - _SHOWN} more" if torn[_SHOWN:] else ""
         raise LabelError(
-            f"the split has the same event, record or moment on two sides {len(torn)} times: "
+            f"the split has the same event, record or moment on two sides, {len(torn)} times: "
             f"{'; '.join(torn[:_SHOWN])}{more}; put such rows into one part, or remove the column "
-            "split to have them divided by event"
+            "split (--ignore-split) to have them divided by event"
         )
 
 
-def _tie(one: LabelledSpan, other: LabelledSpan) -> str:
-    if one.group == other.group:
-        return f"the same event {one.group}"
-    if _record_of(one) == _record_of(other):
-        return f"the same record {_record_of(one)}"
-    return f"tied by station {one.station} or by rows between them"
+def _place(span: LabelledSpan) -> str:
+    return f"{span.row} of {_record_of(span)}"
 
 
 def _record_of(span: LabelledSpan) -> str:
@@ -210,16 +202,26 @@ def _groups(spans: Sequence[LabelledSpan], margin_ns: int) -> list[list[int]]:
             i = parent[i]
         return i
 
-    for name_of in (lambda span: span.group, _record_of):
-        first: dict[str, int] = {}
-        for i, span in enumerate(spans):
-            parent[root(i)] = root(first.setdefault(name_of(span), i))
-    for i, j in _neighbours(spans, margin_ns):
+    for i, j, _ in _ties(spans, margin_ns):
         parent[root(j)] = root(i)
     groups: dict[int, list[int]] = defaultdict(list)
     for i in range(len(spans)):
         groups[root(i)].append(i)
     return list(groups.values())
+
+
+def _ties(spans: Sequence[LabelledSpan], margin_ns: int) -> Iterator[tuple[int, int, str]]:
+    """Pairs of rows that belong together, and why; not all of them, but enough to connect all."""
+    for what, name_of in (("event", lambda span: span.group), ("record", _record_of)):
+        first: dict[str, int] = {}
+        for i, span in enumerate(spans):
+            before = first.setdefault(name_of(span), i)
+            if before != i:
+                yield before, i, f"the same {what} {name_of(span)}"
+    for i, j in _neighbours(spans, margin_ns):
+        seconds = max(0.0, (spans[j].start_ns - spans[i].end_ns) / NS_PER_S)
+        when = f"{seconds:.0f} s apart" if seconds else "the same moment"
+        yield i, j, f"{when} at station {spans[i].station}"
 
 
 def _neighbours(spans: Sequence[LabelledSpan], margin_ns: int) -> Iterable[tuple[int, int]]:

@@ -7,17 +7,30 @@ a table with errors has more of them; rows that say nothing new are left out, by
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from quake.data.collection import Collection, Exclusion
+from quake.data.collection import Collection, without_repetitions
 from quake.data.labels import LabelledSpan, canonical_label
+from quake.data.seisbench_labels import label_rule
 from quake.data.times import parse_time
 from quake.errors import LabelError, ParameterError
 
-_REQUIRED_COLUMNS = ("path", "start", "end", "label")
+_REQUIRED_COLUMNS = ("path", "start", "end")
+_OTHER_COLUMNS = (
+    "event_id",
+    "p_time",
+    "network",
+    "station",
+    "source",
+    "snr_db",
+    "split",
+)
+_SURPLUS = ""  # where cells without a column are kept
+_BATCH = 10_000  # rows of Parquet that are Python objects at a time
 _SPLITS = {
     "": None,
     "train": "train",
@@ -32,11 +45,26 @@ _SHOWN = 5  # faults in a message
 Row = Mapping[str, str]
 
 
-def read_label_table(table: str | Path) -> Collection:
+def read_label_table(
+    table: str | Path,
+    *,
+    label_column: str | None = None,
+    label_map: Mapping[str, str] | None = None,
+) -> Collection:
     """Read a label table.
 
     Needed columns: path (relative to the table), start, end (ISO 8601, UTC), label. Used if
     present: event_id, p_time, network, station, source, snr_db, split; others are ignored.
+
+    Parameters
+    ----------
+    table : path
+    label_column : str, optional
+        Another column than ``label``; ``=earthquake`` says that all rows are earthquakes. Where
+        several collections have different ones, as `quake.data.seisbench.read_seisbench` has it,
+        with the table's name without its suffix.
+    label_map : mapping of label to class, optional
+        What labels of the table's own mean.
 
     Raises
     ------
@@ -45,23 +73,46 @@ def read_label_table(table: str | Path) -> Collection:
         contradict each other; each such row is named.
     """
     table = Path(table)
-    rows = _parquet_rows(table) if table.suffix.lower() in (".parquet", ".pq") else _csv_rows(table)
-    spans = _parse_rows(table, rows)
-    kept, excluded = _without_duplicates(table, spans)
+    labels = _Labels(label_rule(label_column, table.stem) or "label", label_map or {})
+    rows = _parquet_rows if table.suffix.lower() in (".parquet", ".pq") else _csv_rows
+    spans = _parse_rows(table, rows(table, (*_REQUIRED_COLUMNS, *labels.columns)), labels)
+    kept, excluded = without_repetitions(spans, lambda span: f"{table}, line {span.row}")
     return Collection(table.name, kept, excluded)
 
 
-def _csv_rows(table: Path) -> list[Row]:
+class _Labels:
+    """Labels of a column, or the same one for all rows; each text is resolved once."""
+
+    def __init__(self, column: str, label_map: Mapping[str, str]) -> None:
+        self._constant = column[1:].strip() if column.startswith("=") else None
+        if self._constant == "":
+            raise LabelError("'=' is followed by no label; expected one as in =earthquake")
+        self.columns: tuple[str, ...] = () if self._constant else (column,)
+        self._map = label_map
+        self._known: dict[str, str] = {}
+
+    def of(self, row: Row) -> str:
+        text = self._constant or row.get(self.columns[0], "").strip()
+        if not text:
+            raise ParameterError(f"{self.columns[0]} is empty")
+        if text not in self._known:
+            self._known[text] = canonical_label(text, self._map)
+        return self._known[text]
+
+
+def _csv_rows(table: Path, needed: Sequence[str]) -> Iterator[Row]:
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            _check_columns(table, reader.fieldnames or ())
-            return [{k: v or "" for k, v in row.items() if k} for row in reader]
+            _check_columns(table, reader.fieldnames or (), needed)
+            for row in reader:
+                surplus = "".join(row.pop(None, ()))
+                yield {**{k: v or "" for k, v in row.items()}, _SURPLUS: surplus}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LabelError(f"{table}: cannot be read as a CSV table ({error})") from error
 
 
-def _parquet_rows(table: Path) -> list[Row]:
+def _parquet_rows(table: Path, needed: Sequence[str]) -> Iterator[Row]:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -69,8 +120,11 @@ def _parquet_rows(table: Path) -> list[Row]:
         columns = parquet.read_table(table)
     except (OSError, pa.ArrowException) as error:
         raise LabelError(f"{table}: cannot be read as a Parquet table ({error})") from error
-    _check_columns(table, columns.column_names)
-    return [{k: _text(v) for k, v in row.items()} for row in columns.to_pylist()]
+    _check_columns(table, columns.column_names, needed)
+    used = [name for name in columns.column_names if name in {*needed, *_OTHER_COLUMNS}]
+    for batch in columns.select(used).to_batches(max_chunksize=_BATCH):
+        for row in batch.to_pylist():
+            yield {k: _text(v) for k, v in row.items()}
 
 
 def _text(value: Any) -> str:
@@ -83,38 +137,38 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _check_columns(table: Path, found: Iterable[str]) -> None:
+def _check_columns(table: Path, found: Iterable[str], needed: Sequence[str]) -> None:
     found = list(found)
-    missing = [c for c in _REQUIRED_COLUMNS if c not in found]
+    missing = [c for c in needed if c not in found]
     if missing:
         raise LabelError(
             f"{table}: no column {', '.join(missing)}; found {', '.join(found) or 'nothing'}; "
-            f"expected at least {', '.join(_REQUIRED_COLUMNS)}"
+            f"expected at least {', '.join(needed)}"
         )
 
 
-def _parse_rows(table: Path, rows: list[Row]) -> list[LabelledSpan]:
-    spans, faults = [], []
+def _parse_rows(table: Path, rows: Iterable[Row], labels: _Labels) -> list[LabelledSpan]:
+    spans, faults, line = [], [], 1
     for line, row in enumerate(rows, start=2):
         try:
-            spans.append(_parse_row(table, line, row))
+            spans.append(_parse_row(table, line, row, labels))
         except ParameterError as error:
             faults.append(f"line {line}: {error}")
     if faults:
         shown = "; ".join(faults[:_SHOWN])
         more = f"; and {len(faults) - _SHOWN} more" if faults[_SHOWN:] else ""
-        raise LabelError(
-            f"{table}: {len(faults)} of {len(rows)} rows cannot be used: {shown}{more}"
-        )
+        raise LabelError(f"{table}: {len(faults)} of {line - 1} rows cannot be used: {shown}{more}")
     if not spans:
         raise LabelError(f"{table}: no rows; a label table has one row a labelled span")
     return spans
 
 
-def _parse_row(table: Path, line: int, row: Row) -> LabelledSpan:
+def _parse_row(table: Path, line: int, row: Row, labels: _Labels) -> LabelledSpan:
     def text(name: str) -> str:
         return row.get(name, "").strip()
 
+    if text(_SURPLUS):
+        raise ParameterError("has more cells than the header; is a comma not quoted?")
     for name in _REQUIRED_COLUMNS:
         if not text(name):
             raise ParameterError(f"{name} is empty")
@@ -126,7 +180,7 @@ def _parse_row(table: Path, line: int, row: Row) -> LabelledSpan:
         path=table.parent / text("path"),
         start_ns=start_ns,
         end_ns=end_ns,
-        label=canonical_label(text("label")),
+        label=labels.of(row),
         group=text("event_id") or text("path"),
         station=f"{text('network')}.{text('station')}",
         source=text("source") or table.stem,
@@ -136,40 +190,15 @@ def _parse_row(table: Path, line: int, row: Row) -> LabelledSpan:
     )
 
 
-def _number(text: str) -> float:
+def _number(text: str) -> float | None:
     try:
-        return float(text)
+        value = float(text)
     except ValueError as error:
         raise ParameterError(f"{text!r} is not a number") from error
+    return None if math.isnan(value) else value
 
 
 def _split(text: str) -> str | None:
     if text.lower() not in _SPLITS:
         raise ParameterError(f"split {text!r} is none of train, validation, test")
     return _SPLITS[text.lower()]
-
-
-def _without_duplicates(
-    table: Path, spans: list[LabelledSpan]
-) -> tuple[list[LabelledSpan], list[Exclusion]]:
-    """Leave out rows that repeat an earlier one; refuse those that contradict one."""
-    first: dict[tuple[Any, ...], LabelledSpan] = {}
-    excluded, contradictions = [], []
-    for span in spans:
-        before = first.setdefault((span.path, span.start_ns, span.end_ns, span.station), span)
-        if before is span:
-            continue
-        if before.label == span.label:
-            reason = f"repeats line {before.row}"
-            excluded.append(Exclusion(f"{table}, line {span.row}", reason))
-        else:
-            contradictions.append(
-                f"lines {before.row} ({before.label}) and {span.row} ({span.label})"
-            )
-    if contradictions:
-        more = f" and {len(contradictions) - _SHOWN} more" if contradictions[_SHOWN:] else ""
-        raise LabelError(
-            f"{table}: the same stretch of the same record has two labels in "
-            f"{'; '.join(contradictions[:_SHOWN])}{more}; leave one of each in the table"
-        )
-    return list(first.values()), excluded

@@ -17,6 +17,7 @@ from quake.errors import ParameterError
 from quake_cli.collections import (
     Catalogue,
     Data,
+    IgnoreSplit,
     Inventory,
     LabelColumn,
     LabelMap,
@@ -76,6 +77,7 @@ def train(
     inventory: Inventory = None,
     label_column: LabelColumn = None,
     label_map: LabelMap = None,
+    ignore_split: IgnoreSplit = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the model there.")
     ] = None,
@@ -421,6 +423,7 @@ def train(
                 inventory=inventory,
                 label_column=label_column,
                 label_map=label_map,
+                ignore_split=ignore_split,
                 messages=messages,
             )
         )

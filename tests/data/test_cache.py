@@ -1,7 +1,11 @@
 """The cache of decoded rows: what comes back, and when it is made anew."""
 
+import errno
 import json
+import os
 import shutil
+import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -114,6 +118,132 @@ def test_a_full_disk_is_told_of_and_training_goes_on(spans, tmp_path, monkeypatc
     assert len(found) == 4
     assert "decoded windows are not kept" in caplog.text
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def same(found, expected):
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a.samples, b.samples)
+        assert (a.components, a.onset, a.span) == (b.components, b.onset, b.span)
+    return True
+
+
+@pytest.mark.parametrize("n_bytes", [0, 20_000, 36_000, 100_000, 150_000])
+def test_a_disk_that_fills_up_on_the_way_loses_nothing(spans, tmp_path, monkeypatch, n_bytes):
+    class FullDisk(cache.FileIO):
+        def write(self, data):
+            room = n_bytes - self.tell()
+            if room <= 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data[:room])
+
+    plain, left_out = examples.decode(spans, LABELS, P)
+    monkeypatch.setattr(cache, "FileIO", FullDisk)
+    found, excluded = decode(spans, tmp_path / "cache")
+    assert same(found, plain)
+    assert excluded == left_out
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_an_index_that_cannot_be_written_loses_nothing(spans, tmp_path, monkeypatch, caplog):
+    plain, _ = examples.decode(spans, LABELS, P)
+
+    def fail(self, *args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache.Path, "write_text", fail)
+    found, excluded = decode(spans, tmp_path / "cache")
+    assert same(found, plain)
+    assert len(excluded) == 1
+    assert "No space left on device" in caplog.text
+
+
+def test_rows_are_not_held_in_memory_while_they_are_written(spans, tmp_path):
+    made = []
+
+    def decode_all():
+        for _ in spans:
+            samples = np.ones((3, 50), np.float32)
+            made.append(weakref.ref(samples))
+            yield examples.Decoded(samples, "ZNE", None)
+            del samples
+            assert sum(ref() is not None for ref in made) <= 1
+
+    found = cache.through_cache(tmp_path, spans, P, decode_all)
+    assert [outcome.samples.sum() for outcome in found] == 5 * [150]
+
+
+def test_an_interruption_leaves_nothing_half_written(spans, tmp_path):
+    def interrupt(done):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        examples.decode(spans, LABELS, P, interrupt, cache=tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_rows_of_another_class_are_the_same_samples(spans, tmp_path, reads):
+    decode(spans, tmp_path / "cache")
+    exploded = [replace(s, label="explosion") if s.label != "noise" else s for s in spans]
+    labels = LabelSet(("noise", "earthquake", "explosion"))
+    found, _ = examples.decode(exploded, labels, P, cache=tmp_path / "cache")
+    assert len(reads) == 5
+    assert [example.target for example in found] == [2, 0, 2, 0]
+
+
+def test_a_class_that_was_not_known_is_not_remembered_as_unknown(spans, tmp_path):
+    mixed = [replace(spans[0], label="tremor"), *spans[1:]]
+    found, excluded = decode(mixed, tmp_path / "cache")
+    assert (len(found), len(excluded)) == (3, 2)
+    labels = LabelSet(("earthquake", "noise", "tremor"))
+    found, excluded = examples.decode(mixed, labels, P, cache=tmp_path / "cache")
+    assert (len(found), len(excluded)) == (4, 1)
+
+
+def test_two_processes_at_once_write_one_entry(spans, tmp_path, monkeypatch):
+    plain, _ = examples.decode(spans, LABELS, P)
+    finish = cache.Writer.finish
+    others = []
+
+    def another_is_quicker(self):
+        if not others:
+            others.append("on its way")
+            others.append(decode(spans, tmp_path / "cache")[0])
+        return finish(self)
+
+    monkeypatch.setattr(cache.Writer, "finish", another_is_quicker)
+    assert same(decode(spans, tmp_path / "cache")[0], plain)
+    assert same(others[1], plain)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_what_was_used_longest_ago_makes_room(spans, tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    rates = (50.0, 40.0, 25.0)
+    keys = []
+    for age, rate_hz in enumerate(rates):
+        settings = Preprocessing(window_s=20.0, sampling_rate_hz=rate_hz, band_hz=(1.0, 10.0))
+        decode(spans, folder, settings)
+        keys.append(cache.cache_key(spans, settings))
+        os.utime(folder / keys[-1] / "index.json", (1000 - age, 1000 - age))
+    (folder / "mine").mkdir()
+    (folder / "mine" / "samples.f32").write_text("not of a cache")
+    half = folder / f".{keys[0]}.abc"
+    half.mkdir()
+    (half / "samples.f32").write_text("left behind")
+    os.utime(half / "samples.f32", (0, 0))
+    sizes = [(folder / key / "samples.f32").stat().st_size for key in keys]
+    monkeypatch.setattr(cache, "_MOST_BYTES", 2 * sizes[0])
+    decode(spans, folder)
+    newest = cache.cache_key(spans, P)
+    assert {path.name for path in folder.iterdir()} == {newest, keys[0], "mine"}
+
+
+def test_an_entry_larger_than_all_room_is_kept(spans, tmp_path, monkeypatch, reads):
+    monkeypatch.setattr(cache, "_MOST_BYTES", 1)
+    decode(spans, tmp_path / "cache")
+    decode(spans, tmp_path / "cache")
+    assert len(reads) == 5
 
 
 def test_a_folder_that_cannot_be_made_is_told_of(spans, tmp_path, caplog):

@@ -1,10 +1,16 @@
 """A folder per class: each file is a stretch, SAC components come together, events are one."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime
 
 from quake.data.collection import open_collection
+from quake.data.examples import decode
+from quake.data.labels import LabelSet
+from quake.data.preprocessing import Preprocessing
 from quake.errors import LabelError
 
 RATE_HZ = 50.0
@@ -85,6 +91,53 @@ def test_files_of_other_components_are_left_out_by_name(root):
     trace("Q", "STD").write(str(root / "noise" / "q.mseed"), format="MSEED")
     (exclusion,) = open_collection(root).excluded
     assert "component Q is none of" in exclusion.reason
+
+
+def test_two_spellings_of_one_label_are_one_class_with_its_own_events(root):
+    (root / "earthquakes").mkdir()
+    trace("Z", "STC", START + 9000).write(str(root / "earthquakes" / "c.mseed"), format="MSEED")
+    found = [s for s in open_collection(root).spans if s.label == "earthquake"]
+    assert len({span.group for span in found}) == len(found) == 3
+
+
+def test_names_of_folders_are_mapped(root):
+    (root / "EQ").rename(root / "vt")
+    labels = {s.label for s in open_collection(root, label_map={"VT": "eq"}).spans}
+    assert labels == {"earthquake", "noise"}
+
+
+def test_one_stretch_in_two_classes_is_an_error_with_both_files(root):
+    shutil.copy(root / "EQ" / "day" / "a.mseed", root / "noise" / "copy.mseed")
+    with pytest.raises(LabelError, match=r"a\.mseed \(earthquake\) and .*copy\.mseed \(noise\)"):
+        open_collection(root)
+
+
+def test_a_copy_in_the_same_class_is_no_second_stretch(root):
+    shutil.copy(root / "noise" / "n.mseed", root / "noise" / "copy.mseed")
+    assert len([s for s in open_collection(root).spans if s.label == "noise"]) == 1
+
+
+def test_files_outside_of_the_classes_and_empty_classes_are_left_out_by_name(root):
+    (root / "explosion").mkdir()
+    shutil.copy(root / "noise" / "n.mseed", root / "loose.mseed")
+    found = {Path(e.what).name: e.reason for e in open_collection(root).excluded}
+    assert found == {
+        "loose.mseed": "lies in no folder of a class",
+        "explosion": "has no waveform that can be used",
+    }
+
+
+def test_years_are_no_classes_but_an_archive_without_its_catalogue(root):
+    for number, name in enumerate(("EQ", "noise")):
+        (root / name).rename(root / str(2020 + number))
+    with pytest.raises(LabelError, match="archive together with a catalogue"):
+        open_collection(root)
+
+
+def test_a_record_of_any_length_is_decoded_whole(root):
+    spans = [s for s in open_collection(root).spans if s.label == "noise"]
+    (example,), _ = decode(spans, LabelSet(("earthquake", "noise")), Preprocessing())
+    assert example.samples.shape == (3, 3000)
 
 
 def test_a_folder_that_is_none_of_the_forms_is_refused_with_what_is_known(tmp_path):

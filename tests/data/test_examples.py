@@ -1,10 +1,13 @@
 """Decoding: rows of a label table become examples, and rows that cannot are named."""
 
+import os
+
 import numpy as np
 import pytest
 from strategies import START_NS, noise, stream, trace, write
 
 from quake.data.examples import decode
+from quake.data.file_reader import FILE_READER
 from quake.data.labels import LabelSet
 from quake.data.preprocessing import Preprocessing
 from quake.errors import LabelError
@@ -103,6 +106,85 @@ def test_rows_that_cannot_be_used_are_returned_with_the_reason(record, tmp_path,
     for (span, found), reason in zip(excluded, expected, strict=True):
         assert reason in found
         assert str(span.path) in found
+
+
+def test_values_that_are_no_numbers_are_gaps_and_a_row_of_them_is_left_out(tmp_path, labelled_span):
+    rows = noise(6000).astype("f4")
+    rows[:, 2000:2500] = np.nan
+    write(tmp_path / "a.mseed", stream(rows))
+    write(tmp_path / "nan.mseed", stream(np.full((3, 6000), np.nan, "f4")))
+    (example,), ((_, reason),) = decode(
+        [labelled_span(label="noise"), labelled_span("nan.mseed", "noise")], LABELS, P
+    )
+    assert np.isfinite(example.samples).all()
+    assert not example.samples[:, 1010:1240].any()
+    assert "nan.mseed" in reason
+
+
+def test_an_arrival_outside_of_the_record_is_named(record, labelled_span):
+    late = labelled_span(p_ns=START_NS + 400 * 10**9)
+    _, ((_, reason),) = decode([late, labelled_span()], LABELS, P)
+    assert "arrival at 2021-03-04T05:12:40.000000Z is outside of the record" in reason
+
+
+def test_an_arrival_just_before_the_record_is_its_beginning(tmp_path, labelled_span):
+    write(tmp_path / "a.mseed", stream(noise(6000)))
+    assert only(labelled_span(p_ns=START_NS - 4 * 10**8)).onset == 0
+
+
+def test_of_several_stations_the_one_of_the_row_is_read(tmp_path, labelled_span):
+    full = stream(noise(6000), station="OTH")
+    write(tmp_path / "a.mseed", full + stream(noise(6000)[:1], "Z"))
+    assert only(labelled_span(label="noise")).components == "Z"
+    assert only(labelled_span(label="noise", station="XX.OTH")).components == "ZNE"
+    assert only(labelled_span(label="noise", station=".")).components == "ZNE"
+
+
+def test_a_station_that_is_not_in_a_file_of_several_is_named(tmp_path, labelled_span):
+    write(tmp_path / "a.mseed", stream(noise(6000), station="OTH") + stream(noise(6000)))
+    rows = [labelled_span(station="XX.NONE"), labelled_span()]
+    _, ((_, reason),) = decode(rows, LABELS, P)
+    assert "has stations XX.OTH, XX.STA" in reason
+    assert "not XX.NONE" in reason
+
+
+def test_processes_give_what_one_process_gives(record, tmp_path, labelled_span):
+    write(tmp_path / "dead.mseed", stream(np.ones((3, 6000))))
+    spans = [
+        labelled_span(("a.mseed", "dead.mseed")[i % 5 == 4], ("earthquake", "noise")[i % 2], row=i)
+        for i in range(40)
+    ]
+    plain, plainly_excluded = decode(spans, LABELS, P)
+    told = []
+    found, excluded = decode(spans, LABELS, P, told.append, workers=2)
+    assert told == list(range(1, 41))
+    assert excluded == plainly_excluded
+    assert len(excluded) == 8
+    for one, other in zip(plain, found, strict=True):
+        np.testing.assert_array_equal(one.samples, other.samples)
+        assert (one.span, one.onset, one.target) == (other.span, other.onset, other.target)
+
+
+class _Deadly:
+    """A reader that kills the process that it is sent to."""
+
+    def __init__(self):
+        self.home = os.getpid()
+
+    def read(self, span, margin_ns):
+        if os.getpid() != self.home:
+            os._exit(9)
+        return FILE_READER.read(span, margin_ns)
+
+    def fingerprint(self, span):
+        return "deadly"
+
+
+def test_if_a_process_dies_the_rows_are_decoded_all_the_same(record, labelled_span, caplog):
+    spans = [labelled_span(row=i, reader=_Deadly()) for i in range(20)]
+    found, excluded = decode(spans, LABELS, P, workers=1)
+    assert (len(found), excluded) == (20, [])
+    assert "has died; the other 20 rows are decoded in this one" in caplog.text
 
 
 def test_a_row_of_an_unknown_class_is_excluded_by_name(record, labelled_span):

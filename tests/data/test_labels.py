@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from quake.data.labels import LabelSet, canonical_label, choose_classes
+from quake.data.labels import LabelSet, canonical_label, choose_classes, nearest_known
 from quake.data.tables import read_label_table
 from quake.errors import LabelError
 
@@ -39,6 +39,8 @@ def table(tmp_path):
         ("Surface-Event", "surface_event"),
         ("quarry  blast", "explosion"),
         ("snow avalanche", "surface_event"),
+        ("Earthquakes", "earthquake"),
+        ("surface_events", "surface_event"),
         ("Volcanic Tremor", "volcanic_tremor"),
     ],
 )
@@ -97,13 +99,94 @@ def test_a_class_without_rows_is_an_error_that_tells_what_there_is(spans):
         choose_classes(spans, ["eq", "explosoin"])
 
 
-def test_a_label_that_may_be_misspelt_is_told_of_with_the_nearest(spans, caplog):
-    rows = [replace(span, label="earthqauke") for span in spans[:2]] + spans
-    labels, *_ = choose_classes(rows)
-    assert "earthqauke" in labels.names
-    assert "2 rows are labelled 'earthqauke'; did you mean 'earthquake'?" in caplog.text
+def test_rows_of_a_misspelt_label_are_left_out_by_name(spans, caplog):
+    rows = [replace(span, label="earthqauke", row=90 + i) for i, span in enumerate(spans[:2])]
+    labels, kept, left_out = choose_classes([*rows, *spans])
+    assert "earthqauke" not in labels.names
+    assert kept == spans
+    assert left_out == Counter(earthqauke=2)
+    assert "2 rows are labelled 'earthqauke' and left out; did you mean 'earthquake'?" in (
+        caplog.text
+    )
+    assert "rows 90 (" in caplog.text
+
+
+def test_a_label_that_looks_misspelt_is_a_class_if_it_is_asked_for(spans):
+    rows = [replace(spans[0], label="earthqauke"), *spans]
+    labels, *_ = choose_classes(rows, ["earthqauke", "no"])
+    assert labels.names == ("earthqauke", "noise")
+
+
+@pytest.mark.parametrize(
+    ("label", "near"),
+    [
+        ("earthqauke", "earthquake"),
+        ("eartquake", "earthquake"),
+        ("nosie", "noise"),
+        ("explosoin", "explosion"),
+        ("surfaceevent", "surface_event"),
+        ("rockfal", "surface_event"),
+        *((name, None) for name in ("volcanic_tremor", "non_earthquake", "microearthquake")),
+        *((name, None) for name in ("surface_wave", "lp", "n", "earthquake_2020", "noise")),
+        *((name, None) for name in ("collapse", "quarry_blast", "eq", "voice_of_god")),
+    ],
+)
+def test_the_nearest_known_label_is_found(label, near):
+    assert nearest_known(label) == near
 
 
 def test_classes_of_ones_own_are_nothing_to_tell_of(spans, caplog):
     choose_classes([replace(spans[0], label="volcanic_tremor"), *spans])
     assert not caplog.text
+
+
+def test_one_class_alone_is_an_error_that_tells_what_is_missing(spans):
+    rows = [span for span in spans if span.label == "earthquake"]
+    with pytest.raises(LabelError, match=r"one class only, 'earthquake'.*earthquake \(2\).*noise"):
+        choose_classes(rows)
+
+
+def test_no_rows_are_an_error():
+    with pytest.raises(LabelError, match="no row"):
+        choose_classes([], ["eq", "no"])
+
+
+def test_every_event_type_of_quakeml_is_a_known_class_or_one_of_its_own():
+    from obspy.core.event.header import EventType
+
+    classes = {"earthquake", "explosion", "surface_event", "ice_quake"}
+    of_their_own = [name for name in EventType if canonical_label(name) not in classes]
+    assert set(of_their_own) == {
+        "not existing",
+        "not reported",
+        "anthropogenic event",
+        "collapse",
+        "cavity collapse",
+        "mine collapse",
+        "building collapse",
+        "crash",
+        "plane crash",
+        "train crash",
+        "boat crash",
+        "other event",
+        "atmospheric event",
+        "sonic boom",
+        "sonic blast",
+        "acoustic noise",
+        "thunder",
+        "hydroacoustic event",
+        "meteorite",
+        "volcanic eruption",
+    }
+    assert all(nearest_known(canonical_label(name)) is None for name in EventType)
+
+
+def test_labels_of_ones_own_are_mapped_and_the_rest_resolved():
+    mapping = {"VT": "eq", "long period": "LP"}
+    texts = ("vt", "Long-Period", "no", "other")
+    assert [canonical_label(text, mapping) for text in texts] == [
+        "earthquake",
+        "lp",
+        "noise",
+        "other",
+    ]

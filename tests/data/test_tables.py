@@ -113,6 +113,44 @@ def test_a_table_that_is_not_text_is_an_error(tmp_path, content):
         read_label_table(path)
 
 
+def test_cells_without_a_column_are_an_error_with_the_line(table):
+    with pytest.raises(LabelError, match="line 3: has more cells than the header"):
+        read_label_table(table(ROW + ROW.replace("a.mseed", "a, b.mseed")))
+
+
+def test_trailing_commas_of_a_spreadsheet_are_nothing(table):
+    assert len(read_label_table(table(ROW.strip() + ",,\n"))) == 1
+
+
+@pytest.mark.parametrize("text", ["", "nan", "NaN"])
+def test_a_signal_to_noise_ratio_may_be_unknown(table, text):
+    header = HEADER.strip() + ",snr_db\n"
+    (span,) = read_label_table(table(ROW.strip() + f",{text}\n", header=header))
+    assert span.snr_db is None
+
+
+def test_the_labels_may_be_in_another_column(table):
+    path = table("a,2021-03-04,2021-03-05,vt\n", header="path,start,end,subtype\n")
+    (span,) = tables.read_label_table(path, label_column="subtype", label_map={"VT": "eq"}).spans
+    assert span.label == "earthquake"
+    with pytest.raises(LabelError, match="no column kind; found path, start, end, subtype"):
+        tables.read_label_table(path, label_column="kind")
+
+
+def test_all_rows_may_be_of_one_label(table):
+    path = table("a,2021-03-04,2021-03-05\n", header="path,start,end\n")
+    (span,) = tables.read_label_table(path, label_column="=px").spans
+    assert span.label == "explosion"
+    with pytest.raises(LabelError, match="no column label"):
+        tables.read_label_table(path)
+
+
+def test_of_several_rules_the_one_with_the_name_of_the_table_counts(table):
+    path = table(ROW)
+    (span,) = tables.read_label_table(path, label_column="trace_category,labels:label").spans
+    assert span.label == "earthquake"
+
+
 # --- repetitions and contradictions -----------------------------------------------------------
 
 
@@ -121,11 +159,11 @@ def test_a_row_that_repeats_another_is_left_out_by_name(table):
     assert [span.row for span in collection.spans] == [2, 3]
     (exclusion,) = collection.excluded
     assert exclusion.what.endswith("labels.csv, line 4")
-    assert exclusion.reason == "repeats line 2"
+    assert exclusion.reason.endswith("labels.csv, line 2")
 
 
 def test_one_stretch_with_two_labels_is_an_error_with_both_lines(table):
-    with pytest.raises(LabelError, match=r"lines 2 \(earthquake\) and 3 \(noise\)"):
+    with pytest.raises(LabelError, match=r"line 2 \(earthquake\) and .*line 3 \(noise\)"):
         read_label_table(table(ROW + ROW.replace(",eq,", ",no,")))
 
 
