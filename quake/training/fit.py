@@ -126,7 +126,7 @@ def train(
         labels,
         config.preprocessing,
         lambda done: progress.decoding(done, len(spans)),
-        **({"cache": config.cache} if config.cache else {}),
+        cache=config.cache,
     )
     parts = split(config, examples)
     check_classes(parts, labels)
