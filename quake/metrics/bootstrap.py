@@ -14,8 +14,8 @@ Interval = list[float | None]
 
 RESAMPLES = 1000
 # Large sets have narrow intervals anyway: fewer draws, so that a figure takes seconds.
-_FEWEST_RESAMPLES = 200
-_ROWS_IN_ALL = 50_000_000
+_FEWEST_RESAMPLES = 100
+_ROWS_IN_ALL = 20_000_000
 _BLOCK = 500_000  # weights at a time; few enough to stay near the processor
 
 
@@ -42,8 +42,13 @@ class EventDraws:
         """Sums of columns (B, M) over the rows of each resample, (R, M)."""
         per_event = np.zeros((self.n_events, columns.shape[1]))
         np.add.at(per_event, self.event_of, columns)
-        total: Values = self.counts.T.astype(np.float64) @ per_event
-        return total
+        n_block = max(_BLOCK // self.n_events, 1)
+        return np.concatenate(
+            [
+                self.counts[:, first : first + n_block].T.astype(np.float64) @ per_event
+                for first in range(0, self.counts.shape[1], n_block)
+            ]
+        )
 
     def ranked(self, ranking: Ranking, rate: float = FALSE_ALARM_RATE) -> Values:
         """ROC-AUC, average precision, recall at `rate` of false alarms of each resample, (3, R)."""
