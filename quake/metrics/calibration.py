@@ -47,7 +47,7 @@ def fit_thresholds(
     probabilities: NDArray[np.float64],
     targets: NDArray[np.int64],
     weights: NDArray[np.float64],
-    precision: float = 0.95,
+    precision: float = 0.9,
 ) -> tuple[float, ...]:
     """Threshold of each class: the lowest one above which decisions are right often enough.
 
