@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from quake.data.collection import Collection, Exclusion
+from quake.data.collection import Collection, Exclusion, record_of_file
 from quake.data.labels import LabelledSpan, canonical_label
 from quake.data.readers import is_waveform_file, sac_p_ns, scan
 from quake.data.recordings import ArchiveReader, files_below
@@ -185,6 +185,6 @@ def _span(root: Path, label: str, piece: _Piece, event: int, row: int) -> Labell
         station=f"{piece.id.network}.{piece.id.station}",
         source=root.resolve().name,
         p_ns=piece.p_ns,
-        record=" ".join(map(str, piece.files)),
+        record=" ".join(map(record_of_file, piece.files)),
         reader=ArchiveReader(piece.id, piece.files),
     )

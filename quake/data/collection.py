@@ -6,8 +6,10 @@ A label table, a folder per class, a SeisBench data set or an archive with a cat
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -207,8 +209,7 @@ def without_repetitions(
     first: dict[tuple[Any, ...], LabelledSpan] = {}
     excluded, contradictions = [], []
     for span in spans:
-        record = span.record or str(span.path)
-        before = first.setdefault((record, span.start_ns, span.end_ns, span.station), span)
+        before = first.setdefault((record_of(span), span.start_ns, span.end_ns, span.station), span)
         if before is span:
             continue
         if before.label == span.label:
@@ -224,6 +225,25 @@ def without_repetitions(
             f"{'; '.join(contradictions[:_SHOWN])}{more}; leave one of each in the data"
         )
     return list(first.values()), excluded
+
+
+def record_of(span: LabelledSpan) -> str:
+    """Name of the record of a span: the same one however its path is spelled.
+
+    Links to folders are followed, links to files are not: asking of each file would take a minute
+    for a million rows.
+    """
+    return span.record or record_of_file(span.path)
+
+
+def record_of_file(path: Path) -> str:
+    """Name of a record that is one file, see `record_of`."""
+    return f"{_real_folder(str(Path.cwd() / path.parent))}{os.sep}{path.name}"
+
+
+@lru_cache(maxsize=4096)
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def without_split(collection: Collection) -> Collection:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quake.data.collection import record_of
 from quake.data.labels import LabelledSpan
 from quake.data.waveform import NS_PER_S
 from quake.errors import LabelError, ParameterError
@@ -142,10 +143,13 @@ def check_leakage(spans: Sequence[LabelledSpan], split: Split, margin_s: float) 
         Naming the first pairs of rows, and how many there are.
     """
     part_of = {i: name for name in _PARTS for i in getattr(split, name)}
+    # Rows of no part are taken out: a tie through one of them would hide that of two others.
+    rows = [spans[i] for i in sorted(part_of)]
+    parts = [part_of[i] for i in sorted(part_of)]
     torn = [
-        f"row {_place(spans[i])} ({part_of[i]}) and row {_place(spans[j])} ({part_of[j]}): {tie}"
-        for i, j, tie in _ties(spans, round(margin_s * NS_PER_S))
-        if i in part_of and j in part_of and part_of[i] != part_of[j]
+        f"row {_place(rows[i])} ({parts[i]}) and row {_place(rows[j])} ({parts[j]}): {tie}"
+        for i, j, tie in _ties(rows, round(margin_s * NS_PER_S))
+        if parts[i] != parts[j]
     ]
     if torn:
         more = f"; and {len(torn) - _SHOWN} more" if torn[_SHOWN:] else ""
@@ -157,11 +161,7 @@ def check_leakage(spans: Sequence[LabelledSpan], split: Split, margin_s: float) 
 
 
 def _place(span: LabelledSpan) -> str:
-    return f"{span.row} of {_record_of(span)}"
-
-
-def _record_of(span: LabelledSpan) -> str:
-    return span.record or str(span.path)
+    return f"{span.row} of {span.record or span.path}"
 
 
 def group_rows(spans: Sequence[LabelledSpan], margin_s: float) -> list[list[int]]:
@@ -212,7 +212,7 @@ def _groups(spans: Sequence[LabelledSpan], margin_ns: int) -> list[list[int]]:
 
 def _ties(spans: Sequence[LabelledSpan], margin_ns: int) -> Iterator[tuple[int, int, str]]:
     """Pairs of rows that belong together, and why; not all of them, but enough to connect all."""
-    for what, name_of in (("event", lambda span: span.group), ("record", _record_of)):
+    for what, name_of in (("event", lambda span: span.group), ("record", record_of)):
         first: dict[str, int] = {}
         for i, span in enumerate(spans):
             before = first.setdefault(name_of(span), i)
