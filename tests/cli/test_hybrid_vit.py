@@ -1,9 +1,14 @@
 """A HybridViT goes wherever an EfficientNet does: models, info, predict, --backbone."""
 
+import csv
 import json
 
+import numpy as np
 import pytest
+from strategies import START_NS, noise, sine, stream, write
 
+from quake.checkpoint import load_card
+from quake.data.times import format_time
 from quake.inference import Classifier
 from quake.registry import find_model
 
@@ -83,10 +88,54 @@ def test_a_misspelt_one_is_answered_with_the_nearest(quake, good_file):
 
 
 def test_a_batch_of_windows_gives_what_each_gives_alone(vit_path):
-    import numpy as np
-
     classifier = Classifier(vit_path, device="cpu")
     windows = np.random.default_rng(0).standard_normal((5, 3, 3000)).astype(np.float32)
     together = classifier.probabilities(windows)
     alone = np.concatenate([classifier.probabilities(window[None]) for window in windows])
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+@pytest.fixture
+def label_table(tmp_path):
+    """Twelve records an hour apart; every second one has a tone from its middle on."""
+    rows = []
+    for number in range(12):
+        label = ("noise", "earthquake")[number % 2]
+        samples = noise(1200, seed=number)
+        if label == "earthquake":
+            samples[:, 600:900] += 8000 * sine(3, 300, 20)
+        start_ns = START_NS + number * 3600 * 10**9
+        path = tmp_path / f"{number}.mseed"
+        write(path, stream(samples.astype(np.int32), rate_hz=20.0, start_ns=start_ns))
+        times = (format_time(start_ns + s * 10**9) for s in (0, 59, 30))
+        start, end, onset = times
+        rows.append(
+            {"path": path.name, "start": start, "end": end, "label": label, "p_time": onset}
+        )
+    table = tmp_path / "labels.csv"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return table
+
+
+def test_train_makes_a_model_of_it_that_predicts(quake, label_table, tmp_path, good_file):
+    model = tmp_path / "model.safetensors"
+    options = (
+        "--backbone hybrid-vit-tiny --depth 2 --weights none --window 20 --rate 20 --band 1,9 "
+        "--epochs 1 --batch-size 4 --workers 0 --validation 0.25 --test 0.25 --device cpu"
+    )
+    run = quake("train", label_table, "--output", model, *options.split())
+    assert run.status == 0, run.err
+    network = load_card(model).network
+    assert (network["backbone"], network["depth"]) == ("hybrid-vit-tiny", 2)
+    assert quake("predict", good_file, "--model", model, "--device", "cpu").status == 0
+
+
+def test_train_without_a_word_on_weights_says_that_imagenet_has_none(quake, label_table, tmp_path):
+    model = tmp_path / "model.safetensors"
+    run = quake("train", label_table, "--output", model, "--backbone", "hybrid-vit-tiny")
+    assert run.status == 4
+    assert "--weights none" in run.errors[-1]
+    assert not model.exists()
