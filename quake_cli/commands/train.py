@@ -448,7 +448,7 @@ def _train(
         return
     for copy in targets[1:]:
         shutil.copyfile(targets[0], copy)
-    show_sections(metric_sections(result.card.metrics))
+    show_sections(metric_sections(result.card.metrics, result.card.labels.names))
     messages.note(f"{result.windows_per_s:.0f} windows a second (median of the epochs)")
     written = [*map(str, targets), *([str(run / "model.safetensors")] if run else [])]
     messages.note(f"wrote {', '.join(written)}")
@@ -472,7 +472,7 @@ def _leave_out(
     for name, reason in result.divided.items():
         messages.warning(f"{name} was not left out as a whole but by event: it is {reason}")
     if is_main_process():
-        show_sections(metric_sections({"held out": result.metrics}))
+        show_sections(metric_sections({"held out": result.metrics}, result.labels.names))
         messages.note(f"wrote {run / 'leave_one_out.json'}")
 
 
