@@ -128,14 +128,16 @@ def _refuse_options_of_other_forms(
 
 def tell_exclusions(collection: Collection, messages: Messages) -> None:
     """Name the first exclusions and count all of them by reason."""
-    for exclusion in collection.excluded[:_SHOWN]:
-        messages.warning(f"not used: {exclusion.what}: {exclusion.reason}")
-    if collection.excluded[_SHOWN:]:
-        reasons = Counter(exclusion.reason for exclusion in collection.excluded)
+    # Errors of files begin with the file: said once, and not counted as a reason of its own.
+    excluded = [(e.what, e.reason.removeprefix(f"{e.what}: ")) for e in collection.excluded]
+    for what, reason in excluded[:_SHOWN]:
+        messages.warning(f"not used: {what}: {reason}")
+    if excluded[_SHOWN:]:
+        reasons = Counter(reason for _, reason in excluded)
         shown = "; ".join(f"{n} x {reason}" for reason, n in reasons.most_common(_SHOWN))
         others = len(reasons) - _SHOWN
         more = f"; and {others} other reasons" if others > 0 else ""
-        messages.warning(f"not used: {len(collection.excluded)} in all: {shown}{more}")
+        messages.warning(f"not used: {len(excluded)} in all: {shown}{more}")
 
 
 def _label_map(texts: Sequence[str]) -> dict[str, str]:

@@ -213,7 +213,8 @@ def without_repetitions(
         if before is span:
             continue
         if before.label == span.label:
-            excluded.append(Exclusion(name_of(span), f"repeats {name_of(before)}"))
+            what = f"{name_of(span)} (as {name_of(before)})"
+            excluded.append(Exclusion(what, "repeats an earlier row"))
         else:
             contradictions.append(
                 f"{name_of(before)} ({before.label}) and {name_of(span)} ({span.label})"

@@ -72,7 +72,9 @@ def test_a_row_of_two_tables_counts_once_and_is_named(table, opened):
     two = table("two.csv", ("a", "eq", "e1", ""), ("b", "no", "e1", ""))
     found, lines = opened(one, two)
     assert labels_of(found) == ["earthquake", "noise"]
-    assert lines == ["quake: warning: not used: two.csv, row 2: repeats one.csv, row 2"]
+    assert lines == [
+        "quake: warning: not used: two.csv, row 2 (as one.csv, row 2): repeats an earlier row"
+    ]
 
 
 def test_a_row_of_two_tables_with_two_labels_is_an_error(table, opened):
@@ -85,8 +87,20 @@ def test_what_is_left_out_is_named_at_first_and_then_counted(table, opened):
     found, lines = opened(table("t.csv", *8 * [("a", "eq", "e", "")]))
     assert len(found.spans) == 1
     assert len(lines) == 6
-    assert "t.csv, line 3: repeats" in lines[0]
-    assert "7 in all" in lines[-1]
+    assert lines[0].endswith("t.csv, line 2): repeats an earlier row")
+    assert lines[-1].endswith("not used: 7 in all: 7 x repeats an earlier row")
+
+
+def test_damaged_files_are_counted_by_what_is_wrong_and_not_by_their_names(opened, tmp_path):
+    (tmp_path / "classes" / "noise").mkdir(parents=True)
+    good = write(tmp_path / "classes" / "noise" / "a.mseed", stream(noise(6000)))
+    for number in range(7):
+        damaged = tmp_path / "classes" / "noise" / f"{number}.mseed"
+        damaged.write_bytes(good.read_bytes()[:100])
+    found, lines = opened(tmp_path / "classes")
+    assert len(found.spans) == 1
+    assert lines[0].count("0.mseed") == 1
+    assert "7 in all: 7 x " in lines[-1]
 
 
 def test_labels_are_mapped_by_options_and_files(table, opened, tmp_path):
