@@ -22,9 +22,10 @@ class Augmentation:
         In a window of noise, bands of it swell and fade.
     coda : float
         The window begins within the coda of the event.
-    synthetic, disturbance : float
-        The window is synthetic, of a class drawn at random; a synthetic disturbance is put on a
-        window of noise. See `quake.synth`.
+    synthetic : float
+        Of the events, so many are synthetic ones on real noise, see `quake.synth`.
+    disturbance : float
+        A synthetic disturbance is put on a window of noise.
     noise : float
         Noise of any source is added, `noise_snr_db` below the window's amplitude.
     components, polarity, rotation : float

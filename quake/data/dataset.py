@@ -30,8 +30,6 @@ Samples = NDArray[np.float32]
 _FADE_S = 1.0
 _CODA_DECAY_S = (3.0, 20.0)
 _N_SYNTHETIC = 2000  # of each class
-# Of the synthetic windows; the others have synthetic noise, of stations that nobody has recorded.
-_REAL_BACKGROUND = 0.6
 _NOISE_BELOW_EVENT_DB = (6.0, 30.0)
 
 
@@ -64,7 +62,9 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         self.augmentation = augmentation
         self.seed = seed
         self.noise_target = noise_target
-        self._synthetic = {k: name for k, name in enumerate(names) if can_synthesise(name)}
+        self._synthetic = {
+            k: name for k, name in enumerate(names) if can_synthesise(name) and k != noise_target
+        }
         self._made: dict[tuple[int, int], Samples] = {}
         self._noise = [e for e in examples if e.target == noise_target]
         self._noise_like: dict[str, list[Example]] = {}
@@ -108,7 +108,7 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         return window
 
     def _synthesised(self, example: Example, rng: np.random.Generator) -> Samples:
-        """Draw a synthetic window of the example's class, on real noise or on synthetic noise.
+        """Draw a synthetic event of the example's class, on real noise where there is some.
 
         There is a limited number of them, kept once they are made: making one takes as long as
         drawing ten real ones. Each depends on the seed, the class and its number alone.
@@ -120,7 +120,7 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
 
     def _make(self, rng: np.random.Generator, target: int) -> Samples:
         background = None
-        if self._noise and rng.random() < _REAL_BACKGROUND:
+        if self._noise:
             background = self._place(self._noise[rng.integers(len(self._noise))], rng)
         return synthetic_window(self._synthetic[target], self.preprocessing, background, rng)
 

@@ -257,7 +257,16 @@ def train(
         typer.Option(
             "--synthetic",
             metavar="SHARE",
-            help="Share of windows that are synthetic, and of noise with synthetic disturbances.",
+            help="Of the events, how many are synthetic ones on real noise.",
+            rich_help_panel=_AUGMENTATION,
+        ),
+    ] = None,
+    disturbance: Annotated[
+        float | None,
+        typer.Option(
+            "--disturbance",
+            metavar="SHARE",
+            help="Of the windows of noise, how many get a synthetic disturbance.",
             rich_help_panel=_AUGMENTATION,
         ),
     ] = None,
@@ -403,7 +412,7 @@ def train(
         signal,
         **given,
         **_names(backbone, weights, classes, hold_out),
-        augmentation=_augmentation(synthetic),
+        augmentation=_augmentation(synthetic, disturbance),
         start_from=_start(start_from),
         freeze_backbone=freeze_backbone,
         accelerator=accelerator.value,
@@ -539,14 +548,17 @@ def _refuse_contradictions(
         raise ParameterError(f"--from {start_from} brings its own: leave out {', '.join(given)}")
 
 
-def _augmentation(synthetic: float | None) -> Augmentation | None:
-    if synthetic is None:
+def _augmentation(synthetic: float | None, disturbance: float | None) -> Augmentation | None:
+    given = {"synthetic": synthetic, "disturbance": disturbance}
+    shares = {name: share for name, share in given.items() if share is not None}
+    if not shares:
         return None
     from quake.data.augmentation import Augmentation
 
-    if not 0 <= synthetic <= 1:
-        raise ParameterError(f"--synthetic {synthetic:g}: a share from 0 to 1 was expected")
-    return Augmentation(synthetic=synthetic, disturbance=synthetic)
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ParameterError(f"--{name} {share:g}: a share from 0 to 1 was expected")
+    return Augmentation(**shares)
 
 
 def _cache(text: str | None) -> str | None:

@@ -63,7 +63,7 @@ def test_options_become_the_configuration(quake, calls, labels, output):
         "--test 0.1 --hold-out source=one --hold-out station=XX.TWO --draws-per-epoch 10 "
         "--freeze-backbone --seed 7 --device cpu --workers 0 --min-snr 3 --cache none "
         "--loss focal --mixup 0.2 --spec-augment 2 --progressive 3 --synthetic 0.25 "
-        "--devices 2 --precision bf16"
+        "--disturbance 0.1 --devices 2 --precision bf16"
     )
     assert quake("train", labels, "--output", output, *options.split()).status == 0
     assert calls[0][0] == TrainConfig(
@@ -94,7 +94,7 @@ def test_options_become_the_configuration(quake, calls, labels, output):
         mixup=0.2,
         spec_augment=2,
         progressive=3,
-        augmentation=Augmentation(synthetic=0.25, disturbance=0.25),
+        augmentation=Augmentation(synthetic=0.25, disturbance=0.1),
         devices=2,
         precision="bf16",
     )
@@ -133,6 +133,7 @@ def test_a_model_is_installed_by_name(quake, calls, labels, output, no_installed
         ["--output", "m", "--leave-one-out", "source", "--run", "r"],
         ["--leave-one-out", "source"],
         ["--output", "m", "--synthetic", "2"],
+        ["--output", "m", "--disturbance", "-1"],
         ["--output", "m", "--depth", "2", "--label-map", "nothing"],
         ["--output", "m", "--freeze-epochs", "50"],
     ],

@@ -223,3 +223,45 @@ def test_what_has_no_weight_is_never_drawn():
 def test_class_weights_by_hand():
     # 6 examples, 3 classes: 6 / (3 * count)
     assert class_weights([0, 0, 0, 1, 1, 2], 3).tolist() == pytest.approx([2 / 3, 1, 2])
+
+
+# --- synthetic windows ----------------------------------------------------------------------
+
+NAMES = ("earthquake", "noise")
+
+
+def test_synthetic_events_are_drawn_where_asked_for_and_can_be_repeated(examples):
+    augmentation = replace(NO_AUGMENTATION, synthetic=1)
+    one = WindowDataset(examples, P, NOISE, augmentation, 0, NAMES)
+    other = WindowDataset(examples, P, NOISE, augmentation, 0, NAMES)
+    real = dataset(examples, NO_AUGMENTATION)
+    assert torch.equal(one[3, 0][0], other[3, 0][0])
+    assert not torch.equal(one[3, 0][0], real[3, 0][0])
+    assert torch.isfinite(one[3, 0][0]).all()
+
+
+def test_noise_is_never_made_up_whole(examples):
+    made = WindowDataset(examples, P, NOISE, replace(NO_AUGMENTATION, synthetic=1), 0, NAMES)
+    real = dataset(examples, NO_AUGMENTATION)
+    assert torch.allclose(made[0, 3][0].std(), real[0, 3][0].std(), rtol=0.2)
+
+
+def test_a_class_that_nobody_can_make_up_stays_real(examples):
+    names = ("volcanic_tremor", "noise")
+    made = WindowDataset(examples, P, NOISE, replace(NO_AUGMENTATION, synthetic=1), 0, names)
+    window, _ = made[3, 0]
+    assert torch.isfinite(window).all()
+    assert made._synthetic == {}
+
+
+def test_a_disturbance_changes_noise_and_no_event(examples):
+    disturbed, plain = (
+        WindowDataset(examples, P, NOISE, replace(NO_AUGMENTATION, disturbance=share), 0, NAMES)
+        for share in (1, 0)
+    )
+    changed = [
+        not torch.allclose(disturbed[d, 3][0], plain[d, 3][0], rtol=0.1, atol=1e-3)
+        for d in range(8)
+    ]
+    assert any(changed)
+    assert torch.allclose(disturbed[0, 0][0], plain[0, 0][0])
