@@ -558,7 +558,9 @@ def _augmentation(synthetic: float | None, disturbance: float | None) -> Augment
     for name, share in shares.items():
         if not 0 <= share <= 1:
             raise ParameterError(f"--{name} {share:g}: a share from 0 to 1 was expected")
-    return Augmentation(**shares)
+    return Augmentation(
+        synthetic=shares.get("synthetic", 0.0), disturbance=shares.get("disturbance", 0.0)
+    )
 
 
 def _cache(text: str | None) -> str | None:
