@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,8 @@ def build_card(
 
 def _training_facts(config: TrainConfig, parts: Parts, data: str) -> dict[str, Any]:
     settings = {k: v for k, v in asdict(config).items() if k not in _NOT_SETTINGS}
+    for name in ("weights", "start_from"):  # where a file lay is nobody's business
+        settings[name] = settings[name] and Path(settings[name]).name
     return {
         "notes": config.notes,
         "table": data,
