@@ -137,7 +137,7 @@ def train(
         typer.Option(
             "--weights",
             metavar="imagenet|none|FILE",
-            help="Where the backbone begins.",
+            help="Where the backbone begins; HybridViT at random ones by default.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -599,16 +599,19 @@ def _config(signal: dict[str, Any], **given: Any) -> TrainConfig:
     from quake.data.preprocessing import Preprocessing
     from quake.training.config import TrainConfig
 
+    chosen = {k: v for k, v in given.items() if v is not None}
+    if _begins_at_random(given["weights"], given["backbone"]):
+        chosen["weights"] = None
     preprocessing = Preprocessing(**{k: v for k, v in signal.items() if v is not None})
-    if given["weights"] == "none":
-        return TrainConfig(
-            preprocessing=preprocessing,
-            **{k: v for k, v in given.items() if v is not None and k != "weights"},
-            weights=None,
-        )
-    return TrainConfig(
-        preprocessing=preprocessing, **{k: v for k, v in given.items() if v is not None}
-    )
+    return TrainConfig(preprocessing=preprocessing, **chosen)
+
+
+def _begins_at_random(weights: str | None, backbone: str | None) -> bool:
+    """Whether random weights were asked for, or nothing was and ImageNet has none for it."""
+    from quake.models.backbones import HybridViTBackbone, parse_backbone
+
+    has_none = backbone is not None and isinstance(parse_backbone(backbone), HybridViTBackbone)
+    return weights == "none" or (weights is None and has_none)
 
 
 def _names(

@@ -186,3 +186,20 @@ def test_notes_are_read_from_their_file(quake, labels, output, tmp_path, monkeyp
     missing = quake("train", labels, "--output", output, "--notes", tmp_path / "none.txt")
     assert missing.status == 2
     assert "none.txt" in missing.err
+
+
+@pytest.mark.parametrize(
+    ("options", "weights"),
+    [
+        ([], "imagenet"),
+        (["--backbone", "b1"], "imagenet"),
+        (["--backbone", "hybrid-vit-tiny"], None),
+        (["--backbone", "hybrid-vit-tiny", "--weights", "imagenet"], "imagenet"),
+        (["--weights", "none"], None),
+    ],
+)
+def test_a_backbone_without_imagenet_weights_begins_at_random(
+    quake, calls, labels, output, options, weights
+):
+    assert quake("train", labels, "--output", output, *options).status == 0
+    assert calls[0][0].weights == weights
