@@ -133,9 +133,10 @@ def test_train_makes_a_model_of_it_that_predicts(quake, label_table, tmp_path, g
     assert quake("predict", good_file, "--model", model, "--device", "cpu").status == 0
 
 
-def test_train_without_a_word_on_weights_says_that_imagenet_has_none(quake, label_table, tmp_path):
+def test_imagenet_weights_asked_for_are_refused_as_there_are_none(quake, label_table, tmp_path):
     model = tmp_path / "model.safetensors"
-    run = quake("train", label_table, "--output", model, "--backbone", "hybrid-vit-tiny")
+    options = ("--backbone", "hybrid-vit-tiny", "--weights", "imagenet")
+    run = quake("train", label_table, "--output", model, *options)
     assert run.status == 4
     assert "--weights none" in run.errors[-1]
     assert not model.exists()
