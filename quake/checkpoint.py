@@ -188,11 +188,26 @@ def load_card(path: str | Path) -> ModelCard:
 
     path = Path(path)
     _check_is_file(path)
+    if path.suffix == ".onnx":  # as `quake export` wrote it: the same texts in another container
+        from quake.inference.graphs import metadata_of, open_session
+
+        return card_of_metadata(path, metadata_of(open_session(path)))
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise ModelError(_damaged(path, error)) from error
+    return card_of_metadata(path, metadata)
+
+
+def card_of_metadata(path: Path, metadata: Mapping[str, str]) -> ModelCard:
+    """Take the card out of the texts that a model file, or an exported one, carries.
+
+    Raises
+    ------
+    ModelError
+        If quake did not write them, a newer version did, or they make no sense.
+    """
     _check_format(path, metadata)
     try:
         return ModelCard.from_json(metadata["quake"])
@@ -284,8 +299,8 @@ def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
     found = metadata.get("quake_format")
     if found is None or "quake" not in metadata:
         raise ModelError(
-            f"{path}: a safetensors file, but not written by quake (no quake_format in its "
-            "metadata); expected a model made by `quake train`"
+            f"{path}: not written by quake (no quake_format in its metadata); expected a model made "
+            "by `quake train` or `quake export`"
         )
     if not found.isdecimal() or int(found) > FORMAT:
         raise ModelError(

@@ -30,3 +30,11 @@ class LabelError(QuakeError):
 
 class TrainingError(QuakeError):
     """Training cannot start or go on with the data and configuration given."""
+
+
+class ExportError(QuakeError):
+    """A model cannot be exported, or the exported file says something else than the library."""
+
+
+class DeviceError(QuakeError):
+    """A device has too little free memory for what it is asked to compute."""

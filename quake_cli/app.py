@@ -20,14 +20,9 @@ from quake.errors import (
     QuakeError,
     WaveformError,
 )
-from quake_cli.commands.evaluate import evaluate
-from quake_cli.commands.info import info
-from quake_cli.commands.models import models
-from quake_cli.commands.predict import predict
-from quake_cli.commands.train import train
+from quake_cli.command import LazyCommand
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages
-from quake_cli.options import LibraryDefaults
 
 # Typer brings its own copy of Click or Click itself, depending on its version; both have
 # ClickException -> UsageError -> BadParameter.
@@ -41,10 +36,24 @@ _STATUSES: tuple[tuple[type[QuakeError], Exit], ...] = (
     (QuakeError, Exit.SOME_FAILED),
 )
 
+# To add a command, write the function of its name in quake_cli/commands/<name>.py, and the first
+# line of its docstring here: the list of commands is shown without loading any of them.
+_COMMANDS = {
+    "predict": "Say of each window of seismic records how probable each class is.",
+    "models": "List the backbones with their facts, and the bundled and installed models.",
+    "info": "Show the card of a model: classes, preprocessing, training data, measured quality.",
+    "train": "Train a model on labelled waveforms, and measure it on rows that it has not seen.",
+    "evaluate": "Measure a model on labelled waveforms that it was not trained on.",
+    "export": (
+        "Write a model as one graph from waveform to probability, for programs without quake."
+    ),
+}
+
 app = typer.Typer(
     name="quake",
     help="Tell what is in seismic waveforms: earthquake, surface event or noise, window by window.",
     add_completion=False,
+    rich_markup_mode=None,  # with it Rich is loaded, and all that it can draw
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -70,11 +79,8 @@ def _quake(
     pass
 
 
-app.command(cls=LibraryDefaults)(predict)
-app.command()(models)
-app.command()(info)
-app.command(cls=LibraryDefaults)(train)
-app.command(cls=LibraryDefaults)(evaluate)
+for _name, _line in _COMMANDS.items():
+    app.command(_name, short_help=_line, cls=LazyCommand)(lambda: None)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

@@ -1,13 +1,11 @@
-"""Option types that commands share, and how help shows the library's defaults."""
+"""Option types that commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from quake_cli.messages import Messages
 
@@ -18,6 +16,15 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
+
+
+class EngineName(StrEnum):
+    """What runs the network."""
+
+    AUTO = "auto"
+    ONNX = "onnx"
+    TORCH = "torch"
+    OPENVINO = "openvino"
 
 
 class Format(StrEnum):
@@ -60,46 +67,3 @@ DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where the network runs; auto takes CUDA if there is.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
-
-
-def _predict_defaults() -> Mapping[str, Any]:
-    from quake.inference.classifier import PredictConfig
-
-    return vars(PredictConfig())
-
-
-def _train_defaults() -> Mapping[str, Any]:
-    from quake.training.config import TrainConfig
-
-    config = TrainConfig()
-    band = ",".join(f"{hz:g}" for hz in config.preprocessing.band_hz)
-    return {**vars(config.preprocessing), **vars(config), "band_hz": band}
-
-
-def _evaluate_defaults() -> Mapping[str, Any]:
-    from quake.evaluation.options import EvaluateOptions
-
-    return {"batch_size": EvaluateOptions().batch_size}
-
-
-_DEFAULTS: Mapping[str, Callable[[], Mapping[str, Any]]] = {
-    "predict": _predict_defaults,
-    "train": _train_defaults,
-    "evaluate": _evaluate_defaults,
-}
-
-
-class LibraryDefaults(TyperCommand):
-    """A command whose options are None unless given, and whose help shows what that stands for.
-
-    The library's configuration has the defaults; it is loaded for the help of that command only.
-    """
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Fill in the defaults, then show help as ever."""
-        defaults = _DEFAULTS[str(self.name)]()
-        for parameter in self.params:
-            value = defaults.get(str(parameter.name))
-            if parameter.default is None and isinstance(value, int | float | str):
-                parameter.default = f"{value:g}" if isinstance(value, float) else value
-        super().format_help(ctx, formatter)

@@ -1,6 +1,7 @@
 """What people see: results, cards and progress go in, a terminal's text comes out.
 
-The only module that uses Rich.
+The only module that uses Rich, which is loaded when the first thing is drawn: most runs of
+`quake predict` draw nothing.
 """
 
 from __future__ import annotations
@@ -11,15 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
-
 from quake_cli.messages import Messages
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
+
     from quake.inference.records import WindowRecord
 
 # Where nobody watches; wide enough for three classes.
@@ -50,6 +49,8 @@ class Section:
 
 def console(file: TextIO | None = None) -> Console:
     """Rich's console for a file, standard output by default."""
+    from rich.console import Console
+
     file = file or sys.stdout
     width = None if file.isatty() else _FILE_WIDTH
     return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
@@ -57,6 +58,9 @@ def console(file: TextIO | None = None) -> Console:
 
 def show_sections(sections: Sequence[Section], file: TextIO | None = None) -> None:
     """Draw tables one below the other."""
+    from rich.padding import Padding
+    from rich.text import Text
+
     screen = console(file)
     for section in sections:
         screen.print(Text(section.title, style="bold"))
@@ -64,6 +68,9 @@ def show_sections(sections: Sequence[Section], file: TextIO | None = None) -> No
 
 
 def _table(section: Section) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
     n_columns = max((len(row) for row in section.rows), default=len(section.columns))
     table = Table(box=None, pad_edge=False, show_header=bool(section.columns), header_style="dim")
     for number in range(n_columns):
@@ -106,6 +113,9 @@ class TableWriter:
 
     def write(self, record: WindowRecord) -> None:
         """Print one line, or more where flags are many."""
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table(
             box=None,
             pad_edge=False,
@@ -186,7 +196,7 @@ class ProgressBar:
         self._wanted = messages.may_draw
         self._begin_s = time.monotonic()
         self._progress: Progress | None = None
-        self._task = TaskID(0)
+        self._task: TaskID | None = None
         self._what = ""
 
     def __enter__(self) -> ProgressBar:
@@ -200,8 +210,9 @@ class ProgressBar:
         if not self._wanted or time.monotonic() - self._begin_s < _PATIENCE_S:
             return
         progress = self._progress or self._start()
-        if what != self._what:  # a new stage has a new estimate of what remains
-            progress.remove_task(self._task)
+        if self._task is None or what != self._what:  # a new estimate of what remains
+            if self._task is not None:
+                progress.remove_task(self._task)
             self._task = progress.add_task(what, total=total)
             self._what = what
         progress.update(self._task, completed=done, total=total)
@@ -215,6 +226,9 @@ class ProgressBar:
             self._messages.show_line = self._show_line
 
     def _start(self) -> Progress:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
         screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -228,7 +242,6 @@ class ProgressBar:
             redirect_stderr=False,
         )
         self._progress.start()
-        self._task = self._progress.add_task("")
         self._show_line = self._messages.show_line
         self._messages.show_line = lambda line: screen.print(line, soft_wrap=True)
         return self._progress

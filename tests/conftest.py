@@ -1,6 +1,19 @@
 """Fixtures that several test folders share."""
 
+import os
+import shutil
+import tempfile
+
 import pytest
+
+# Graphs and decoded records of test models stay out of the user's cache; programs that tests
+# start inherit it, so that a graph is built once for all of them.
+_CACHE = tempfile.mkdtemp(prefix="quake-tests-")
+os.environ["XDG_CACHE_HOME"] = _CACHE
+
+
+def pytest_unconfigure():
+    shutil.rmtree(_CACHE, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

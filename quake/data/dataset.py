@@ -23,7 +23,7 @@ from quake.data.examples import Example
 from quake.data.labels import NOISE
 from quake.data.preprocessing import Preprocessing
 from quake.data.synthetic import can_synthesise, synthetic_window
-from quake.data.windows import ABSURD_AMPLITUDE
+from quake.data.timeline import ABSURD_AMPLITUDE
 
 Samples = NDArray[np.float32]
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake import synth
+from quake.data.filtering import high_pass
 from quake.data.preprocessing import Preprocessing
-from quake.data.windows import high_pass
 
 Samples = NDArray[np.float32]
 

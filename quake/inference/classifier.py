@@ -15,6 +15,7 @@ from quake.checkpoint import ModelCard, model_hash
 from quake.data.join import join_segments
 from quake.data.labels import LabelSet
 from quake.data.source import ArraySource, FileSource, Problem, Source, StreamSource, select
+from quake.data.stretch import Stretch
 from quake.data.times import format_time
 from quake.data.waveform import (
     COMPONENTS,
@@ -24,8 +25,10 @@ from quake.data.waveform import (
     Span,
     component_map,
 )
-from quake.data.windows import Record, Window, WindowGrid, cut, records
+from quake.data.windows import Record, Window, WindowGrid, records
 from quake.errors import ParameterError
+from quake.inference.engine import Engine, open_engine
+from quake.inference.read_ahead import ReadAhead
 from quake.inference.records import WindowRecord
 from quake.inference.summary import RecordTally, Summary
 
@@ -34,11 +37,15 @@ if TYPE_CHECKING:
 
     from quake.data.orientation import Orientations
 
-# Samples of a component that are in memory at a time: six hours at 100 Hz.
-_BLOCK_SAMPLES = 2_160_000
+# Samples of a component that are in memory at a time: three hours at 100 Hz.
+_BLOCK_SAMPLES = 1_080_000
 _LONGEST_BLOCK_S = 86_400
 
-BATCH_SIZE = 32
+_MINUTE_NS = 60 * NS_PER_S
+
+# Enough to share what is done for many at once, few enough to stay in the processor's caches.
+_WINDOWS_AT_A_TIME = 16
+
 OVERLAP = 0.5
 MIN_COVERAGE = 0.7
 
@@ -56,15 +63,16 @@ class PredictConfig:
     thresholds : mapping of class to float
         Replace those of the model file; the key "" stands for all classes.
     channels : patterns of channel sets, see `quake.data.source.select`
-    batch_size : int
-        Windows that the network takes at a time; does not change results.
+    batch_size : int, optional
+        Windows that the network takes at a time; as the engine likes by default. Does not change
+        results.
     """
 
     overlap: float = OVERLAP
     min_coverage: float = MIN_COVERAGE
     thresholds: Mapping[str, float] | None = None
     channels: tuple[str, ...] = ()
-    batch_size: int = BATCH_SIZE
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense.
@@ -82,8 +90,21 @@ class PredictConfig:
                 raise ParameterError(
                     f"threshold{' of ' + name if name else ''} must be from 0 to 1, got {value:g}"
                 )
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise ParameterError(f"batch_size must be 1 or more, got {self.batch_size}")
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A record, and the spans of its channel set."""
+
+    key: ChannelSetId
+    spans: list[Span]
+    record: Record
+
+
+# Windows, each with the number of its task.
+_Batch = list[tuple[int, Window]]
 
 
 class Classifier:
@@ -91,8 +112,12 @@ class Classifier:
 
     Parameters
     ----------
-    model : path of a model file
+    model : path of a model file, or of an ONNX file that `quake export` wrote
     device : {"auto", "cpu", "cuda"}
+    engine : {"auto", "onnx", "torch", "openvino"}
+        "auto" is torch on CUDA and ONNX Runtime on the CPU; see `quake.inference.engine`.
+    threads : int, optional
+        Of the CPU; as many as this process may use by default.
 
     Attributes
     ----------
@@ -106,7 +131,7 @@ class Classifier:
     ModelError
         If the file is missing, damaged or incompatible.
     ParameterError
-        If the device is not there.
+        If the device or the engine is not there.
 
     Examples
     --------
@@ -117,12 +142,16 @@ class Classifier:
     ['no_data']
     """
 
-    def __init__(self, model: str | Path, device: str = "auto") -> None:
-        from quake.inference.torch_engine import TorchEngine
-
+    def __init__(
+        self,
+        model: str | Path,
+        device: str = "auto",
+        engine: str = "auto",
+        threads: int | None = None,
+    ) -> None:
         self.hash = model_hash(model)
-        self._engine = TorchEngine(model, device)
-        self.card: ModelCard = self._engine.card
+        self.engine: Engine = open_engine(model, engine, device, threads)
+        self.card: ModelCard = self.engine.card
 
     def predict(
         self,
@@ -177,7 +206,7 @@ class Classifier:
 
     def probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (B, K) of windows (B, 3, N) that are cut and resampled already."""
-        return self._engine.probabilities(windows)
+        return self.engine.probabilities(windows)
 
 
 class Prediction:
@@ -220,21 +249,28 @@ class Prediction:
         found, self._left_out = select(self._source.spans(), self._config.channels)
         self.summary = Summary(channel_sets=len(found))
         preprocessing = self._classifier.card.preprocessing
-        grid = WindowGrid.from_overlap(preprocessing.window_s, self._config.overlap)
         plan = [
-            (key, spans, record)
+            _Task(key, spans, record)
             for key, spans in found.items()
             for record in records(spans, preprocessing.window_ns)
         ]
-        total_s = sum(record.end_ns - record.start_ns for *_, record in plan) / NS_PER_S
-        for key, spans, record in plan:
-            tally = RecordTally(record.start_ns, record.end_ns, record.tolerance_ns)
-            for result, window in self._classify(self._windows(key, spans, record, grid)):
-                tally.add(window.start_ns, window.end_ns, result.status)
-                self._count(result)
-                yield result
-                done_s = (window.end_ns - record.start_ns) / NS_PER_S
-                self._on_seconds(self.summary.input_s + done_s, total_s)
+        total_s = sum(task.record.end_ns - task.record.start_ns for task in plan) / NS_PER_S
+        tallies = [RecordTally(task.record) for task in plan]
+        engine, n_closed = self._classifier.engine, 0
+        batches = _batches(self._windows(plan), self._config.batch_size or engine.batch_size)
+        with ReadAhead(batches, self._scores, engine.n_parallel) as scored:
+            for batch, scores in scored:
+                for (task, window), row in zip(batch, scores, strict=True):
+                    while n_closed < task:
+                        tallies[n_closed].close(self.summary)
+                        n_closed += 1
+                    result = self._record(window, row)
+                    tallies[task].add(window.start_ns, window.end_ns, result.status)
+                    self._count(result)
+                    yield result
+                    done_s = (window.end_ns - plan[task].record.start_ns) / NS_PER_S
+                    self._on_seconds(self.summary.input_s + done_s, total_s)
+        for tally in tallies[n_closed:]:
             tally.close(self.summary)
 
     def _count(self, result: WindowRecord) -> None:
@@ -242,11 +278,18 @@ class Prediction:
         if result.label is not None:
             self.summary.labels[result.label] += 1
 
-    def _windows(
-        self, key: ChannelSetId, spans: list[Span], record: Record, grid: WindowGrid
-    ) -> Iterator[Window]:
+    def _windows(self, plan: Sequence[_Task]) -> Iterator[tuple[int, Window]]:
+        """Cut the windows of all records, with the number of each in the plan."""
+        preprocessing = self._classifier.card.preprocessing
+        grid = WindowGrid.from_overlap(preprocessing.window_s, self._config.overlap)
+        for number, task in enumerate(plan):
+            for window in self._windows_of_record(task, grid):
+                yield number, window
+
+    def _windows_of_record(self, task: _Task, grid: WindowGrid) -> Iterator[Window]:
         """Cut the windows of one record, reading block by block."""
-        spans = [s for s in spans if s.start_ns < record.end_ns and s.end_ns > record.start_ns]
+        preprocessing, record = self._classifier.card.preprocessing, task.record
+        spans = [s for s in task.spans if s.start_ns < record.end_ns and s.end_ns > record.start_ns]
         mapping = component_map(spans)
         rates_hz = [span.sampling_rate_hz for span in spans]
         block_ns = round(min(_LONGEST_BLOCK_S, _BLOCK_SAMPLES / max(rates_hz)) * NS_PER_S)
@@ -255,12 +298,15 @@ class Prediction:
         starts = grid.starts(record.start_ns, record.end_ns, record.tolerance_ns)
         for _, block in groupby(starts, key=lambda start: start // block_ns):
             block_starts = list(block)
-            begin = block_starts[0] - margin_ns
-            end = block_starts[-1] + grid.window_ns + margin_ns
-            channel_set = self._read(key, mapping, spans, begin, end)
-            for start in block_starts:
-                yield self._cut(channel_set, mapping, start)
-            del channel_set  # or two blocks would be in memory while the next one is read
+            end_ns = block_starts[-1] + grid.window_ns
+            channel_set = self._read(
+                task.key, mapping, spans, block_starts[0] - margin_ns, end_ns + margin_ns
+            )
+            for origin_ns, some in _stretches(block_starts, rates_hz):
+                stretch = Stretch(channel_set, origin_ns, some[-1] + grid.window_ns, preprocessing)
+                for first in range(0, len(some), _WINDOWS_AT_A_TIME):
+                    yield from self._cut(stretch, mapping, some[first : first + _WINDOWS_AT_A_TIME])
+            del channel_set, stretch  # or two blocks would be in memory while one is read
 
     def _read(
         self,
@@ -280,27 +326,31 @@ class Prediction:
             },
         )
 
-    def _cut(self, channel_set: ChannelSet, mapping: Mapping[str, str], start_ns: int) -> Window:
-        preprocessing = self._classifier.card.preprocessing
-        rotation = None
-        if self._orientations is not None:
-            rotation = self._orientations.rotation(channel_set.id, mapping, start_ns)
-            channel_set = replace(channel_set, rotation=rotation)
-        window = cut(channel_set, start_ns, preprocessing, self._config.min_coverage)
-        if self._orientations is not None and rotation is None:
-            window = replace(window, flags=(*window.flags, "not_rotated"))
-        return window
+    def _cut(
+        self, stretch: Stretch, mapping: Mapping[str, str], starts_ns: Sequence[int]
+    ) -> list[Window]:
+        if self._orientations is None:
+            return stretch.windows(starts_ns, self._config.min_coverage)
+        rotations = [
+            self._orientations.rotation(stretch.channel_set.id, mapping, start_ns)
+            for start_ns in starts_ns
+        ]
+        return [
+            window
+            if rotation is not None
+            else replace(window, flags=(*window.flags, "not_rotated"))
+            for window, rotation in zip(
+                stretch.windows(starts_ns, self._config.min_coverage, rotations),
+                rotations,
+                strict=True,
+            )
+        ]
 
-    def _classify(self, windows: Iterator[Window]) -> Iterator[tuple[WindowRecord, Window]]:
-        """Run the network on batches of usable windows; all come out in their order."""
-        for batch in _batches(windows, self._config.batch_size):
-            usable = [window.samples for window in batch if window.status == "usable"]
-            scores = iter(self._classifier.probabilities(np.stack(usable)) if usable else ())
-            for window in batch:
-                yield (
-                    self._record(window, next(scores) if window.status == "usable" else None),
-                    window,
-                )
+    def _scores(self, batch: _Batch) -> list[NDArray[np.float64] | None]:
+        """Run the network on the usable windows of a batch; None for the others."""
+        usable = [window.samples for _, window in batch if window.status == "usable"]
+        scores = iter(self._classifier.probabilities(np.stack(usable)) if usable else ())
+        return [next(scores) if window.status == "usable" else None for _, window in batch]
 
     def _record(self, window: Window, scores: NDArray[np.float64] | None) -> WindowRecord:
         names = self._classifier.card.labels.names
@@ -326,12 +376,12 @@ class Prediction:
         )
 
 
-def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
+def _batches(windows: Iterator[tuple[int, Window]], size: int) -> Iterator[_Batch]:
     """Lists that end with the `size`-th usable window, or with the windows."""
-    batch: list[Window] = []
+    batch: _Batch = []
     n_usable = 0
-    for window in windows:
-        batch.append(window)
+    for number, window in windows:
+        batch.append((number, window))
         n_usable += window.status == "usable"
         # Unusable windows wait with the others for their turn, but not without end.
         if n_usable == size or len(batch) == 8 * size:
@@ -339,6 +389,18 @@ def _batches(windows: Iterator[Window], size: int) -> Iterator[list[Window]]:
             batch, n_usable = [], 0
     if batch:
         yield batch
+
+
+def _stretches(starts_ns: list[int], rates_hz: Sequence[float]) -> list[tuple[int, list[int]]]:
+    """Divide the windows of a block into stretches: the origin of each, and its windows.
+
+    Minutes hold a whole number of samples of all usual rates; counted from one, samples are where
+    they are counted from any other. For the other rates each window is a stretch of its own, or
+    its samples would be rounded to other instants in another block.
+    """
+    if all(abs(60 * rate - round(60 * rate)) < 1e-4 for rate in rates_hz):
+        return [(starts_ns[0] // _MINUTE_NS * _MINUTE_NS, starts_ns)]
+    return [(start_ns, [start_ns]) for start_ns in starts_ns]
 
 
 def _thresholds(card: ModelCard, chosen: Mapping[str, float]) -> Sequence[float]:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from quake.data.waveform import NS_PER_S
+from quake.data.windows import Record
 
 _SCORED = ("ok", "uncertain")
 
@@ -43,16 +44,14 @@ class RecordTally:
 
     Parameters
     ----------
-    start_ns, end_ns : int
-        The record; what a window covers beyond it does not count.
-    tolerance_ns : int
-        Windows that come this near to an end reach it: sampling instants need not lie on the
-        grid of the windows.
+    record : Record
+        What a window covers beyond it does not count. Windows that come as near to its ends as
+        its tolerance reach them: sampling instants need not lie on the grid of the windows.
     """
 
-    def __init__(self, start_ns: int, end_ns: int, tolerance_ns: int = 0) -> None:
-        self.start_ns, self.end_ns = start_ns, end_ns
-        self.tolerance_ns = tolerance_ns
+    def __init__(self, record: Record) -> None:
+        self.start_ns, self.end_ns = record.start_ns, record.end_ns
+        self.tolerance_ns = record.tolerance_ns
         self._scored = _Cover()
         self._scored_or_rejected = _Cover()
 

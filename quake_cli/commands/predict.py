@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from quake.errors import ParameterError
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Device, DeviceOption, Format, Quiet
+from quake_cli.options import Debug, Device, DeviceOption, EngineName, Format, Quiet
 
 if TYPE_CHECKING:
     from quake.checkpoint import ModelCard
@@ -45,6 +46,17 @@ def predict(
         ),
     ] = None,
     device: DeviceOption = Device.AUTO,
+    engine: Annotated[
+        EngineName,
+        typer.Option(
+            "--engine",
+            help="What runs the network; auto takes torch on CUDA and ONNX Runtime on the CPU.",
+        ),
+    ] = EngineName.AUTO,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", help="Of the CPU; by default as many as there are cores."),
+    ] = None,
     overlap: Annotated[
         float | None, typer.Option("--overlap", help="Share of a window that the next repeats.")
     ] = None,
@@ -122,17 +134,33 @@ def predict(
         return _run(
             messages,
             inputs,
-            (path, card, device),
+            _Model(path, card, device, engine, threads),
             config,
             _orientations(inventory),
             choose_destinations(output, formats or []),
         )
 
 
+@dataclass(frozen=True)
+class _Model:
+    """What was asked for, before it is loaded."""
+
+    path: Path
+    card: ModelCard
+    device: str
+    engine: str
+    threads: int | None
+
+    def load(self) -> Classifier:
+        from quake.inference.classifier import Classifier
+
+        return Classifier(self.path, self.device, self.engine, self.threads)
+
+
 def _run(
     messages: Messages,
     inputs: list[str],
-    model: tuple[Path, ModelCard, str],
+    model: _Model,
     config: PredictConfig,
     orientations: Orientations | None,
     destinations: list[Destination],
@@ -144,10 +172,9 @@ def _run(
     from quake_cli.render import ProgressBar
     from quake_cli.report import RunReport
 
-    path, card, device = model
     with (
         tempfile.TemporaryDirectory(prefix="quake-") as spool,
-        open_writers(destinations, card.labels.names) as writers,
+        open_writers(destinations, model.card.labels.names) as writers,
         ProgressBar(messages) as bar,
     ):
         found = collect(inputs, Path(spool))
@@ -156,9 +183,7 @@ def _run(
         if not found.files:
             return report.close(Summary())
 
-        from quake.inference.classifier import Classifier  # with torch, seconds to import
-
-        prediction = _prediction(Classifier(path, device), config, orientations, report, bar)
+        prediction = _prediction(model.load(), config, orientations, report, bar)
         for record in prediction:
             if any(destination.is_terminal for destination in destinations):
                 bar.close()  # the results show how far it is

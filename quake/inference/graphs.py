@@ -1,0 +1,133 @@
+"""From a model file to its ONNX graph: beside it, in the user's cache, or built there once."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quake.checkpoint import ModelCard, card_of_metadata, load_card, model_hash
+from quake.errors import ModelError, QuakeError
+
+logger = logging.getLogger(__name__)
+
+SUFFIX = ".onnx"
+
+# Raised when the graph of the same model would be another one.
+GRAPH_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An ONNX file, the card of the model in it, and an ONNX Runtime session of one thread."""
+
+    path: Path
+    card: ModelCard
+    session: Any
+
+
+def open_graph(model: Path) -> Graph:
+    """Resolve a model to its graph, and load it.
+
+    A model file's graph is the ``.onnx`` of the same name beside it if it was made of that very
+    file, or one in the user's cache, which is built if it is not there: this takes torch, and
+    some ten seconds, once.
+
+    Parameters
+    ----------
+    model : model file, or an ONNX file that `quake export` wrote
+
+    Raises
+    ------
+    ModelError
+        If the model is missing, damaged or incompatible, or no graph can be built of it.
+    """
+    if model.suffix == SUFFIX:
+        session = open_session(model)
+        return Graph(model, card_of_metadata(model, metadata_of(session)), session)
+    card = load_card(model)
+    source = model_hash(model)
+    cached = graph_folder() / f"{source}-{GRAPH_VERSION}{SUFFIX}"
+    for path in (model.with_suffix(SUFFIX), cached):
+        found = _session_of(path, source)
+        if found is not None:
+            return Graph(path, card, found)
+    path = _build(model, cached)
+    return Graph(path, card, open_session(path))
+
+
+def graph_folder() -> Path:
+    """Folder of the graphs that were built; it need not exist."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("quake") / "graphs"
+
+
+def open_session(path: Path) -> Any:
+    """Load an ONNX file into ONNX Runtime: one thread a call.
+
+    Raises
+    ------
+    ModelError
+        If it is missing, or cannot be loaded.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file; `quake models` lists the installed ones")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what is wrong comes as an exception too
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a class of its own for each cause
+        raise ModelError(
+            f"{path}: ONNX Runtime cannot load it ({str(error).splitlines()[0]}); get the model, "
+            "or export it, again"
+        ) from error
+
+
+def metadata_of(session: Any) -> dict[str, str]:
+    """Texts that an ONNX file carries."""
+    return dict(session.get_modelmeta().custom_metadata_map)
+
+
+def _session_of(graph: Path, source: str) -> Any:
+    """Load a graph if it was exported, in float32, from the model file of that hash."""
+    if not graph.is_file():
+        return None
+    try:
+        session = open_session(graph)
+    except ModelError as error:
+        logger.warning("%s", error)
+        return None
+    found = metadata_of(session)
+    fits = (found.get("quake_source"), found.get("quake_precision")) == (source, "float32")
+    return session if fits else None
+
+
+def _build(model: Path, cached: Path) -> Path:
+    """Export a model into the cache, or into a temporary folder where that cannot be written."""
+    logger.warning(
+        "%s: has no ONNX graph yet; building it once, in %s (some ten seconds)",
+        model,
+        cached.parent,
+    )
+    try:
+        from quake.export.onnx_file import write_onnx
+    except ImportError as error:
+        raise ModelError(
+            f"{model}: its ONNX graph cannot be built ({error}); install torch and onnxscript as "
+            "quake requires them, or use an .onnx file that `quake export` wrote elsewhere"
+        ) from error
+    try:
+        write_onnx(model, cached)
+    except ModelError:
+        raise
+    except QuakeError as error:
+        cached = Path(tempfile.mkdtemp(prefix="quake-graph-")) / cached.name
+        logger.warning("%s; it will be built again the next time", error)
+        write_onnx(model, cached)
+    return cached

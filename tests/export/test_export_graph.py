@@ -1,0 +1,66 @@
+"""The graph: the same numbers as the library's transforms and network."""
+
+import numpy as np
+import pytest
+import torch
+
+from quake.checkpoint import load_model
+from quake.data.preprocessing import Preprocessing
+from quake.data.transforms import build_transform
+from quake.export.check import BATCH_SIZES
+from quake.export.graph import WaveformToProbability, build_graph
+from quake.export.probes import probe_windows, random_windows, real_windows
+from quake.inference.torch_engine import TorchEngine
+
+PREPROCESSINGS = [
+    Preprocessing(),
+    Preprocessing(nperseg=63, hop_samples=10),
+    Preprocessing(sampling_rate_hz=20, window_s=30.05, nperseg=32, hop_samples=32, band_hz=(1, 10)),
+    Preprocessing(sampling_rate_hz=200, window_s=5, nperseg=256, hop_samples=64, band_hz=(2, 90)),
+    Preprocessing(sampling_rate_hz=10, window_s=300, nperseg=128, hop_samples=100, band_hz=(1, 4)),
+]
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_its_spectrogram_is_that_of_the_transforms(preprocessing):
+    graph = WaveformToProbability(preprocessing, torch.nn.Identity(), 1.0)
+    transforms = build_transform(preprocessing)
+    windows = torch.from_numpy(probe_windows(preprocessing))
+    found, single = graph.spectrogram(windows), transforms(windows)
+    exact = transforms[:-1](windows.double())
+    assert found.shape == exact.shape
+    # Magnitudes near the floor of the logarithm show how single numbers are rounded; the
+    # convolution may round no worse than the library's own transform does.
+    for worst in (torch.amax, torch.mean):
+        assert worst((found - exact).abs()) < 1.5 * worst((single - exact).abs())
+    assert (found - exact).abs().mean() < 2e-4
+
+
+def test_its_probabilities_are_those_of_the_engine(bundled, windows):
+    graph = build_graph(*load_model(bundled))
+    with torch.inference_mode():
+        found = graph(torch.from_numpy(windows)).numpy()
+    assert found.dtype == np.float32
+    assert np.abs(found - TorchEngine(bundled, "cpu").probabilities(windows)).max() < 1e-6
+
+
+def test_it_has_no_batch_norm_and_leaves_the_network_alone(bundled):
+    card, network = load_model(bundled)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    for half in (False, True):
+        graph = build_graph(card, network, half)
+        assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in graph.modules())
+    after = network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_it_is_checked_on_windows_that_show_something(preprocessing):
+    real, random = real_windows(preprocessing), random_windows(preprocessing)
+    for windows in (real, random):
+        assert windows.dtype == np.float32
+        assert windows.shape[1:] == (3, preprocessing.n_samples)
+        assert np.isfinite(windows).all()
+    assert real[:, 0].any(axis=-1).all()
+    assert len(real) + len(random) >= max(BATCH_SIZES) / 2
