@@ -234,6 +234,11 @@ def load_model(path: str | Path) -> tuple[ModelCard, nn.Module]:
 
     path = Path(path)
     card = load_card(path)
+    if path.suffix == ".onnx":
+        raise ModelError(
+            f"{path}: an exported graph, whose network is fixed; name the model file that it was "
+            "exported from"
+        )
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from quake.checkpoint import ModelCard, card_of_metadata, load_card, model_hash
-from quake.errors import ModelError, QuakeError
+from quake.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +56,18 @@ def open_graph(model: Path) -> Graph:
         found = _session_of(path, source)
         if found is not None:
             return Graph(path, card, found)
-    path = _build(model, cached)
-    return Graph(path, card, open_session(path))
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=cached.parent).close()
+    except OSError as error:
+        logger.warning(
+            "%s: cannot be written (%s); the graph will be built again the next time",
+            cached.parent,
+            error.strerror or error,
+        )
+        return _build_for_now(model, card)
+    _build(model, cached)
+    return Graph(cached, card, open_session(cached))
 
 
 def graph_folder() -> Path:
@@ -108,12 +120,10 @@ def _session_of(graph: Path, source: str) -> Any:
     return session if fits else None
 
 
-def _build(model: Path, cached: Path) -> Path:
-    """Export a model into the cache, or into a temporary folder where that cannot be written."""
+def _build(model: Path, graph: Path) -> None:
+    """Export a model; torch is loaded for it."""
     logger.warning(
-        "%s: has no ONNX graph yet; building it once, in %s (some ten seconds)",
-        model,
-        cached.parent,
+        "%s: has no ONNX graph yet; building it, in %s (some ten seconds)", model, graph.parent
     )
     try:
         from quake.export.onnx_file import write_onnx
@@ -122,12 +132,14 @@ def _build(model: Path, cached: Path) -> Path:
             f"{model}: its ONNX graph cannot be built ({error}); install torch and onnxscript as "
             "quake requires them, or use an .onnx file that `quake export` wrote elsewhere"
         ) from error
-    try:
-        write_onnx(model, cached)
-    except ModelError:
-        raise
-    except QuakeError as error:
-        cached = Path(tempfile.mkdtemp(prefix="quake-graph-")) / cached.name
-        logger.warning("%s; it will be built again the next time", error)
-        write_onnx(model, cached)
-    return cached
+    write_onnx(model, graph)
+
+
+def _build_for_now(model: Path, card: ModelCard) -> Graph:
+    """Export a model into a folder that goes with the graph."""
+    folder = tempfile.mkdtemp(prefix="quake-graph-")
+    path = Path(folder) / f"graph{SUFFIX}"
+    _build(model, path)
+    graph = Graph(path, card, open_session(path))
+    weakref.finalize(graph, shutil.rmtree, folder, ignore_errors=True)
+    return graph

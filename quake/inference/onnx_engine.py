@@ -41,9 +41,9 @@ class OnnxEngine:
 
     def __init__(self, model: Path, threads: int | None = None) -> None:
         self.n_parallel = threads or usable_cores()
-        graph = open_graph(model)
-        self.card: ModelCard = graph.card
-        self._session = graph.session
+        self._graph = open_graph(model)
+        self.card: ModelCard = self._graph.card
+        self._session = self._graph.session
         self._input = self._session.get_inputs()[0].name
 
     def probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:

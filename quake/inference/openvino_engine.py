@@ -45,7 +45,7 @@ class OpenVinoEngine:
                 "pip install 'quake[openvino]', or use --engine onnx"
             ) from error
         self.n_parallel = threads or usable_cores()
-        graph = open_graph(model)
+        self._graph = graph = open_graph(model)
         self.card: ModelCard = graph.card
         core = openvino.Core()
         settings = {

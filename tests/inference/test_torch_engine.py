@@ -288,7 +288,7 @@ def test_memory_that_runs_out_on_cuda_halves_the_batch(model, windows, expected,
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(engine.device).total_memory
     there = torch.cuda.memory_reserved(engine.device)
-    torch.cuda.set_per_process_memory_fraction((there + 256 * 2**20) / total, engine.device)
+    torch.cuda.set_per_process_memory_fraction((there + 128 * 2**20) / total, engine.device)
     try:
         found = engine.probabilities(many)
     finally:
