@@ -304,8 +304,8 @@ def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
     found = metadata.get("quake_format")
     if found is None or "quake" not in metadata:
         raise ModelError(
-            f"{path}: not written by quake (no quake_format in its metadata); expected a model made "
-            "by `quake train` or `quake export`"
+            f"{path}: not written by quake (no quake_format in its metadata); expected a model "
+            "made by `quake train` or `quake export`"
         )
     if not found.isdecimal() or int(found) > FORMAT:
         raise ModelError(

@@ -122,7 +122,7 @@ def _check(model: Path, path: Path, format: ExportFormat) -> Check:
 def _write_int8(
     model: Path, output: Path, format: ExportFormat, windows: NDArray[np.float32]
 ) -> None:
-    from quake.export.onnx_file import relabel, write_onnx
+    from quake.export.onnx_file import write_onnx
     from quake.export.openvino_file import onnx_to_openvino
     from quake.export.quantise import quantise_int8
 
@@ -130,7 +130,6 @@ def _write_int8(
         exact, integers = Path(folder) / "exact.onnx", Path(folder) / "int8.onnx"
         write_onnx(model, exact)
         quantise_int8(exact, windows, integers)
-        relabel(integers, exact, "int8")
         if format.name == "onnx":
             output.write_bytes(integers.read_bytes())
         else:

@@ -116,19 +116,14 @@ def _divide(
     if found is not None:
         return *found, "events of the training"
     try:
-        # Of three parts as in a training: what would validate has nothing to do here.
-        drawn = split_by_event(
-            spans, validation=0.05, test=_TEST_SHARE, margin_s=margin_s, seed=seed
-        )
-    except LabelError:
-        drawn = Split((), (), ())
-    calibration = sorted([*drawn.train, *drawn.validation])
-    if not calibration or not drawn.test:
+        # What a training would validate on, and nothing for a test of the training.
+        drawn = split_by_event(spans, validation=_TEST_SHARE, test=0, margin_s=margin_s, seed=seed)
+    except LabelError as error:
         raise LabelError(
             f"{name}: too few independent events to calibrate on some and to measure on others; "
             "add events"
-        )
-    return calibration, list(drawn.test), "draw by event"
+        ) from error
+    return list(drawn.train), list(drawn.validation), "draw by event"
 
 
 def _given(

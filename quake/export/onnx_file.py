@@ -79,16 +79,6 @@ def set_metadata(proto: Any, texts: Mapping[str, str]) -> None:
         entry.key, entry.value = key, value
 
 
-def relabel(path: Path, original: Path, precision: str) -> None:
-    """Give a file that was made of another one the latter's metadata, and its own precision."""
-    import onnx
-
-    proto, texts = onnx.load(path), metadata_in(onnx.load(original))
-    strip_origins(proto)
-    set_metadata(proto, {**texts, "quake_precision": precision})
-    path.write_bytes(proto.SerializeToString(deterministic=True))
-
-
 def metadata_in(proto: Any) -> dict[str, str]:
     """Read the metadata of an ``onnx.ModelProto``."""
     return {entry.key: entry.value for entry in proto.metadata_props}

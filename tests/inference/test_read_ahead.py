@@ -67,9 +67,14 @@ def test_an_error_of_the_work_is_raised_at_its_place():
         return 10 // n
 
     seen = []
-    with pytest.raises(ZeroDivisionError), ReadAhead(iter([5, 2, 0, 1]), divide, 2) as pairs:
-        for pair in pairs:
-            seen.append(pair)
+
+    def use():
+        with ReadAhead(iter([5, 2, 0, 1]), divide, 2) as pairs:
+            for pair in pairs:
+                seen.append(pair)
+
+    with pytest.raises(ZeroDivisionError):
+        use()
     assert seen == [(5, 2), (2, 5)]
 
 
@@ -84,10 +89,12 @@ def test_leaving_early_ends_all_threads():
 
 def test_an_interruption_ends_all_threads():
     before = threading.active_count()
-    with (
-        pytest.raises(KeyboardInterrupt),
-        ReadAhead(iter(range(10**9)), lambda n: n, 2) as pairs,
-    ):
-        for _ in pairs:
-            raise KeyboardInterrupt
+
+    def interrupted():
+        with ReadAhead(iter(range(10**9)), lambda n: n, 2) as pairs:
+            for _ in pairs:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert threading.active_count() == before
