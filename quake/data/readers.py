@@ -1,4 +1,4 @@
-"""Read miniSEED and SAC through ObsPy: a path or a stream in, spans and segments out.
+"""Read miniSEED and SAC: a path or an ObsPy stream in, spans and segments out.
 
 The format is found from the content. ObsPy's other formats are not tried, because one of them is
 a pickle, which would run code from the file. ObsPy stops here: all else sees `Span` and `Segment`.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, Span, duration_ns, split_channel
+from quake.data.file_index import PIECE_BYTES, FileIndex, read_ranges, scan_records
+from quake.data.mseed import (
+    RawTrace,
+    Selection,
+    caught_warnings,
+    first_line,
+    trace_from_obspy,
+)
+from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, Span, duration_ns
 from quake.errors import WaveformError
 
 if TYPE_CHECKING:
@@ -29,12 +37,9 @@ _ADVICE = "check the file, or leave it out"
 
 _SKIPPED_BYTES = re.compile("Will skip bytes|Record will be skipped")
 
-# Of good SAC files too: 62.5 Hz is 0.016 s, which float32 misses by a nanosecond.
-_HARMLESS = "Sample spacing read from SAC file"
-
-# No seismometer is slower or faster, but damaged headers are: they would ask for centuries.
 _SAC_UNDEFINED = -12345.0
 
+# No seismometer is slower or faster, but damaged headers are: they would ask for centuries.
 _SLOWEST_HZ, _FASTEST_HZ = 0.001, 100_000
 
 
@@ -53,18 +58,43 @@ def scan(path: str | Path) -> tuple[list[Span], list[str]]:
     WaveformError
         If the file is missing, unreadable, empty, neither miniSEED nor SAC, or holds no samples.
     """
+    spans, problems, _ = scan_with_index(path)
+    return spans, problems
+
+
+def scan_with_index(path: str | Path) -> tuple[list[Span], list[str], FileIndex | None]:
+    """Scan, and say where in the file what is, so that reading some hours of it is fast.
+
+    Returns
+    -------
+    spans, problems : as of `scan`
+    index : FileIndex, or None of a SAC file
+
+    Raises
+    ------
+    WaveformError
+        As `scan`.
+    """
     path = Path(path)
-    stream, problems = _read(path, headonly=True)
+    with _opened(path) as (file, waveform_format):
+        if waveform_format == "SAC":
+            traces, complaints = _read_sac_traces(file, headonly=True)
+            n_unread, index = 0, None
+        else:
+            scanned = scan_records(file)
+            traces, complaints = scanned.traces, scanned.complaints
+            n_unread, index = scanned.n_unread, scanned.index
+    problems = _complaints(path, complaints)
     spans = []
-    for trace in stream:
+    for trace in traces:
         fault = _fault(trace)
         if fault:
-            problems.append(f"{path}, {trace.id}: {fault}; the trace is left out")
+            problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
         else:
             spans.append(_span(trace, str(path)))
     if not spans:
         raise WaveformError("; ".join(problems) or f"{path}: no samples in it; {_ADVICE}")
-    return spans, problems + _unread_bytes(path, stream)
+    return spans, problems + _unread_bytes(path, n_unread, index.size if index else 0), index
 
 
 def is_waveform_file(path: str | Path) -> bool:
@@ -93,6 +123,8 @@ def read_segments(
     channel_set: ChannelSetId,
     start_ns: int | None = None,
     end_ns: int | None = None,
+    *,
+    index: FileIndex | None = None,
 ) -> tuple[list[Segment], list[str]]:
     """Read the samples of one channel set between two times.
 
@@ -102,10 +134,13 @@ def read_segments(
     channel_set : ChannelSetId
     start_ns, end_ns : int, optional
         Bounds in ns since the epoch; None reads from the beginning, or to the end.
+    index : FileIndex, optional
+        Of `scan_with_index`; without it, a large file is scanned first.
 
     Returns
     -------
     segments : list of Segment
+        From the sample nearest to the start to the one nearest to the end.
     problems : list of str
         What the decoder complained of.
 
@@ -115,8 +150,13 @@ def read_segments(
         If the file cannot be read (any more).
     """
     path = Path(path)
-    stream, problems = _read(path, start_ns=start_ns, end_ns=end_ns)
-    return segments_from_stream(stream, channel_set), problems
+    selection = Selection(channel_set, start_ns, end_ns)
+    with _opened(path) as (file, waveform_format):
+        if waveform_format == "SAC":
+            traces, complaints = _read_sac_traces(file)
+        else:
+            traces, complaints = read_ranges(file, _ranges(file, selection, index), selection)
+    return _segments(traces, selection), _complaints(path, complaints)
 
 
 def sac_p_ns(path: str | Path) -> int | None:
@@ -125,12 +165,12 @@ def sac_p_ns(path: str | Path) -> int | None:
     None also for files of another format, and for those that cannot be read.
     """
     try:
-        stream, _ = _read(Path(path), headonly=True)
+        with _opened(Path(path)) as (file, waveform_format), caught_warnings():
+            if waveform_format != "SAC":
+                return None
+            stats = _read_sac(file, headonly=True)[0].stats
     except WaveformError:
         return None
-    if not stream:
-        return None
-    stats = stream[0].stats
     header = stats.get("sac", {})
     if header.get("a", _SAC_UNDEFINED) == _SAC_UNDEFINED:
         return None
@@ -145,8 +185,9 @@ def spans_from_stream(stream: Stream) -> list[Span]:
     WaveformError
         If no trace can be used.
     """
-    faults = {trace.id: _fault(trace) for trace in stream}
-    spans = [_span(trace, "stream") for trace in stream if not _fault(trace)]
+    traces = [trace_from_obspy(trace) for trace in stream]
+    faults = {trace.channel.name: _fault(trace) for trace in traces}
+    spans = [_span(trace, "stream") for trace in traces if not _fault(trace)]
     if not spans:
         reasons = "; ".join(f"{key}: {fault}" for key, fault in faults.items() if fault)
         raise WaveformError(f"stream: no trace can be used ({reasons or 'it is empty'})")
@@ -155,26 +196,18 @@ def spans_from_stream(stream: Stream) -> list[Span]:
 
 def segments_from_stream(stream: Stream, channel_set: ChannelSetId) -> list[Segment]:
     """Take the segments of one channel set out of an ObsPy stream; masked samples are gaps."""
-    return [
-        segment
-        for trace in stream
-        if not _fault(trace) and _channel_set(trace) == channel_set
-        for segment in _segments(trace)
-    ]
+    traces = [trace_from_obspy(piece) for trace in stream for piece in _unmasked(trace)]
+    return _segments(traces, Selection(channel_set))
 
 
-def _read(
-    path: Path,
-    *,
-    headonly: bool = False,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-) -> tuple[Stream, list[str]]:
-    """Read a file with ObsPy, its exceptions as WaveformError and its warnings as problems."""
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a file and find out its format; what goes wrong in the block is a WaveformError."""
+    waveform_format = "waveform"
     try:
-        with path.open("rb") as file, _obspy_warnings() as caught:
+        with path.open("rb") as file:
             waveform_format = _format(path, file)
-            stream = _obspy_read(file, waveform_format, headonly, start_ns, end_ns)
+            yield file, waveform_format
     except WaveformError:
         raise
     except FileNotFoundError as error:
@@ -182,13 +215,22 @@ def _read(
     except IsADirectoryError as error:
         raise WaveformError(f"{path}: is a folder, a file was expected") from error
     except OSError as error:
-        reason = error.strerror or _first_line(error)
+        reason = error.strerror or first_line(error)
         raise WaveformError(f"{path}: cannot be read ({reason})") from error
     except Exception as error:  # ObsPy raises whatever its C library or NumPy made of the bytes
         raise WaveformError(
             f"{path}: damaged {waveform_format} data ({_reason(error)}); {_ADVICE}"
         ) from error
-    return stream, _complaints(path, caught)
+
+
+def _ranges(file: BinaryIO, selection: Selection, index: FileIndex | None) -> list[tuple[int, int]]:
+    """Bytes of a miniSEED file, from and to, that have to be read."""
+    size = file.seek(0, io.SEEK_END)
+    if index is None and size <= PIECE_BYTES:
+        return [(0, size)]
+    if index is None or not index.fits(file):
+        index = scan_records(file).index
+    return index.ranges(selection)
 
 
 def _complaints(path: Path, texts: list[str]) -> list[str]:
@@ -201,50 +243,17 @@ def _complaints(path: Path, texts: list[str]) -> list[str]:
     return [f"{path}: {texts[0]}{others}; {_ADVICE}"]
 
 
-def _obspy_read(
-    file: BinaryIO, waveform_format: str, headonly: bool, start_ns: int | None, end_ns: int | None
-) -> Stream:
-    """Call ObsPy's reader of the format.
-
-    Of miniSEED only records that reach into the bounds are decoded. Its bytes are given as an
-    array: ObsPy would copy a file object twice, and map a named file, where libmseed's reading
-    past the end of damaged records ends the process.
-    """
-    from obspy import UTCDateTime
-
-    start = None if start_ns is None else UTCDateTime(ns=start_ns)
-    end = None if end_ns is None else UTCDateTime(ns=end_ns)
-    if waveform_format == "SAC":
-        from obspy.io.sac.core import _read_sac
-
-        stream = _read_sac(file, headonly=headonly)
-    else:
-        from obspy.io.mseed.core import _read_mseed
-
-        data = np.fromfile(file, np.int8)
-        stream = _read_mseed(data, starttime=start, endtime=end, headonly=headonly)
-    return stream if start is None and end is None else stream.trim(start, end)
+def _read_sac_traces(file: BinaryIO, headonly: bool = False) -> tuple[list[RawTrace], list[str]]:
+    with caught_warnings() as complaints:
+        traces = [trace_from_obspy(trace) for trace in _read_sac(file, headonly)]
+    return traces, complaints
 
 
-@contextmanager
-def _obspy_warnings() -> Iterator[list[str]]:
-    """Collect the warnings of a block, each text once.
+def _read_sac(file: BinaryIO, headonly: bool) -> Stream:
+    from obspy.io.sac import core
 
-    ObsPy only warns where it gives up in the middle of a file, and on which thread or file that
-    was is lost; here it becomes a problem of the file.
-    """
-    texts: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield texts
-    texts.extend(
-        dict.fromkeys(
-            _first_line(w.message)
-            for w in caught
-            if not issubclass(w.category, DeprecationWarning | FutureWarning)
-            and not str(w.message).startswith(_HARMLESS)
-        )
-    )
+    file.seek(0)
+    return core._read_sac(file, headonly=headonly)
 
 
 def _format(path: Path, file: BinaryIO) -> str:
@@ -281,74 +290,81 @@ def _format(path: Path, file: BinaryIO) -> str:
     )
 
 
-def _fault(trace: Trace) -> str:
+def _fault(trace: RawTrace) -> str:
     """Say why a trace cannot be used, or return an empty string."""
-    rate_hz = trace.stats.sampling_rate
-    if trace.stats.npts < 1:
+    rate_hz = trace.sampling_rate_hz
+    if trace.n_samples < 1:
         return "no samples"
     if not _SLOWEST_HZ <= rate_hz <= _FASTEST_HZ:
         return (
             f"sampling rate {rate_hz:g} Hz, one from {_SLOWEST_HZ:g} to {_FASTEST_HZ:g} Hz was "
             "expected"
         )
-    if not trace.stats.channel:
+    if not trace.channel.code:
         return "no channel code, so its component is unknown"
-    if len(trace.data) and not np.issubdtype(trace.data.dtype, np.number):
+    if trace.samples and trace.samples[0].dtype.kind not in "iuf":
         return "text, not samples"
     return ""
 
 
-def _unread_bytes(path: Path, stream: Stream) -> list[str]:
-    """Compare a miniSEED file's size with the size of the records that were read from it."""
-    described = [trace.stats.mseed for trace in stream if "mseed" in trace.stats]
-    if len(described) < len(stream) or not described:
-        return []
-    n_read = sum(m.number_of_records * m.record_length for m in described)
-    n_unread = path.stat().st_size - n_read
-    if n_unread <= 0:
+def _unread_bytes(path: Path, n_unread: int, size: int) -> list[str]:
+    if not n_unread:
         return []
     return [
-        f"{path}: truncated or damaged, {n_unread} of {n_unread + n_read} bytes could not be "
-        "read; the rest is used; fetch the file again"
+        f"{path}: truncated or damaged, {n_unread} of {size} bytes could not be read; the "
+        "rest is used; fetch the file again"
     ]
 
 
-def _channel_set(trace: Trace) -> ChannelSetId:
-    stats = trace.stats
-    band_instrument, _ = split_channel(stats.channel)
-    return ChannelSetId(stats.network, stats.station, stats.location, band_instrument)
-
-
-def _span(trace: Trace, source: str) -> Span:
-    stats = trace.stats
-    start_ns = int(stats.starttime.ns)
+def _span(trace: RawTrace, source: str) -> Span:
     return Span(
-        id=_channel_set(trace),
-        code=split_channel(stats.channel)[1],
-        start_ns=start_ns,
-        end_ns=start_ns + duration_ns(stats.npts, stats.sampling_rate),
-        sampling_rate_hz=float(stats.sampling_rate),
+        id=trace.channel.id,
+        code=trace.channel.code,
+        start_ns=trace.start_ns,
+        end_ns=trace.start_ns + duration_ns(trace.n_samples, trace.sampling_rate_hz),
+        sampling_rate_hz=trace.sampling_rate_hz,
         source=source,
     )
 
 
-def _segments(trace: Trace) -> Iterator[Segment]:
-    pieces: Iterable[Trace] = trace.split() if np.ma.is_masked(trace.data) else [trace]
-    for piece in pieces:
-        yield Segment(
-            code=split_channel(piece.stats.channel)[1],
-            start_ns=int(piece.stats.starttime.ns),
-            sampling_rate_hz=float(piece.stats.sampling_rate),
-            samples=np.ma.getdata(piece.data),
-        )
+def _unmasked(trace: Trace) -> Iterable[Trace]:
+    return trace.split() if np.ma.is_masked(trace.data) else [trace]
+
+
+def _segments(traces: Iterable[RawTrace], selection: Selection) -> list[Segment]:
+    """Samples of the channel set, cut to the bounds."""
+    return [
+        segment
+        for trace in traces
+        if trace.channel.id == selection.channel_set and trace.samples and not _fault(trace)
+        for segment in _trimmed(trace, selection)
+    ]
+
+
+def _trimmed(trace: RawTrace, selection: Selection) -> Iterator[Segment]:
+    """Cut off what lies outside; of a bound between two samples the nearer one is taken."""
+    rate_hz, start_ns = trace.sampling_rate_hz, trace.start_ns
+    first, stop = 0, trace.n_samples
+    # From the end, as ObsPy does: it decides which of two samples that are as near is taken.
+    if selection.end_ns is not None:
+        last_ns = start_ns + round((trace.n_samples - 1) / rate_hz * NS_PER_S)
+        stop += min(_nearest_sample(selection.end_ns - last_ns, rate_hz), 0)
+    if selection.start_ns is not None:
+        first = max(_nearest_sample(selection.start_ns - start_ns, rate_hz), 0)
+        start_ns += round(first / rate_hz * NS_PER_S)
+    if first >= stop or not trace.samples:
+        return
+    samples = trace.samples[0] if len(trace.samples) == 1 else np.concatenate(trace.samples)
+    yield Segment(trace.channel.code, start_ns, rate_hz, samples[first:stop])
+
+
+def _nearest_sample(offset_ns: int, rate_hz: float) -> int:
+    """Round half away from zero, times to microseconds, as ObsPy does."""
+    position = round(offset_ns / NS_PER_S, 6) * rate_hz
+    return int(math.copysign(math.floor(abs(position) + 0.5), position))
 
 
 def _reason(error: Exception) -> str:
-    text = _first_line(error)
+    text = first_line(error)
     # What ObsPy says when libmseed finds nothing to decode in a stream.
     return "no complete record in it" if text.startswith("Cannot open file") else text
-
-
-def _first_line(error: object) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__

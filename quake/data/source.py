@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.readers import read_segments, scan, segments_from_stream, spans_from_stream
+from quake.data.file_index import FileIndex
+from quake.data.readers import (
+    read_segments,
+    scan_with_index,
+    segments_from_stream,
+    spans_from_stream,
+)
 from quake.data.times import parse_time
 from quake.data.waveform import ChannelSetId, Segment, Span, component_map, duration_ns
 from quake.errors import ParameterError, WaveformError
@@ -80,6 +86,7 @@ class FileSource:
         self.names = names or {}
         self.on_file = on_file
         self.problems: list[Problem] = []
+        self._indexes: dict[str, FileIndex] = {}
         self._reported: set[tuple[str, str]] = set()
 
     def spans(self) -> dict[ChannelSetId, list[Span]]:
@@ -87,9 +94,11 @@ class FileSource:
         found: dict[ChannelSetId, list[Span]] = defaultdict(list)
         for done, path in enumerate(self.paths, start=1):
             try:
-                spans, faults = scan(path)
+                spans, faults, index = scan_with_index(path)
             except WaveformError as error:
-                spans, faults = [], [str(error)]
+                spans, faults, index = [], [str(error)], None
+            if index is not None:
+                self._indexes[str(path)] = index
             for fault in faults:
                 self._report(path, fault)
             for span in spans:
@@ -104,7 +113,9 @@ class FileSource:
         segments: list[Segment] = []
         for path in sorted({span.source for span in spans}):
             try:
-                pieces, faults = read_segments(path, channel_set, start_ns, end_ns)
+                pieces, faults = read_segments(
+                    path, channel_set, start_ns, end_ns, index=self._indexes.get(path)
+                )
             except WaveformError as error:
                 pieces, faults = [], [str(error)]
             segments += pieces

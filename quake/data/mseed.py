@@ -1,0 +1,422 @@
+"""Read miniSEED records from memory: bytes in, traces without a gap out.
+
+libmseed does it, through the binding that ObsPy ships with. Its lists are walked here, because
+ObsPy makes objects of them that take ten times as long as decoding where a day has thousands of
+gaps. Whatever is unusual, from a full SEED header to a damaged code, is left to ObsPy's own
+reader, and so is everything if the binding is not as expected.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quake.data.waveform import ChannelSetId, split_channel
+
+if TYPE_CHECKING:
+    from obspy import Stream, Trace
+
+BLOCK_BYTES = 128
+"""Where a record does not begin, libmseed looks for one so many bytes further on."""
+
+_LONGEST_BYTES = 2**31 - 1  # libmseed counts bytes with C integers
+
+_QUALITIES = b"DRQM"
+
+_NO_KIND = "\0"  # of headers alone
+
+_ORDINARY_CODE = re.compile(r"\w*", re.ASCII)
+
+# Of good SAC files too: 62.5 Hz is 0.016 s, which float32 misses by a nanosecond.
+_HARMLESS = "Sample spacing read from SAC file"
+
+_OFFSET = re.compile(r"(?<=offset[ =])\d+")
+
+
+class Channel(NamedTuple):
+    """What consecutive records must have in common; `name` is ``NET.STA.LOC.CHA``."""
+
+    id: ChannelSetId
+    code: str
+    name: str
+    quality: str
+
+
+class RawTrace(NamedTuple):
+    """Consecutive records, or another trace without a gap.
+
+    Attributes
+    ----------
+    channel : Channel
+    start_ns, last_ns : int
+        Times of the first sample, and of the last one as the last record has it; ns.
+    sampling_rate_hz : float
+    n_samples : int
+    n_records, record_bytes : int
+        How many records there are, and the size of the first one; 0 of what is not miniSEED.
+    kind : str
+        Letter of the sample type; traces of different ones do not go together.
+    samples : list of array, or None
+        To be put together; None where only headers were read.
+    """
+
+    channel: Channel
+    start_ns: int
+    last_ns: int
+    sampling_rate_hz: float
+    n_samples: int
+    n_records: int
+    record_bytes: int
+    kind: str
+    samples: list[NDArray[Any]] | None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which records are wanted: those of a channel set that reach into the times, ns or None."""
+
+    channel_set: ChannelSetId
+    start_ns: int | None = None
+    end_ns: int | None = None
+
+
+def read_records(
+    data: NDArray[np.int8],
+    *,
+    headonly: bool = False,
+    selection: Selection | None = None,
+    at: int = 0,
+) -> tuple[list[RawTrace], list[str]]:
+    """Read the records in a buffer.
+
+    Parameters
+    ----------
+    data : int8 array of shape (N,)
+        In memory: libmseed reads past the end of damaged records, which of a mapped file ends
+        the process.
+    headonly : bool
+        Whether samples are not wanted.
+    selection : Selection, optional
+        What is decoded. A record of another channel set may come too.
+    at : int
+        Where in its file the buffer begins, bytes.
+
+    Returns
+    -------
+    traces : list of RawTrace
+        By channel as they appear first, then in the order of the buffer.
+    complaints : list of str
+        Lines that the reader wrote.
+
+    Raises
+    ------
+    Exception
+        Whatever ObsPy makes of damaged bytes.
+    """
+    with caught_warnings() as complaints:
+        headers = _binding()
+        ordinary = headers is not None and _is_ordinary(data, headers, at)
+    direct = _read_directly(headers, data, headonly, selection) if ordinary else None
+    if direct is not None:
+        traces = direct[0]
+        complaints += direct[1]
+    else:
+        with caught_warnings() as complaints:
+            stream = _read_with_obspy(data, headonly, selection)
+        traces = [trace_from_obspy(trace) for trace in stream]
+    in_file = [_OFFSET.sub(lambda found: str(int(found[0]) + at), text) for text in complaints]
+    return traces, list(dict.fromkeys(in_file))
+
+
+def record_bytes(data: NDArray[np.int8]) -> tuple[int, bool]:
+    """Walk from record to record.
+
+    Returns
+    -------
+    n_bytes : int
+        How many of the bytes are in whole records; not what is between them.
+    fits : bool
+        Whether the last one ends where the buffer does; False where this cannot be found out.
+    """
+    headers = _binding()
+    if headers is None or len(data) > _LONGEST_BYTES:
+        return 0, False
+    at = n_bytes = 0
+    with _logged(headers):
+        detect = headers.clibmseed.lib.ms_detect
+        while at + BLOCK_BYTES <= len(data):
+            size = detect(data[at:], len(data) - at)
+            if size == 0 or at + size > len(data):
+                return n_bytes, False
+            n_bytes += max(size, 0)
+            at += max(size, BLOCK_BYTES)
+    return n_bytes, at == len(data)
+
+
+def last_header(data: NDArray[np.int8]) -> int:
+    """Find where the last record in a buffer seems to begin; 0 if none begins after the first."""
+    n_blocks = len(data) // BLOCK_BYTES
+    blocks = data[: n_blocks * BLOCK_BYTES].reshape(n_blocks, BLOCK_BYTES)
+    likely = np.flatnonzero(np.isin(blocks[:, 6], np.frombuffer(_QUALITIES, np.int8)))
+    return next((int(n) * BLOCK_BYTES for n in likely[::-1] if _is_header(blocks[n])), 0)
+
+
+@contextmanager
+def caught_warnings() -> Iterator[list[str]]:
+    """Collect the warnings of a block, each text once.
+
+    ObsPy only warns where it gives up in the middle of a file, and on which thread or file that
+    was is lost; here it becomes a problem of the file.
+    """
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield texts
+    texts.extend(
+        dict.fromkeys(
+            first_line(w.message)
+            for w in caught
+            if not issubclass(w.category, DeprecationWarning | FutureWarning)
+            and not str(w.message).startswith(_HARMLESS)
+        )
+    )
+
+
+def first_line(error: object) -> str:
+    """First line of what an exception or a warning says, or the name of its type."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
+def trace_from_obspy(trace: Trace) -> RawTrace:
+    """Take what is needed out of a trace of ObsPy."""
+    stats = trace.stats
+    described = stats.get("mseed", {})
+    channel = _channel(
+        stats.network,
+        stats.station,
+        stats.location,
+        stats.channel,
+        str(described.get("dataquality", "")),
+    )
+    return RawTrace(
+        channel,
+        int(stats.starttime.ns),
+        int(stats.endtime.ns),
+        float(stats.sampling_rate),
+        int(stats.npts),
+        int(described.get("number_of_records", 0)),
+        int(described.get("record_length", 0)),
+        trace.data.dtype.char if len(trace.data) else _NO_KIND,
+        [np.ma.getdata(trace.data)] if len(trace.data) else None,
+    )
+
+
+def _read_with_obspy(data: NDArray[np.int8], headonly: bool, selection: Selection | None) -> Stream:
+    from obspy import UTCDateTime
+    from obspy.io.mseed.core import _read_mseed
+
+    start_ns, end_ns = (selection.start_ns, selection.end_ns) if selection else (None, None)
+    start = None if start_ns is None else UTCDateTime(ns=start_ns)
+    end = None if end_ns is None else UTCDateTime(ns=end_ns)
+    return _read_mseed(data, starttime=start, endtime=end, headonly=headonly)
+
+
+# --- the binding --------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _binding() -> Any | None:
+    """Module of ObsPy that describes libmseed to ctypes; None if it is not as expected."""
+    try:
+        from obspy.io.mseed import headers
+
+        library = headers.clibmseed.lib
+        arguments = library.readMSEEDBuffer.argtypes
+        fields = {name for name, *_ in headers.ContinuousSegment._fields_}
+        codes = {name for name, *_ in headers.LinkedIDList._fields_}
+        known = (
+            len(arguments) == 9
+            and callable(arguments[8])
+            and fields >= {"starttime", "endtime", "samprate", "sampletype", "recordcnt"}
+            and fields >= {"samplecnt", "encoding", "reclen", "next"}
+            and codes >= {"network", "station", "location", "channel", "dataquality"}
+            and codes >= {"firstSegment", "next"}
+            and {name for name, *_ in headers.Selections._fields_}
+            == {"srcname", "timewindows", "next"}
+            and {name for name, *_ in headers.SelectTime._fields_}
+            == {"starttime", "endtime", "next"}
+            and library.lil_free
+            and library.ms_detect
+            and library.setupLogging
+            and headers.ENCODINGS
+            and headers.DATATYPES
+            and isinstance(headers.HPTERROR, int)
+        )
+    except (ImportError, AttributeError, TypeError, ValueError, IndexError):
+        return None
+    return headers if known else None
+
+
+# What libmseed says reaches the list of the thread that called it. The function lives as long as
+# the process: libmseed keeps its address.
+_said = threading.local()
+
+
+def _hear(line: bytes) -> None:
+    getattr(_said, "lines", []).append(line.decode(errors="replace"))
+
+
+_HEAR = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(_hear)
+
+
+@contextmanager
+def _logged(headers: Any) -> Iterator[list[str]]:
+    """Collect the lines that libmseed writes."""
+    lines: list[str] = []
+    _said.lines = lines
+    headers.clibmseed.lib.setupLogging(_HEAR, _HEAR)
+    try:
+        yield lines
+    finally:
+        _said.lines = []
+
+
+def _read_directly(
+    headers: Any, data: NDArray[np.int8], headonly: bool, selection: Selection | None
+) -> tuple[list[RawTrace], list[str]] | None:
+    """Traces and complaints, or None where ObsPy's reader has to see to it."""
+    samples: list[NDArray[Any]] = []
+    dtypes = {kind: np.dtype(ctype) for kind, ctype in headers.DATATYPES.items()}
+
+    def allocate(n_samples: int, kind: bytes) -> int:
+        # Without a type nothing could be decoded, and nothing will be written.
+        array = np.empty(n_samples, dtypes[kind]) if kind in dtypes else np.empty(0)
+        samples.append(array)
+        return int(array.__array_interface__["data"][0])
+
+    library = headers.clibmseed.lib
+    callback = library.readMSEEDBuffer.argtypes[8](allocate)
+    wanted = _selections(headers, selection) if selection else None
+    with _logged(headers) as lines:
+        found = library.readMSEEDBuffer(
+            data, len(data), wanted, int(not headonly), -1, 0, 0, -1, callback
+        )
+    try:
+        if any(line.startswith("ERROR: ") for line in lines):
+            return None
+        traces = list(_traces(headers, found, None if headonly else iter(samples)))
+    except (ValueError, StopIteration):
+        return None
+    finally:
+        library.lil_free(found)
+    return traces, [first_line(line[6:]) for line in lines if line.startswith("INFO: ")]
+
+
+def _is_ordinary(data: NDArray[np.int8], headers: Any, at: int) -> bool:
+    """Whether a buffer begins with a data record in an encoding that can be decoded."""
+    from obspy.io.mseed.util import get_record_information
+
+    if not BLOCK_BYTES <= len(data) <= _LONGEST_BYTES or not _is_header(data):
+        return False
+    if at:
+        return True
+    # It warns of what is odd in the first record of a file.
+    first = get_record_information(io.BytesIO(data[: 2**20].tobytes()))
+    return "encoding" not in first or first["encoding"] in headers.ENCODINGS
+
+
+def _is_header(data: NDArray[np.int8]) -> bool:
+    """Test for what libmseed takes for the header of a data record."""
+    head = data[:27].tobytes()
+    hour, minute, second = head[24:27]
+    return (
+        all(byte in b"0123456789 \0" for byte in head[:6])
+        and head[6] in _QUALITIES
+        and head[7] in b" \0"
+        and hour <= 23
+        and minute <= 59
+        and second <= 60
+    )
+
+
+def _selections(headers: Any, selection: Selection) -> Any:
+    """Describe to libmseed which records are decoded."""
+    window = headers.SelectTime()
+    window.starttime = _microseconds(selection.start_ns, headers.HPTERROR)
+    window.endtime = _microseconds(selection.end_ns, headers.HPTERROR)
+    # Codes with letters that ObsPy would drop are always read: which ones they are is found out
+    # when they are decoded.
+    odd = headers.Selections()
+    odd.srcname = b"*[^0-9A-Za-z_]*"
+    odd.timewindows = ctypes.pointer(window)
+    key = selection.channel_set
+    name = f"{key.network}_{key.station}_{key.location}_{key.band_instrument}"
+    if not _ORDINARY_CODE.fullmatch(name):
+        return odd
+    named = headers.Selections()
+    named.srcname = f"{name}?_?".encode()
+    named.timewindows = ctypes.pointer(window)
+    named.next = ctypes.pointer(odd)
+    return named
+
+
+def _microseconds(time_ns: int | None, unbounded: int) -> int:
+    return unbounded if time_ns is None else (time_ns + 500) // 1000
+
+
+def _traces(headers: Any, found: Any, samples: Iterator[NDArray[Any]] | None) -> Iterator[RawTrace]:
+    """Walk the list of channels, and of each the list of its traces.
+
+    Raises
+    ------
+    ValueError
+        If a code is not ASCII, or an encoding unknown.
+    """
+    while found:
+        codes = found.contents
+        network, station, location, name = (
+            code.strip().decode("ascii")
+            for code in (codes.network, codes.station, codes.location, codes.channel)
+        )
+        channel = _channel(network, station, location, name, codes.dataquality.decode("ascii"))
+        pointer = codes.firstSegment
+        while pointer:
+            segment = pointer.contents
+            if segment.encoding not in headers.ENCODINGS:
+                raise ValueError(f"encoding {segment.encoding}")
+            data = None if samples is None else [next(samples)]
+            yield RawTrace(
+                channel,
+                segment.starttime * 1000,
+                segment.endtime * 1000,
+                segment.samprate,
+                segment.samplecnt if data is None else len(data[0]),
+                segment.recordcnt,
+                segment.reclen,
+                _NO_KIND if data is None else segment.sampletype.decode("latin-1"),
+                data,
+            )
+            pointer = segment.next
+        found = codes.next
+
+
+def _channel(network: str, station: str, location: str, channel: str, quality: str) -> Channel:
+    band_instrument, code = split_channel(channel)
+    return Channel(
+        ChannelSetId(network, station, location, band_instrument),
+        code,
+        f"{network}.{station}.{location}.{channel}",
+        quality,
+    )
