@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -270,10 +271,17 @@ def model_hash(path: str | Path) -> str:
         If the file cannot be read.
     """
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+        found = Path(path).stat()
+        return _digest(str(path), found.st_ino, found.st_size, found.st_mtime_ns)[:12]
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+@lru_cache(maxsize=8)
+def _digest(path: str, *state: int) -> str:
+    """SHA-256 of a file; the state that it is in tells when it has to be read again."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-import platformdirs
-
 from quake.checkpoint import SUFFIX, ModelCard, load_card
 from quake.errors import ModelError, ParameterError
 
@@ -36,7 +34,11 @@ class ModelEntry:
 def installed_folder() -> Path:
     """Folder of the user's own models; it need not exist."""
     chosen = os.environ.get("QUAKE_MODEL_DIR")
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("quake")) / "models"
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_data_path
+
+    return user_data_path("quake") / "models"
 
 
 def installed_path(name: str) -> Path:

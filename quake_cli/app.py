@@ -20,7 +20,7 @@ from quake.errors import (
     QuakeError,
     WaveformError,
 )
-from quake_cli.command import LazyCommand
+from quake_cli.command import Group, LazyCommand
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages
 
@@ -51,6 +51,7 @@ _COMMANDS = {
 
 app = typer.Typer(
     name="quake",
+    cls=Group,
     help="Tell what is in seismic waveforms: earthquake, surface event or noise, window by window.",
     add_completion=False,
     rich_markup_mode=None,  # with it Rich is loaded, and all that it can draw

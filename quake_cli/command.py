@@ -1,4 +1,4 @@
-"""Commands of the program: loaded when they are needed; their help has sections and defaults."""
+"""Commands: loaded when they are needed, cheap to read, and with sections and defaults in help."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 
 def _predict_defaults() -> Mapping[str, Any]:
@@ -41,9 +41,22 @@ _DEFAULTS: Mapping[str, Callable[[], Mapping[str, Any]]] = {
     "evaluate": _evaluate_defaults,
 }
 
+# What parameters are made of, besides choices.
+_EXPECTED: Mapping[type, str] = {
+    bool: "yes or no",
+    str: "a text",
+    Path: "a path",
+    int: "a whole number",
+    float: "a number",
+}
 
-# Of what parameters are made, besides choices.
-_EXPECTED = {str: "a text", Path: "a path", int: "a whole number", float: "a number"}
+
+class Group(TyperGroup):
+    """The program itself, the command that has commands."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """All options, `--help` included."""
+        return _read_plainly(super().get_params(ctx))
 
 
 class LazyCommand(TyperCommand):
@@ -56,65 +69,26 @@ class LazyCommand(TyperCommand):
         self, info_name: Any, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
         """Let the command itself parse; what follows is between it and its context."""
-        return _load(str(self.name)).make_context(info_name, args, parent, **extra)
+        return load(str(self.name)).make_context(info_name, args, parent, **extra)
 
 
-def _load(name: str) -> Any:
+def load(name: str) -> Any:
+    """Load a command, as Click knows it."""
     alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     function = getattr(import_module(f"quake_cli.commands.{name}"), name)
-    alone.command(name, cls=_Command)(function)
-    command: Any = typer.main.get_command(alone)
-    for parameter in command.params:
-        kind = _plain_kind(parameter)
-        if kind is not None:
-            # Typer has Pydantic do this, which takes as long to load as ObsPy. A version of Typer
-            # that does not ask this goes on as it would without.
-            parameter.get_runtime_param = partial(_PlainValues, kind)
-    return command
+    alone.command(name, cls=Command)(function)
+    return typer.main.get_command(alone)
 
 
-def _plain_kind(parameter: Any) -> type | None:
-    """What a parameter is made of, if it is made of nothing that takes Typer to read."""
-    descriptor = getattr(parameter, "type_descriptor", None)
-    kind = getattr(descriptor, "annotation", None)
-    if get_origin(kind) is list:
-        (kind,) = get_args(kind)
-    is_plain = isinstance(kind, type) and (kind in _EXPECTED or issubclass(kind, StrEnum))
-    return kind if is_plain else None
-
-
-@dataclass(frozen=True)
-class _PlainValues:
-    """Reads the words that were given for a parameter."""
-
-    kind: type
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Turn a word, or several, into what the command takes; the name is Typer's.
-
-        Raises
-        ------
-        BadParameter
-        """
-        several = param.multiple or param.nargs == -1
-        if value is None:
-            return () if several else None
-        try:
-            return [self.kind(word) for word in value] if several else self.kind(value)
-        except ValueError as error:
-            raise typer.BadParameter(self._expected(value), ctx=ctx, param=param) from error
-
-    def _expected(self, value: Any) -> str:
-        words = value if isinstance(value, list | tuple) else [value]
-        what = _EXPECTED.get(self.kind) or f"one of {', '.join(map(str, self.kind))}"  # type: ignore[call-overload]
-        return f"{', '.join(map(str, words))}: {what} was expected"
-
-
-class _Command(TyperCommand):
+class Command(TyperCommand):
     """A command whose options are None unless given, and whose help shows what that stands for.
 
     The library's configuration has the defaults; it is loaded for the help of that command only.
     """
+
+    def get_params(self, ctx: Any) -> Any:
+        """All arguments and options, `--help` included."""
+        return _read_plainly(super().get_params(ctx))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Fill in the defaults, then show help as ever."""
@@ -126,7 +100,7 @@ class _Command(TyperCommand):
         super().format_help(ctx, formatter)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Show options below the heading that each asks for; without Rich, Typer drops them."""
+        """Show options below the heading that each asks for; without Rich, Typer does not."""
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx)
@@ -154,3 +128,52 @@ def _short(name: str) -> str:
     if not name.startswith("-"):
         return name.partition(" ")[0]
     return re.sub(r"<list\[(.*)\]>", r"<\1>", name)
+
+
+def _read_plainly(parameters: list[Any]) -> list[Any]:
+    """Have words read here; Typer has Pydantic do it, which takes longer to load than ObsPy.
+
+    A version of Typer that does not ask `get_runtime_param` reads as it would without this.
+    """
+    for parameter in parameters:
+        kind = _kind_of(parameter)
+        if kind is not None:
+            parameter.get_runtime_param = partial(_Words, kind)
+    return parameters
+
+
+def _kind_of(parameter: Any) -> Any:
+    """Type of a value of a parameter; None if only Typer knows how to read it."""
+    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    if get_origin(kind) is list:
+        (kind,) = get_args(kind)
+    is_plain = isinstance(kind, type) and (kind in _EXPECTED or issubclass(kind, StrEnum))
+    return kind if is_plain else None
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What was written on the command line for a parameter becomes values of a type."""
+
+    kind: Any
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Take one word or several, as many as the parameter does; the name is Typer's.
+
+        Raises
+        ------
+        BadParameter
+        """
+        several = param.multiple or param.nargs == -1
+        if value is None:
+            return () if several else None
+        if several:
+            return [self._read(word, param, ctx) for word in value]
+        return self._read(value, param, ctx)
+
+    def _read(self, word: Any, param: Any, ctx: Any) -> Any:
+        try:
+            return self.kind(word)
+        except ValueError as error:
+            what = _EXPECTED.get(self.kind) or f"one of {', '.join(self.kind)}"
+            raise typer.BadParameter(f"{word}: {what} was expected", ctx, param) from error

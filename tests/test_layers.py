@@ -64,7 +64,7 @@ def test_the_checks_see_the_imports_there_are():
 
 
 def test_obspy_stops_at_the_files_that_read_and_write_its_formats():
-    names = ("readers", "labels", "orientation", "catalogue", "travel_times")
+    names = ("readers", "mseed", "labels", "orientation", "catalogue", "travel_times")
     allowed = {f"quake/data/{name}.py" for name in names}
     assert importers(QUAKE, "obspy") <= allowed
 

@@ -40,6 +40,9 @@ def join_segments(segments: Iterable[Segment]) -> list[Segment]:
         if len(segment.samples):
             by_rate.setdefault(segment.sampling_rate_hz, []).append(segment)
     joined: list[Segment] = []
+    if len(by_rate) == 1:
+        (segments_of_rate,) = by_rate.values()
+        return [piece for run in _runs(segments_of_rate) for piece in _paint(run)]
     for rate_hz in sorted(by_rate, reverse=True):
         pieces = [piece for run in _runs(by_rate[rate_hz]) for piece in _paint(run)]
         joined += [rest for piece in pieces for rest in _outside(piece, joined)]

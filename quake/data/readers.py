@@ -10,10 +10,10 @@ import io
 import logging
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 
@@ -264,16 +264,13 @@ def _format(path: Path, file: BinaryIO) -> str:
     WaveformError
         If it is neither; the message tells an empty file from a foreign one.
     """
-    from obspy.io.mseed.core import _is_mseed
-    from obspy.io.sac.core import _is_sac
-
     size = file.seek(0, io.SEEK_END)
     if size == 0:
         raise WaveformError(f"{path}: empty file (0 bytes); {_ADVICE}")
-    for name, test in (("MSEED", _is_mseed), ("SAC", _is_sac)):
+    for name in ("MSEED", "SAC"):
         file.seek(0)
         try:
-            found = test(file)
+            found = _test_of(name)(file)
         except Exception:  # a test that stumbles over the bytes does not recognise them
             found = False
         if found:
@@ -288,6 +285,17 @@ def _format(path: Path, file: BinaryIO) -> str:
     raise WaveformError(
         f"{path}: neither miniSEED nor SAC ({size} bytes, beginning with {head!r}); {_ADVICE}"
     )
+
+
+def _test_of(waveform_format: str) -> Callable[[BinaryIO], bool]:
+    """ObsPy's test of a format; its modules are loaded when they are needed."""
+    if waveform_format == "SAC":
+        from obspy.io.sac.core import _is_sac
+
+        return cast("Callable[[BinaryIO], bool]", _is_sac)
+    from obspy.io.mseed.core import _is_mseed
+
+    return cast("Callable[[BinaryIO], bool]", _is_mseed)
 
 
 def _fault(trace: RawTrace) -> str:

@@ -30,6 +30,9 @@ Samples = NDArray[np.float64]
 _PLATEAUS_TOTAL_SAMPLES = 8
 _CLIPPED_MIN_DISTINCT = 100
 
+# 1e15 squared still fits float32's 3e38; tiny ones (m/s of a quiet site) keep all digits too.
+_LARGEST, _SMALLEST = 1e15, 1e-15
+
 
 class Stretch:
     """The components of a channel set between two times, ready to be cut.
@@ -95,7 +98,7 @@ class Stretch:
             _judge(part, samples[i], filled[i], p, min_coverage, rotation)
             for i, (part, rotation) in enumerate(zip(parts, chosen, strict=True))
         ]
-        rows = _to_float32(samples)
+        rows = samples.astype(np.float32) if self._fits_float32 else _to_float32(samples)
         return [
             Window(
                 id=self.channel_set.id,
@@ -110,6 +113,14 @@ class Stretch:
             )
             for start_ns, row, verdict in zip(starts_ns, rows, judged, strict=True)
         ]
+
+    @cached_property
+    def _fits_float32(self) -> bool:
+        """Whether no window can leave float32's range; a few digits of room for what is added."""
+        largest = max(
+            (track.largest for tracks in self._tracks.values() for track in tracks), default=0.0
+        )
+        return largest == 0 or _SMALLEST * 1e6 < largest < _LARGEST / 1e3
 
     def _prepare(self, segments: list[Segment], end_ns: int) -> list[_Track]:
         p = self.preprocessing
@@ -139,6 +150,12 @@ class _Track:
     def rate_hz(self) -> float:
         return self.timeline.sampling_rate_hz
 
+    @cached_property
+    def largest(self) -> float:
+        """Largest absolute value that the filter left."""
+        filtered = self._filtered
+        return float(max(filtered.max(initial=0.0), -filtered.min(initial=0.0)))
+
     def bounds(self, starts: Sequence[int]) -> tuple[Counts, Counts]:
         """First and stop index of the samples of windows that begin that many ns after the origin.
 
@@ -160,9 +177,12 @@ class _Track:
             return
         n_samples = samples.shape[1]
         firsts = [index_at(start, 0, self.preprocessing.sampling_rate_hz) for start in starts]
-        there = sliding_window_view(_extended(self._there, firsts, n_samples), n_samples)[firsts]
         rows = sliding_window_view(_extended(self._filtered, firsts, n_samples), n_samples)[firsts]
         self._forget_surroundings(rows, firsts)
+        if self._is_whole and max(firsts) + n_samples <= len(self._filtered):
+            samples[:], filled[:] = rows, True
+            return
+        there = sliding_window_view(_extended(self._there, firsts, n_samples), n_samples)[firsts]
         np.logical_and(there, ~filled, out=there)
         np.copyto(samples, rows, where=there)
         filled |= there
@@ -172,12 +192,20 @@ class _Track:
         return self._filter.apply(self.timeline.samples)
 
     @cached_property
+    def _is_whole(self) -> bool:
+        return bool(self.timeline.valid.all())
+
+    @cached_property
     def _there(self) -> Mask:
         """Which outputs have a sample of the record before the next output's."""
         valid = self.timeline.valid
-        if valid.all():
-            return np.ones(len(self._filtered), np.bool_)
-        index = self._filter.input_index(np.arange(len(self._filtered)))
+        up, down = self._filter.up_down
+        n = len(self._filtered)
+        if up == 1 and self.rate_hz == down * self.preprocessing.sampling_rate_hz:
+            padded = np.zeros(n * down, np.bool_)
+            padded[: len(valid)] = valid
+            return np.asarray(np.logical_or.reduce([padded[i::down] for i in range(down)]))
+        index = self._filter.input_index(np.arange(n))
         there = valid[np.minimum(index, len(valid) - 1)]
         ratio_of_rates = self.rate_hz / self.preprocessing.sampling_rate_hz
         for offset in range(1, int(ratio_of_rates - 1e-9) + 1):
@@ -411,8 +439,7 @@ def _rotate(samples: Samples, filled: Mask, rotation: Samples, n_used: int) -> l
 def _to_float32(samples: Samples) -> NDArray[np.float32]:
     """Scale components, where needed, into float32's range; the z-score undoes it."""
     largest = np.abs(samples).max(axis=-1, keepdims=True)
-    # 1e15 squared still fits float32's 3e38; tiny ones (m/s of a quiet site) keep all digits too.
-    outside = (largest > 1e15) | ((largest > 0) & (largest < 1e-15))
+    outside = (largest > _LARGEST) | ((largest > 0) & (largest < _SMALLEST))
     if outside.any():
         samples = samples / np.where(outside, largest, 1.0)
     return samples.astype(np.float32)

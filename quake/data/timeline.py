@@ -82,6 +82,8 @@ class Timeline:
         """Whether windows [first, stop) hold more than straight lines, each of shape (windows,)."""
         moving = np.zeros(len(first), np.bool_)
         for share in _PROBES:
+            if moving.all():
+                return moving
             middle = first + (share * (stop - first)).astype(np.int64)
             middle = np.clip(middle, 1, max(len(self.valid) - 2, 1))
             moving |= self._bends(middle)

@@ -93,7 +93,7 @@ class ZScore(nn.Module):
         safe = torch.where(largest > 0, largest, torch.ones_like(largest))
         x = x / safe
         x = x - x.mean(-1, keepdim=True)
-        std = x.square().mean(-1, keepdim=True).sqrt()
+        std = (x * x).mean(-1, keepdim=True).sqrt()
         return torch.where(std > self.eps, x / std.clamp_min(self.eps), torch.zeros_like(x))
 
     def extra_repr(self) -> str:

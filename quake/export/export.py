@@ -128,7 +128,7 @@ def _write_int8(
 
     with tempfile.TemporaryDirectory() as folder:
         exact, integers = Path(folder) / "exact.onnx", Path(folder) / "int8.onnx"
-        write_onnx(model, exact)
+        write_onnx(model, exact, for_integers=True)
         quantise_int8(exact, windows, integers)
         if format.name == "onnx":
             output.write_bytes(integers.read_bytes())

@@ -49,7 +49,7 @@ class SpectralMagnitude(nn.Module):
         padded = self.stft._pad(waveforms.reshape(-1, 1, n_samples))
         parts = nn.functional.conv1d(padded, self.basis, stride=self.stft.hop)
         real, imaginary = parts[:, : self.n_rows], parts[:, self.n_rows :]
-        magnitude = torch.sqrt(real.square() + imaginary.square())
+        magnitude = torch.sqrt(real * real + imaginary * imaginary)
         return magnitude.reshape(batch, channels, self.n_rows, -1)
 
 

@@ -14,13 +14,16 @@ from quake.checkpoint import ModelCard, load_model
 from quake.export.files import whole_files
 from quake.export.graph import build_graph
 from quake.export.metadata import metadata_of, precision_of
+from quake.export.rewrite import pool_means, spread_gates
 from quake.export.silence import silence
 
 INPUT = "waveforms"
 OUTPUT = "probabilities"
 
 
-def write_onnx(model: Path, output: Path, half: bool = False) -> None:
+def write_onnx(
+    model: Path, output: Path, half: bool = False, *, for_integers: bool = False
+) -> None:
     """Export a model file to ONNX.
 
     The input is ``waveforms``, float32 (batch, 3, N), the output ``probabilities``, float32
@@ -32,6 +35,8 @@ def write_onnx(model: Path, output: Path, half: bool = False) -> None:
     output : file to be written, or replaced
     half : bool
         Store the network in float16 and compute in it.
+    for_integers : bool
+        Leave the graph in the form in which `quake.export.quantise` knows its operators.
 
     Raises
     ------
@@ -43,6 +48,8 @@ def write_onnx(model: Path, output: Path, half: bool = False) -> None:
     card, network = load_model(model)
     proto = _to_onnx(build_graph(card, network, half), card)
     pool_means(proto)
+    if not for_integers:
+        spread_gates(proto)
     strip_origins(proto)
     set_metadata(proto, metadata_of(model, card, precision_of(half)))
     with whole_files([output]) as (temporary,):
@@ -95,28 +102,6 @@ def strip_origins(proto: Any) -> None:
     for part in (graph, *parts):
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
-
-
-def pool_means(proto: Any) -> None:
-    """Write means over height and width as pools, in place.
-
-    They are the same; but runtimes keep images in blocks of channels, and know how to pool those,
-    where for any other mean they bring them into the plain order and back.
-    """
-    from onnx import numpy_helper
-
-    axes = {
-        tensor.name: sorted(numpy_helper.to_array(tensor).tolist())
-        for tensor in proto.graph.initializer
-        if list(tensor.dims) == [2]
-    }
-    for node in proto.graph.node:
-        if node.op_type == "ReduceMean" and axes.get(node.input[-1]) in ([-2, -1], [2, 3]):
-            kept = [a.i for a in node.attribute if a.name == "keepdims"]
-            if kept in ([], [1]):
-                node.op_type = "GlobalAveragePool"
-                del node.input[1:]
-                del node.attribute[:]
 
 
 def _to_onnx(graph: torch.nn.Module, card: ModelCard) -> Any:

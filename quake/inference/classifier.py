@@ -44,7 +44,7 @@ _LONGEST_BLOCK_S = 86_400
 _MINUTE_NS = 60 * NS_PER_S
 
 # Enough to share what is done for many at once, few enough to stay in the processor's caches.
-_WINDOWS_AT_A_TIME = 16
+_WINDOWS_AT_A_TIME = 32
 
 OVERLAP = 0.5
 MIN_COVERAGE = 0.7
@@ -291,7 +291,7 @@ class Prediction:
         preprocessing, record = self._classifier.card.preprocessing, task.record
         spans = [s for s in task.spans if s.start_ns < record.end_ns and s.end_ns > record.start_ns]
         mapping = component_map(spans)
-        rates_hz = [span.sampling_rate_hz for span in spans]
+        rates_hz = sorted({span.sampling_rate_hz for span in spans})
         block_ns = round(min(_LONGEST_BLOCK_S, _BLOCK_SAMPLES / max(rates_hz)) * NS_PER_S)
         block_ns = max(block_ns, grid.window_ns)
         margin_ns = round(2 * NS_PER_S / min(rates_hz))

@@ -20,6 +20,11 @@ SUFFIX = ".onnx"
 # Raised when the graph of the same model would be another one.
 GRAPH_VERSION = 1
 
+BATCH_SIZE = 16
+"""Windows in each call of a session. A batch this large reaches the speed of larger ones, and
+leaves short records little to wait for; and where ONNX Runtime knows the size beforehand, it keeps
+images in blocks of channels throughout, which saves a seventh of the time."""
+
 
 @dataclass(frozen=True)
 class Graph:
@@ -78,7 +83,7 @@ def graph_folder() -> Path:
 
 
 def open_session(path: Path) -> Any:
-    """Load an ONNX file into ONNX Runtime: one thread a call.
+    """Load an ONNX file into ONNX Runtime: one thread a call, batches of `BATCH_SIZE`.
 
     Raises
     ------
@@ -91,6 +96,7 @@ def open_session(path: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_free_dimension_override_by_name("batch", BATCH_SIZE)
     options.log_severity_level = 4  # what is wrong comes as an exception too
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -9,14 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.checkpoint import ModelCard
-from quake.inference.graphs import open_graph
-
-# A batch this large reaches the speed of larger ones, and leaves short records little to wait for.
-_BATCH_SIZE = 16
-
-# Batches are filled up to a multiple of this: the last layer's product of matrices takes rows
-# in such blocks, and rounds what is left over in another order.
-_ROWS = 8
+from quake.inference.graphs import BATCH_SIZE, open_graph
 
 
 class OnnxEngine:
@@ -37,7 +30,7 @@ class OnnxEngine:
     """
 
     name = "onnx"
-    batch_size = _BATCH_SIZE
+    batch_size = BATCH_SIZE
 
     def __init__(self, model: Path, threads: int | None = None) -> None:
         self.n_parallel = threads or usable_cores()
@@ -48,17 +41,17 @@ class OnnxEngine:
 
     def probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (B, K) of windows (B, 3, N)."""
-        n = len(windows)
         rows = [
-            self._run(windows[first : first + _BATCH_SIZE]) for first in range(0, n, _BATCH_SIZE)
+            self._run(windows[first : first + BATCH_SIZE])
+            for first in range(0, len(windows), BATCH_SIZE)
         ]
         return np.concatenate(rows).astype(np.float64)
 
     def _run(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        n_empty = -len(windows) % _ROWS
         batch = np.ascontiguousarray(windows, np.float32)
-        if n_empty:
-            batch = np.concatenate([batch, np.zeros((n_empty, *batch.shape[1:]), np.float32)])
+        if len(windows) < BATCH_SIZE:
+            batch = np.zeros((BATCH_SIZE, *windows.shape[1:]), np.float32)
+            batch[: len(windows)] = windows
         (found,) = self._session.run(None, {self._input: batch})
         return np.asarray(found)[: len(windows)]
 

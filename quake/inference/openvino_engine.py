@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from quake.checkpoint import ModelCard
 from quake.errors import ModelError, ParameterError
-from quake.inference.graphs import open_graph
+from quake.inference.graphs import BATCH_SIZE, open_graph
 from quake.inference.onnx_engine import usable_cores
-
-_BATCH_SIZE = 16
 
 
 class OpenVinoEngine:
@@ -34,7 +32,7 @@ class OpenVinoEngine:
     """
 
     name = "openvino"
-    batch_size = _BATCH_SIZE
+    batch_size = BATCH_SIZE
 
     def __init__(self, model: Path, threads: int | None = None) -> None:
         try:
@@ -55,7 +53,11 @@ class OpenVinoEngine:
             "INFERENCE_PRECISION_HINT": "f32",  # or it computes in bfloat16 where it can
         }
         try:
-            self._model = core.compile_model(core.read_model(graph.path), "CPU", settings)
+            read = core.read_model(graph.path)
+            shape = read.input(0).partial_shape
+            shape[0] = BATCH_SIZE  # or it would be compiled again for each size
+            read.reshape(shape)
+            self._model = core.compile_model(read, "CPU", settings)
         except RuntimeError as error:
             raise ModelError(
                 f"{graph.path}: OpenVINO cannot load it ({str(error).splitlines()[0]}); "
@@ -66,16 +68,15 @@ class OpenVinoEngine:
     def probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (B, K) of windows (B, 3, N)."""
         rows = [
-            self._run(windows[first : first + _BATCH_SIZE])
-            for first in range(0, len(windows), _BATCH_SIZE)
+            self._run(windows[first : first + BATCH_SIZE])
+            for first in range(0, len(windows), BATCH_SIZE)
         ]
         return np.concatenate(rows).astype(np.float64)
 
     def _run(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         if not hasattr(self._of_thread, "request"):
             self._of_thread.request = self._model.create_infer_request()
-        # Of one shape for all batches: another one would be compiled for each.
-        batch = np.zeros((_BATCH_SIZE, *windows.shape[1:]), np.float32)
+        batch = np.zeros((BATCH_SIZE, *windows.shape[1:]), np.float32)
         batch[: len(windows)] = windows
         found = self._of_thread.request.infer(batch)[0]
         return np.array(found[: len(windows)])

@@ -119,13 +119,14 @@ def predict(
     Exit status: 0 all inputs done, 1 some failed, 2 wrong usage, 3 nothing usable,
     4 model missing or damaged, 130 interrupted.
     """
+    if not inputs:
+        raise ParameterError("no INPUT: name files, folders or patterns, or - for standard input")
+
     from quake.checkpoint import load_card
     from quake.registry import find_model
     from quake_cli.outputs import choose_destinations
 
     messages: Messages = context.obj
-    if not inputs:
-        raise ParameterError("no INPUT: name files, folders or patterns, or - for standard input")
     with library_messages(messages):
         config = _config(overlap, min_coverage, threshold, channels, batch_size)
         path = find_model(model, backbone)
