@@ -1,11 +1,22 @@
-"""What training waits for: the loader, the network, or nothing of both; ratios from one run.
+"""`quake train` against a plain torchvision loop of the same network, batch and image size.
 
-    python benchmarks/train.py [DATA] [--workers 0 1 2] [--backbone b0] [--accelerator cuda]
+    python benchmarks/train.py [DATA] [--workers 0 1] [--backbone b0] [--threads 2] [--rounds 5]
 
-Times, in windows a second, the loader alone (draw and augment), the network alone (spectrogram,
-forward, backward and optimiser step on one batch that is there already), and both together as
-`quake train` runs them. The three take turns, so that a busy machine slows all alike: compare the
-shares of one run, not the rates of two. Without DATA the rows are synthetic, with seed 0.
+Times, in windows a second:
+
+- the loader alone: draw and augment;
+- a plain loop: torchvision's network in plain NCHW, AdamW, cross entropy, images and targets that
+  are in memory already, no augmentation, no spectrogram, no Lightning; and the same with the
+  channels last, as `quake train` has them, which tells what all the rest of it costs;
+- `quake train`: what `quake.training.train` does from the drawing of a window to the step of the
+  optimiser, with its loader, and for how much of that time the network waited for a batch.
+
+They take turns, so that a busy machine slows all alike: compare the ratios of one run, not the
+rates of two. The first steps, and those for which the loader has nothing to draw any more, are not
+timed. Without DATA the rows are synthetic, with seed 0.
+
+Threads of torch sleep while they wait for each other (OMP_WAIT_POLICY, set it to choose). Beside
+other programs, threads that spin make the plain loop, which waits most often, ten times slower.
 """
 
 from __future__ import annotations
@@ -13,183 +24,325 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch reads it when it is loaded
+
 import platform
 import statistics
 import time
 import warnings
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
+import torchvision
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from quake.data.collection import open_collection
-from quake.data.examples import Example, decode
-from quake.data.labels import LabelledSpan, LabelSet, choose_classes
-from quake.data.preprocessing import Preprocessing
-from quake.models import build_model, network_config
-from quake.training.config import TrainConfig
-from quake.training.loaders import training_loader
-from quake.training.module import WindowClassifier
+from quake.data.collection import Collection, Stretch, open_collection
+from quake.data.examples import decode
+from quake.data.labels import LabelledSpan, choose_classes
+from quake.data.transforms import build_transform
+from quake.data.waveform import ChannelSet, ChannelSetId, Segment
+from quake.training import TrainConfig, fit, train
+from quake.training.loaders import split, training_loader
+from quake.training.progress import Progress
 
-Loader = torch.utils.data.DataLoader
-CLASSES = LabelSet(("earthquake", "surface_event", "noise"))
+CLASSES = ("earthquake", "surface_event", "noise")
 N_SYNTHETIC = 300
 RECORD_S = 150.0
-LOADER_BOUND, COMPUTE_BOUND = 1.2, 0.8  # loader time over network time; between them: balanced
+WARM_UP = 3  # steps before the clock starts
+PREFETCH = 2  # batches that a worker draws ahead, hence steps at the end beside an idle loader
+LAYOUTS = (torch.contiguous_format, torch.channels_last)
+GOAL = 0.95
+
+
+class Turn(NamedTuple):
+    """Windows a second, and the share of the time in which the network waited for them."""
+
+    rate: float
+    waited: float = 0.0
+
+
+class Round(NamedTuple):
+    """What took turns: a plain loop in each layout; loader and `quake train` by workers."""
+
+    plain: list[Turn]
+    ours: list[tuple[Turn, Turn]]
 
 
 def main() -> None:
     options = parse_options()
-    warnings.filterwarnings("ignore", module="pytorch_lightning.*")
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    keep_quiet()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    collection = open_collection(options.data) if options.data else synthetic_collection()
     config = TrainConfig(
         backbone=options.backbone,
         weights=None,
+        classes=choose_classes(collection.spans)[0].names,
+        epochs=1,
         batch_size=options.batch_size,
+        draws_per_epoch=(WARM_UP + options.steps + PREFETCH) * options.batch_size,
+        average=options.average,
         accelerator=options.accelerator,
         precision=options.precision,
     )
-    labels, examples = rows_of(options.data, config.preprocessing)
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}, seed {config.seed}"
-    )
-    print(
-        f"{config.backbone}, batches of {config.batch_size}, {len(examples)} "
-        f"{'rows of ' + options.data.name if options.data else 'synthetic rows'}"
-    )
-    print("windows a second, median of the turns\n")
-    print("| workers | loader alone | network alone | both | loader / network time | bound by |")
-    print("| --: | --: | --: | --: | --: | --- |")
-    for workers in options.workers:
-        print(line(replace(config, workers=workers), labels, examples, options), flush=True)
+    images, targets = batch_of(config, collection)
+    print_setting(config, options, images, len(collection.spans))
+    rounds = [measure(config, options, collection, images, targets) for _ in range(options.rounds)]
+    print_table(options.workers, rounds)
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--backbone", default="b0")
+    parser.add_argument("--backbone", default="b0", help="an EfficientNet")
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--batches", type=int, default=8, help="timed in a turn")
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--accelerator", default="auto")
-    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--steps", type=int, default=20, help="timed in a turn")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="of torch; by default what torch takes")
+    parser.add_argument("--average", type=float, default=0.0, help="as of quake train")
+    parser.add_argument("--accelerator", default="cpu")
+    parser.add_argument("--precision", default="32")
     return parser.parse_args()
 
 
-def rows_of(data: Path | None, preprocessing: Preprocessing) -> tuple[LabelSet, list[Example]]:
-    if data is None:
-        return CLASSES, synthetic_examples(preprocessing)
-    labels, spans, _ = choose_classes(open_collection(data).spans, None)
-    return labels, decode(spans, labels, preprocessing)[0]
+def keep_quiet() -> None:
+    warnings.filterwarnings("ignore", module="pytorch_lightning.*")
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def synthetic_examples(preprocessing: Preprocessing) -> list[Example]:
-    """Noise, and a burst in the middle of what is no noise; arithmetic does not see the rest."""
-    rng = np.random.default_rng(0)
-    n = round(RECORD_S * preprocessing.sampling_rate_hz)
-    examples = []
-    for number in range(N_SYNTHETIC):
-        target = number % len(CLASSES.names)
-        label = CLASSES.names[target]
+@dataclass(frozen=True)
+class Synthesiser:
+    """Makes the waveform of a row: noise, with a burst at the onset of what is no noise.
+
+    Arithmetic does not see the rest.
+    """
+
+    rate_hz: float
+
+    def read(self, span: LabelledSpan, margin_ns: int) -> Stretch:
+        """Read a row; its record ends where the row does."""
+        rng = np.random.default_rng((0, span.row))
+        n = round(RECORD_S * self.rate_hz)
         samples = rng.standard_normal((3, n)).astype(np.float32)
-        if label != "noise":
+        if span.p_ns is not None:
             samples[:, n // 2 : n // 2 + n // 10] *= 10
-        span = LabelledSpan(
-            row=number,
-            path=Path(f"{number}.mseed"),
-            start_ns=number * 10**13,
-            end_ns=number * 10**13 + round(RECORD_S * 1e9),
-            label=label,
-            group=str(number),
-            source="synthetic",
-            station="XX.SYN",
-            p_ns=None,
+        pieces = {
+            component: [Segment(component, span.start_ns, self.rate_hz, row)]
+            for component, row in zip("ZNE", samples, strict=True)
+        }
+        name = ChannelSetId("XX", "SYN", "", "BH")
+        return Stretch(ChannelSet(name, pieces), span.start_ns, span.end_ns)
+
+    def fingerprint(self, span: LabelledSpan) -> str:
+        """Name of the row: its samples are always the same."""
+        return f"synthetic:{span.row}"
+
+
+def synthetic_collection() -> Collection:
+    reader = Synthesiser(TrainConfig().preprocessing.sampling_rate_hz)
+    spans = []
+    for number in range(N_SYNTHETIC):
+        start_ns = number * 10**13
+        label = CLASSES[number % len(CLASSES)]
+        spans.append(
+            LabelledSpan(
+                row=number,
+                path=Path(f"{number}.mseed"),
+                start_ns=start_ns,
+                end_ns=start_ns + round(RECORD_S * 1e9),
+                label=label,
+                group=str(number),
+                station="XX.SYN",
+                source="synthetic",
+                p_ns=None if label == "noise" else start_ns + round(RECORD_S / 2 * 1e9),
+                reader=reader,
+            )
         )
-        examples.append(Example(samples, "ZNE", target, None if label == "noise" else n // 2, span))
-    return examples
+    return Collection("synthetic", spans)
 
 
-def line(
-    config: TrainConfig, labels: LabelSet, examples: list[Example], options: argparse.Namespace
-) -> str:
-    """Time one number of workers; the loaders keep their workers over the turns."""
-    n_windows = (options.batches + 2) * config.batch_size
-    config = replace(config, draws_per_epoch=n_windows)
-    parts = {"train": examples, "validation": examples, "test": []}
-    alone = training_loader(config, labels, parts)
-    together = training_loader(config, labels, parts)
-    batch = next(iter(training_loader(replace(config, workers=0), labels, parts)))
-    rates: list[list[float]] = [[], [], []]
-    for _ in range(options.turns):
-        rates[0].append(loader_rate(alone, config.batch_size))
-        rates[1].append(network_rate(config, labels, repeated(batch, options.batches + 2)))
-        rates[2].append(network_rate(config, labels, together))
-    loader, network, both = (statistics.median(turns) for turns in rates)
-    ratio = network / loader
-    bound = "loader" if ratio > LOADER_BOUND else "network" if ratio < COMPUTE_BOUND else "both"
-    return (
-        f"| {config.workers} | {loader:.0f} | {network:.0f} | {both:.0f} | {ratio:.2f} | {bound} |"
-    )
+def batch_of(config: TrainConfig, collection: Collection) -> tuple[Tensor, Tensor]:
+    """Images and targets of the first batch that `quake train` would draw."""
+    windows, targets = next(iter(loader_of(replace(config, workers=0), collection)))
+    images = build_transform(config.preprocessing)(windows).contiguous()
+    device = device_of(config)
+    return images.to(device), targets.to(device)
 
 
-def repeated(batch: object, n: int) -> Loader:
-    """One batch again and again, which costs nothing."""
-    return Loader([batch] * n, batch_size=None)
+def loader_of(config: TrainConfig, collection: Collection) -> DataLoader[Any]:
+    labels, spans, _ = choose_classes(collection.spans, config.classes)
+    examples, _ = decode(spans, labels, config.preprocessing)
+    return training_loader(config, labels, split(config, examples))
 
 
-def loader_rate(loader: Loader, batch_size: int) -> float:
-    """Windows a second from the second batch on: the first one starts the workers."""
-    ends = [time.perf_counter() for _ in loader]
-    return rate(ends, batch_size)
-
-
-def network_rate(config: TrainConfig, labels: LabelSet, batches: Loader) -> float:
-    """Windows a second of Lightning's loop over batches, from the second one on."""
-    clock = Clock()
+def device_of(config: TrainConfig) -> torch.device:
     cuda = config.accelerator == "cuda" or (
         config.accelerator == "auto" and torch.cuda.is_available()
     )
-    trainer = pl.Trainer(
-        accelerator={"cuda": "gpu"}.get(config.accelerator, config.accelerator),
-        devices=1,
-        precision="bf16-mixed" if cuda and config.precision != "32" else "32-true",
-        max_epochs=1,
-        callbacks=[clock],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        gradient_clip_val=1.0,
-        limit_val_batches=0,
-    )
-    model = build_model(network_config(config.backbone, num_classes=len(labels.names)))
-    module = WindowClassifier(
-        model.to(memory_format=torch.channels_last), config, torch.ones(len(labels.names))
-    )
-    trainer.fit(module, batches)
-    return rate(clock.ends, config.batch_size)
+    return torch.device("cuda" if cuda else "cpu")
 
 
-class Clock(pl.Callback):
-    """Notes when each batch was done."""
+def measure(
+    config: TrainConfig,
+    options: argparse.Namespace,
+    collection: Collection,
+    images: Tensor,
+    targets: Tensor,
+) -> Round:
+    """One round: the plain loops, then for each number of workers the loader and `quake train`."""
+    plain = [plain_loop(config, options.steps, images, targets, layout) for layout in LAYOUTS]
+    ours = []
+    for workers in options.workers:
+        chosen = replace(config, workers=workers)
+        ours.append((loader_alone(chosen, collection), quake_train(chosen, collection)))
+    return Round(plain, ours)
+
+
+def plain_loop(
+    config: TrainConfig,
+    n_steps: int,
+    images: Tensor,
+    targets: Tensor,
+    layout: torch.memory_format,
+) -> Turn:
+    torch.manual_seed(config.seed)
+    network = torchvision.models.get_model(
+        f"efficientnet_{config.backbone}", weights=None, num_classes=len(config.classes or ())
+    )
+    network = network.to(images.device, memory_format=layout).train()
+    images = images.contiguous(memory_format=layout)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
+    loss_of = nn.CrossEntropyLoss()
+    clock = Clock()
+    for _ in range(WARM_UP + n_steps):
+        optimizer.zero_grad()
+        with torch.autocast(images.device.type, torch.bfloat16, config.precision == "bf16"):
+            loss = loss_of(network(images), targets)
+        loss.backward()
+        optimizer.step()
+        clock.step()
+    return clock.turn(config.batch_size, stop=WARM_UP + n_steps)
+
+
+def loader_alone(config: TrainConfig, collection: Collection) -> Turn:
+    clock = Clock()
+    loader = loader_of(config, collection)
+    for _ in loader:
+        clock.step()
+    # At the end a worker draws nothing any more, but what it has drawn ahead counts too.
+    return clock.turn(config.batch_size, stop=len(loader))
+
+
+def quake_train(config: TrainConfig, collection: Collection) -> Turn:
+    """Train an epoch; the validation and the figures of the card after it are not timed."""
+    clock = Clock()
+
+    def watched(*args: Any) -> DataLoader[Any]:
+        loader = training_loader(*args)
+        loader.__class__ = WatchedLoader
+        loader.clock = clock  # type: ignore[attr-defined]
+        return loader
+
+    with patch.object(fit, "training_loader", watched):
+        train(config, collection, progress=Progress(batch=lambda done, total: clock.step()))
+    return clock.turn(config.batch_size, stop=len(clock.ends) - PREFETCH)
+
+
+class Clock:
+    """Notes when each step was done, and how long it had waited for its batch."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []
+        self.waits: list[float] = []
 
-    def on_train_batch_end(self, *args: object, **kwargs: object) -> None:
+    def step(self) -> None:
         """Note the time, when the device has caught up."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()  # else the queue is timed, not the work
         self.ends.append(time.perf_counter())
 
+    def turn(self, batch_size: int, stop: int) -> Turn:
+        """Rate over the steps from the warm-up to `stop`."""
+        elapsed_s = self.ends[stop - 1] - self.ends[WARM_UP - 1]
+        rate = (stop - WARM_UP) * batch_size / elapsed_s
+        return Turn(rate, sum(self.waits[WARM_UP:stop]) / elapsed_s)
 
-def rate(ends: list[float], batch_size: int) -> float:
-    return (len(ends) - 2) * batch_size / (ends[-1] - ends[1])
+
+class WatchedLoader(DataLoader[Any]):
+    """A loader that tells how long its user waited for each batch."""
+
+    clock: Clock
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """Batches, each waited for."""
+        batches = super().__iter__()
+        while True:
+            start = time.perf_counter()
+            batch = next(batches, None)
+            if batch is None:
+                return
+            self.clock.waits.append(time.perf_counter() - start)
+            yield batch
+
+
+def print_setting(
+    config: TrainConfig, options: argparse.Namespace, images: Tensor, n_rows: int
+) -> None:
+    kind = f"rows of {options.data.name}" if options.data else "synthetic rows"
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads "
+        f"(waiting: {os.environ['OMP_WAIT_POLICY']}), "
+        f"torch {torch.__version__}, torchvision {torchvision.__version__}, seed {config.seed}\n"
+    )
+    print(
+        f"{config.backbone}, batches of {config.batch_size} images of "
+        f"{' x '.join(map(str, images.shape[1:]))}, {n_rows} {kind}, {device_of(config)}; "
+        f"{options.rounds} rounds of {options.steps} steps\n"
+    )
+    print("Windows a second, and ratios: median of the rounds (range)\n")
+
+
+def print_table(workers: Sequence[int], rounds: Sequence[Round]) -> None:
+    print(
+        "| workers | loader alone | plain loop | channels last | `quake train` | it / plain loop | "
+        f"goal {GOAL:g} | it / channels last | it / loader | waited for data |"
+    )
+    print("| --: | --: | --: | --: | --: | --: | --- | --: | --: | --: |")
+    plain, last = ([turns.plain[k].rate for turns in rounds] for k in range(len(LAYOUTS)))
+    for column, number in enumerate(workers):
+        loader = [turns.ours[column][0].rate for turns in rounds]
+        trained = [turns.ours[column][1].rate for turns in rounds]
+        cells = (
+            str(number),
+            *(spread(rates, ".0f") for rates in (loader, plain, last, trained)),
+            spread(ratios(trained, plain), ".2f"),
+            "reached" if statistics.median(ratios(trained, plain)) >= GOAL else "missed",
+            spread(ratios(trained, last), ".2f"),
+            spread(ratios(trained, loader), ".2f"),
+            spread([100 * turns.ours[column][1].waited for turns in rounds], ".1f") + " %",
+        )
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Round by round."""
+    return [our / their for our, their in zip(ours, theirs, strict=True)]
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """Median and range."""
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
 if __name__ == "__main__":

@@ -144,6 +144,11 @@ def test_the_same_seed_gives_the_same_weights(label_table, tmp_path):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_bfloat16_trains_on_a_cpu_with_clipped_gradients(label_table, tmp_path):
+    result = train(config(precision="bf16"), label_table, tmp_path / "m.safetensors")
+    assert np.isfinite(result.card.metrics["validation"]["accuracy"]).all()
+
+
 def test_a_class_without_rows_is_refused_with_what_there_is(label_table, tmp_path):
     with pytest.raises(LabelError, match=r"surface_event.*earthquake \(20\)"):
         train(config(classes=("surface_event", "noise")), label_table, tmp_path / "m.safetensors")
