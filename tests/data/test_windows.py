@@ -222,6 +222,16 @@ def test_what_the_model_cannot_see_does_not_come_back_as_an_alias(frequency_hz, 
     assert abs(found.samples[0, MIDDLE]).max() < 1e-3
 
 
+def test_resampling_adds_no_impulse_at_the_beginning_of_a_window():
+    # Microseism a thousand times stronger than what is looked for; not zero where it begins.
+    def record(rate_hz):
+        strong = 1000 * sine(0.15, round(60 * rate_hz), rate_hz, offset_s=1.0)
+        return strong + sine(3.0, round(60 * rate_hz), rate_hz)
+
+    at_100, at_50 = (of_z(record(r), rate_hz=r).samples[0] for r in (100.0, 50.0))
+    np.testing.assert_allclose(at_100[:1500], at_50[:1500], atol=0.05)
+
+
 def test_a_rate_of_99_9987_hz_fills_a_window():
     assert of_z(counts(), 99.9987).coverage == 1
 
