@@ -24,7 +24,7 @@ from quake.data.readers import (
     spans_from_stream,
 )
 from quake.data.times import parse_time
-from quake.data.waveform import ChannelSetId, Segment, Span, component_map, duration_ns
+from quake.data.waveform import ALIASES, ChannelSetId, Segment, Span, component_map, duration_ns
 from quake.errors import ParameterError, WaveformError
 
 if TYPE_CHECKING:
@@ -247,21 +247,29 @@ def select(
     left_out: list[Problem] = []
     for key in sorted(found):
         spans = [s for s in found[key] if not channels or _matches(s, channels)]
-        mapping = component_map(spans)
-        if mapping:
-            kept[key] = [span for span in spans if span.code in mapping]
-        ignored = sorted({s.code or "(none)" for s in spans} - set(mapping))
-        if ignored:
-            what = "left out" if mapping else "nothing of it can be used"
-            left_out.append(
-                Problem(
-                    spans[0].source,
-                    f"{spans[0].source}, {key}: component {', '.join(ignored)} is none of Z, N, "
-                    f"E, 1, 2, 3, or doubles one of them; {what}",
-                    failed=False,
-                )
-            )
+        usable = [span for span in spans if span.code in ALIASES]
+        if usable:
+            kept[key] = usable
+        unused = {span.code for span in spans} - set(component_map(spans))
+        for codes, reason in (
+            (unused - ALIASES.keys(), "is none of Z, N, E, 1, 2, 3"),
+            (unused & ALIASES.keys(), "doubles one of Z, N, E"),
+        ):
+            if codes:
+                left_out.append(_left_out(key, spans, codes, reason, bool(usable)))
     return kept, left_out
+
+
+def _left_out(
+    key: ChannelSetId, spans: Sequence[Span], codes: set[str], reason: str, others: bool
+) -> Problem:
+    what = "left out" if others else "nothing of it can be used"
+    if "doubles" in reason:
+        what = "left out where both were recorded"
+    source = next(span.source for span in spans if span.code in codes)
+    names = ", ".join(sorted(code or "(none)" for code in codes))
+    message = f"{source}, {key}: component {names} {reason}; {what}"
+    return Problem(source, message, failed=False)
 
 
 def _matches(span: Span, patterns: Sequence[str]) -> bool:

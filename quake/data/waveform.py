@@ -19,7 +19,7 @@ COMPONENTS = ("Z", "N", "E")
 """Component order of every array in `quake`."""
 
 # SEED names orthogonal components of arbitrary orientation 1, 2 (and 3 for the third one).
-_ALIASES = {"Z": "Z", "N": "N", "E": "E", "1": "N", "2": "E", "3": "Z"}
+ALIASES = {"Z": "Z", "N": "N", "E": "E", "1": "N", "2": "E", "3": "Z"}
 
 
 @dataclass(frozen=True, order=True)
@@ -122,7 +122,7 @@ def component_map(spans: Iterable[Span]) -> dict[str, str]:
     by_code: dict[str, list[Span]] = {}
     for span in spans:
         by_code.setdefault(span.code, []).append(span)
-    mapping = {code: _ALIASES[code] for code in by_code if code in _ALIASES}
+    mapping = {code: ALIASES[code] for code in by_code if code in ALIASES}
     for code, component in list(mapping.items()):
         rival = by_code.get(component, [])
         if code != component and _overlap(by_code[code], rival):

@@ -78,7 +78,15 @@ class WindowGrid:
             )
         return cls(window_ns, hop_ns)
 
-    def starts(self, start_ns: int, end_ns: int, tolerance_ns: int = 0) -> list[int]:
+    def starts(
+        self,
+        start_ns: int,
+        end_ns: int,
+        tolerance_ns: int = 0,
+        *,
+        since_ns: int | None = None,
+        until_ns: int | None = None,
+    ) -> list[int]:
         """Starts of the windows of one record: grid, plus one flush with either end.
 
         With these every sample lies in one window at least. A record shorter than a window gets
@@ -91,21 +99,37 @@ class WindowGrid:
         tolerance_ns : int
             By how much a window may stand out at either end; half a sampling interval, because
             sampling instants need not lie on the grid.
+        since_ns, until_ns : int, optional
+            Of these, only those that start at or after the one and before the other.
         """
         last_ns = end_ns - self.window_ns
+        lowest = start_ns - tolerance_ns if since_ns is None else since_ns
+        highest = end_ns if until_ns is None else until_ns
         if last_ns < start_ns - tolerance_ns:
-            return [start_ns]
+            return [start_ns] if lowest <= start_ns < highest else []
         first = -((tolerance_ns - start_ns) // self.hop_ns)
         final = (last_ns + tolerance_ns) // self.hop_ns
-        grid = [k * self.hop_ns for k in range(first, final + 1)]
-        if not grid:
+        flush = self._flush(start_ns, last_ns, tolerance_ns, first, final)
+        chosen = range(
+            max(first, -(-lowest // self.hop_ns)), min(final, (highest - 1) // self.hop_ns) + 1
+        )
+        return sorted(
+            [s for s in flush if lowest <= s < highest] + [k * self.hop_ns for k in chosen]
+        )
+
+    def _flush(
+        self, start_ns: int, last_ns: int, tolerance_ns: int, first: int, final: int
+    ) -> list[int]:
+        """Starts off the grid: at either end of a record, where the grid leaves samples out."""
+        if first > final:
             # Two windows that differ by a rounding error would say the same thing twice.
             return [start_ns] if last_ns <= start_ns + tolerance_ns else [start_ns, last_ns]
-        if grid[0] > start_ns + tolerance_ns:
-            grid.insert(0, start_ns)
-        if grid[-1] < last_ns - tolerance_ns:
-            grid.append(last_ns)
-        return grid
+        flush = []
+        if first * self.hop_ns > start_ns + tolerance_ns:
+            flush.append(start_ns)
+        if final * self.hop_ns < last_ns - tolerance_ns:
+            flush.append(last_ns)
+        return flush
 
 
 @dataclass(frozen=True)

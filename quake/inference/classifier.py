@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -25,12 +26,14 @@ from quake.data.waveform import (
     Span,
     component_map,
 )
-from quake.data.windows import Record, Window, WindowGrid, records
+from quake.data.windows import Record, Window, WindowGrid
 from quake.errors import ParameterError
+from quake.inference.coverage import Coverage
 from quake.inference.engine import Engine, open_engine
 from quake.inference.read_ahead import ReadAhead
 from quake.inference.records import WindowRecord
-from quake.inference.summary import RecordTally, Summary
+from quake.inference.station_days import DAY_NS, StationDay, station_days
+from quake.inference.summary import Summary
 
 if TYPE_CHECKING:
     from obspy import Stream
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
 
 # Samples of a component that are in memory at a time: three hours at 100 Hz.
 _BLOCK_SAMPLES = 1_080_000
-_LONGEST_BLOCK_S = 86_400
 
 _MINUTE_NS = 60 * NS_PER_S
 
@@ -74,6 +76,10 @@ class PredictConfig:
     channels: tuple[str, ...] = ()
     batch_size: int | None = None
 
+    def grid(self, card: ModelCard) -> WindowGrid:
+        """Where the windows of a model lie."""
+        return WindowGrid.from_overlap(card.preprocessing.window_s, self.overlap)
+
     def __post_init__(self) -> None:
         """Refuse what makes no sense.
 
@@ -95,12 +101,13 @@ class PredictConfig:
 
 
 @dataclass(frozen=True)
-class _Task:
-    """A record, and the spans of its channel set."""
+class Task:
+    """Windows of one record: their starts, ns since the epoch, and the spans near them."""
 
-    key: ChannelSetId
-    spans: list[Span]
+    id: ChannelSetId
+    spans: Sequence[Span]
     record: Record
+    starts_ns: Sequence[int]
 
 
 # Windows, each with the number of its task.
@@ -186,6 +193,26 @@ class Classifier:
         """Classify the windows of any source; `on_seconds` hears of (done, total) seconds."""
         return Prediction(self, source, config or PredictConfig(), orientations, on_seconds)
 
+    def predict_days(
+        self,
+        days: Sequence[StationDay],
+        source: Source,
+        config: PredictConfig | None = None,
+        orientations: Orientations | None = None,
+    ) -> Prediction:
+        """Classify the windows of station-days, which `source` can read; it is not scanned."""
+        return Prediction(self, source, config or PredictConfig(), orientations, days=days)
+
+    def predict_tasks(
+        self,
+        tasks: Iterable[Task],
+        source: Source,
+        config: PredictConfig | None = None,
+        orientations: Orientations | None = None,
+    ) -> Prediction:
+        """Classify the windows that are asked for, and no others."""
+        return Prediction(self, source, config or PredictConfig(), orientations, tasks=tasks)
+
     def predict_array(
         self,
         waveforms: NDArray[Any],
@@ -204,6 +231,16 @@ class Classifier:
         source = ArraySource(waveforms, sampling_rate_hz, start, components)
         return Prediction(self, source, config or PredictConfig())
 
+    def thresholds(self, config: PredictConfig) -> Sequence[float]:
+        """Thresholds in the order of the classes: of the model file, or those chosen.
+
+        Raises
+        ------
+        LabelError
+            If one is given for a class that the model does not know.
+        """
+        return effective_thresholds(self.card, config.thresholds or {})
+
     def probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (B, K) of windows (B, 3, N) that are cut and resampled already."""
         return self.engine.probabilities(windows)
@@ -217,7 +254,8 @@ class Prediction:
     Attributes
     ----------
     summary : Summary
-        Grows with the iteration.
+        Grows with the iteration; its seconds are there at the end of it.
+    coverage : dict of ChannelSetId to Coverage
     problems : list of Problem
         Inputs, or parts of them, that could not be used; grows with the iteration.
     """
@@ -229,15 +267,22 @@ class Prediction:
         config: PredictConfig,
         orientations: Orientations | None = None,
         on_seconds: Callable[[float, float], None] = lambda done_s, total_s: None,
+        *,
+        days: Sequence[StationDay] | None = None,
+        tasks: Iterable[Task] | None = None,
     ) -> None:
         self.summary = Summary()
+        self.coverage: dict[ChannelSetId, Coverage] = {}
         self._classifier = classifier
         self._source = source
         self._config = config
         self._orientations = orientations
         self._on_seconds = on_seconds
+        self._days = days
+        self._tasks = tasks
         self._left_out: list[Problem] = []
-        self._thresholds = _thresholds(classifier.card, config.thresholds or {})
+        self._thresholds = classifier.thresholds(config)
+        self._grid = config.grid(classifier.card)
 
     @property
     def problems(self) -> list[Problem]:
@@ -246,64 +291,72 @@ class Prediction:
 
     def __iter__(self) -> Iterator[WindowRecord]:
         """Read, cut and classify."""
-        found, self._left_out = select(self._source.spans(), self._config.channels)
-        self.summary = Summary(channel_sets=len(found))
-        preprocessing = self._classifier.card.preprocessing
-        plan = [
-            _Task(key, spans, record)
-            for key, spans in found.items()
-            for record in records(spans, preprocessing.window_ns)
-        ]
-        total_s = sum(task.record.end_ns - task.record.start_ns for task in plan) / NS_PER_S
-        tallies = [RecordTally(task.record) for task in plan]
-        engine, n_closed = self._classifier.engine, 0
-        batches = _batches(self._windows(plan), self._config.batch_size or engine.batch_size)
+        tasks = self._plan() if self._tasks is None else list(self._tasks)
+        self.summary = Summary(channel_sets=len({task.id for task in tasks}))
+        n_windows, n_done = sum(len(task.starts_ns) for task in tasks), 0
+        total_s = self._input_s()
+        engine = self._classifier.engine
+        batches = _batches(self._windows(tasks), self._config.batch_size or engine.batch_size)
         with ReadAhead(batches, self._scores, engine.n_parallel) as scored:
             for batch, scores in scored:
-                for (task, window), row in zip(batch, scores, strict=True):
-                    while n_closed < task:
-                        tallies[n_closed].close(self.summary)
-                        n_closed += 1
+                for (number, window), row in zip(batch, scores, strict=True):
                     result = self._record(window, row)
-                    tallies[task].add(window.start_ns, window.end_ns, result.status)
-                    self._count(result)
+                    self._count(tasks[number], window, result)
                     yield result
-                    done_s = (window.end_ns - plan[task].record.start_ns) / NS_PER_S
-                    self._on_seconds(self.summary.input_s + done_s, total_s)
-        for tally in tallies[n_closed:]:
-            tally.close(self.summary)
+                    n_done += 1
+                    self._on_seconds(total_s * n_done / n_windows, total_s)
+        self.summary.close(self.coverage.values())
 
-    def _count(self, result: WindowRecord) -> None:
+    def _plan(self) -> list[Task]:
+        """Divide what there is into station-days, and these into tasks."""
+        days = self._days
+        if days is None:
+            found, self._left_out = select(self._source.spans(), self._config.channels)
+            days = list(station_days(found, self._grid))
+        for day in days:
+            coverage = self.coverage.setdefault(day.id, Coverage())
+            coverage.merge(Coverage(input=day.input(self._grid.window_ns)))
+        return [
+            Task(day.id, day.spans, record, starts)
+            for day in days
+            for record, starts in day.windows(self._grid)
+        ]
+
+    def _input_s(self) -> float:
+        return sum(coverage.seconds().input_s for coverage in self.coverage.values())
+
+    def _count(self, task: Task, window: Window, result: WindowRecord) -> None:
         self.summary.windows[result.status] += 1
         if result.label is not None:
             self.summary.labels[result.label] += 1
+        coverage = self.coverage.setdefault(task.id, Coverage())
+        coverage.add_window(task.record, window.start_ns, window.end_ns, result.status)
 
-    def _windows(self, plan: Sequence[_Task]) -> Iterator[tuple[int, Window]]:
-        """Cut the windows of all records, with the number of each in the plan."""
-        preprocessing = self._classifier.card.preprocessing
-        grid = WindowGrid.from_overlap(preprocessing.window_s, self._config.overlap)
-        for number, task in enumerate(plan):
-            for window in self._windows_of_record(task, grid):
+    def _windows(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Window]]:
+        """Cut the windows of all tasks, each with the number of its task."""
+        for number, task in enumerate(tasks):
+            for window in self._windows_of_task(task):
                 yield number, window
 
-    def _windows_of_record(self, task: _Task, grid: WindowGrid) -> Iterator[Window]:
-        """Cut the windows of one record, reading block by block."""
+    def _windows_of_task(self, task: Task) -> Iterator[Window]:
+        """Cut the windows of one task, reading block by block."""
         preprocessing, record = self._classifier.card.preprocessing, task.record
         spans = [s for s in task.spans if s.start_ns < record.end_ns and s.end_ns > record.start_ns]
         mapping = component_map(spans)
-        rates_hz = sorted({span.sampling_rate_hz for span in spans})
-        block_ns = round(min(_LONGEST_BLOCK_S, _BLOCK_SAMPLES / max(rates_hz)) * NS_PER_S)
-        block_ns = max(block_ns, grid.window_ns)
+        rates_hz = sorted({span.sampling_rate_hz for span in spans if span.code in mapping})
+        block_ns = max(_block_ns(max(rates_hz)), self._grid.window_ns)
         margin_ns = round(2 * NS_PER_S / min(rates_hz))
-        starts = grid.starts(record.start_ns, record.end_ns, record.tolerance_ns)
-        for _, block in groupby(starts, key=lambda start: start // block_ns):
+        for _, block in groupby(
+            task.starts_ns, key=lambda start: (start // DAY_NS, start % DAY_NS // block_ns)
+        ):
             block_starts = list(block)
-            end_ns = block_starts[-1] + grid.window_ns
+            end_ns = block_starts[-1] + self._grid.window_ns
             channel_set = self._read(
-                task.key, mapping, spans, block_starts[0] - margin_ns, end_ns + margin_ns
+                task.id, mapping, spans, block_starts[0] - margin_ns, end_ns + margin_ns
             )
             for origin_ns, some in _stretches(block_starts, rates_hz):
-                stretch = Stretch(channel_set, origin_ns, some[-1] + grid.window_ns, preprocessing)
+                last_ns = some[-1] + self._grid.window_ns
+                stretch = Stretch(channel_set, origin_ns, last_ns, preprocessing)
                 for first in range(0, len(some), _WINDOWS_AT_A_TIME):
                     yield from self._cut(stretch, mapping, some[first : first + _WINDOWS_AT_A_TIME])
             del channel_set, stretch  # or two blocks would be in memory while one is read
@@ -312,7 +365,7 @@ class Prediction:
         self,
         key: ChannelSetId,
         mapping: Mapping[str, str],
-        spans: list[Span],
+        spans: Sequence[Span],
         begin_ns: int,
         end_ns: int,
     ) -> ChannelSet:
@@ -391,6 +444,12 @@ def _batches(windows: Iterator[tuple[int, Window]], size: int) -> Iterator[_Batc
         yield batch
 
 
+def _block_ns(sampling_rate_hz: float) -> int:
+    """Length of blocks: equal parts of a day, which begin and end where station-days do."""
+    n_blocks = math.ceil(DAY_NS / NS_PER_S * sampling_rate_hz / _BLOCK_SAMPLES)
+    return math.ceil(DAY_NS / n_blocks)
+
+
 def _stretches(starts_ns: list[int], rates_hz: Sequence[float]) -> list[tuple[int, list[int]]]:
     """Divide the windows of a block into stretches: the origin of each, and its windows.
 
@@ -403,7 +462,7 @@ def _stretches(starts_ns: list[int], rates_hz: Sequence[float]) -> list[tuple[in
     return [(start_ns, [start_ns]) for start_ns in starts_ns]
 
 
-def _thresholds(card: ModelCard, chosen: Mapping[str, float]) -> Sequence[float]:
+def effective_thresholds(card: ModelCard, chosen: Mapping[str, float]) -> Sequence[float]:
     """Thresholds in the order of the classes.
 
     Raises

@@ -154,7 +154,7 @@ def test_a_channel_set_without_a_usable_component_is_left_out_and_said():
     assert not problem.failed
 
 
-def test_a_component_that_doubles_another_is_left_out_and_said():
+def test_a_component_that_doubles_another_is_said_and_kept_for_when_the_other_is_missing():
     kept, (problem,) = select({ID: spans_of(ID, "ZNE1")})
-    assert [span.code for span in kept[ID]] == ["Z", "N", "E"]
+    assert [span.code for span in kept[ID]] == ["Z", "N", "E", "1"]
     assert "component 1" in problem.message

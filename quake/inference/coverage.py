@@ -1,0 +1,105 @@
+"""Coverage: windows with their status go in, which seconds of the input were scored comes out.
+
+Kept as intervals, because windows overlap and days meet: a second that several windows cover counts
+once, as scored if one of them was, whichever day, file or process that window belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from quake.data.intervals import Interval, common, union
+from quake.data.waveform import NS_PER_S
+from quake.data.windows import Record
+
+SCORED = ("ok", "uncertain")
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Parts of the input, each second once; `input_s` is the sum of the others."""
+
+    input_s: float = 0.0
+    scored_s: float = 0.0
+    rejected_s: float = 0.0
+    no_data_s: float = 0.0
+    failed_s: float = 0.0
+
+
+@dataclass
+class Coverage:
+    """What a channel set has recorded, and what became of it; ns since the epoch.
+
+    Attributes
+    ----------
+    input : intervals of records
+    scored : intervals of windows that were scored
+    judged : intervals of windows that were scored, or rejected with a reason
+    failed : intervals of records whose windows could not be made, because a worker died of them
+    """
+
+    input: list[Interval] = field(default_factory=list)
+    scored: list[Interval] = field(default_factory=list)
+    judged: list[Interval] = field(default_factory=list)
+    failed: list[Interval] = field(default_factory=list)
+
+    def add_window(self, record: Record, start_ns: int, end_ns: int, status: str) -> None:
+        """Count one window of a record; they come in the order of their starts.
+
+        What a window covers beyond its record does not count. Windows that come as near to its ends
+        as its tolerance reach them: sampling instants need not lie on the grid of the windows.
+        """
+        if status not in (*SCORED, "rejected"):
+            return
+        near_start = start_ns <= record.start_ns + record.tolerance_ns
+        near_end = end_ns >= record.end_ns - record.tolerance_ns
+        part = (record.start_ns if near_start else start_ns, record.end_ns if near_end else end_ns)
+        _append(self.judged, part)
+        if status in SCORED:
+            _append(self.scored, part)
+
+    def merge(self, other: Coverage) -> None:
+        """Take in another day of the same channel set, in any order."""
+        self.input = _merged(self.input, other.input)
+        self.scored = _merged(self.scored, other.scored)
+        self.judged = _merged(self.judged, other.judged)
+        self.failed = _merged(self.failed, other.failed)
+
+    def seconds(self) -> Seconds:
+        """Length of each part; they add up to the input."""
+        total = _length_s(self.input)
+        scored = _length_s(common(self.input, union(self.scored)))
+        judged = _length_s(common(self.input, union(self.judged)))
+        reached = union([*self.judged, *self.failed])
+        failed = _length_s(common(self.input, reached)) - judged
+        return Seconds(total, scored, judged - scored, total - judged - failed, failed)
+
+
+def total(coverages: Iterable[Coverage]) -> Seconds:
+    """Sum over channel sets."""
+    sums = [0.0] * 5
+    for coverage in coverages:
+        s = coverage.seconds()
+        parts = (s.input_s, s.scored_s, s.rejected_s, s.no_data_s, s.failed_s)
+        sums = [a + b for a, b in zip(sums, parts, strict=True)]
+    return Seconds(*sums)
+
+
+def _append(intervals: list[Interval], part: Interval) -> None:
+    if intervals and intervals[-1][0] <= part[0] <= intervals[-1][1]:
+        intervals[-1] = (intervals[-1][0], max(intervals[-1][1], part[1]))
+    else:
+        intervals.append(part)
+
+
+def _merged(first: list[Interval], second: list[Interval]) -> list[Interval]:
+    """Union; in place and cheap where the second follows on the first, as days mostly do."""
+    if not (first and second) or second[0][0] < first[-1][0]:
+        return union([*first, *second])
+    first[-1:] = union([first[-1], *second])
+    return first
+
+
+def _length_s(intervals: list[Interval]) -> float:
+    return sum(end - start for start, end in intervals) / NS_PER_S
