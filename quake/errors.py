@@ -38,3 +38,7 @@ class ExportError(QuakeError):
 
 class DeviceError(QuakeError):
     """A device has too little free memory for what it is asked to compute."""
+
+
+class OutputError(QuakeError):
+    """Results cannot be written; those written so far are complete."""

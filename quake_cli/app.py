@@ -40,6 +40,7 @@ _STATUSES: tuple[tuple[type[QuakeError], Exit], ...] = (
 # line of its docstring here: the list of commands is shown without loading any of them.
 _COMMANDS = {
     "predict": "Say of each window of seismic records how probable each class is.",
+    "watch": "Follow an archive that is being written, or a SeedLink server.",
     "models": "List the backbones with their facts, and the bundled and installed models.",
     "info": "Show the card of a model: classes, preprocessing, training data, measured quality.",
     "train": "Train a model on labelled waveforms, and measure it on rows that it has not seen.",

@@ -16,9 +16,29 @@ from typer.core import TyperCommand, TyperGroup
 
 
 def _predict_defaults() -> Mapping[str, Any]:
+    from quake.events.merge import EventOptions
     from quake.inference.classifier import PredictConfig
 
-    return vars(PredictConfig())
+    events = EventOptions(thresholds={"event": 0.5})
+    of_events = {
+        "event_gap": events.gap_s,
+        "event_min_length": events.min_length_s,
+        "min_stations": events.min_stations,
+        "within": events.within_s,
+    }
+    return {**vars(PredictConfig()), **of_events}
+
+
+def _watch_defaults() -> Mapping[str, Any]:
+    from quake.inference.classifier import PredictConfig
+    from quake.live.follow import FollowOptions
+
+    options = FollowOptions()
+    return {
+        **vars(PredictConfig()),
+        "wait": options.wait_s,
+        "end_after": options.end_after_s,
+    }
 
 
 def _train_defaults() -> Mapping[str, Any]:
@@ -37,6 +57,7 @@ def _evaluate_defaults() -> Mapping[str, Any]:
 
 _DEFAULTS: Mapping[str, Callable[[], Mapping[str, Any]]] = {
     "predict": _predict_defaults,
+    "watch": _watch_defaults,
     "train": _train_defaults,
     "evaluate": _evaluate_defaults,
 }

@@ -1,26 +1,26 @@
-"""Lines on standard error: errors, warnings and notes go in, one line each comes out."""
+"""Lines on standard error and in a log file: errors, warnings and notes go in, one line each."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
+from quake.errors import ParameterError
+from quake_cli.logs import LogFile, json_line, one_line, text_line
 
-def one_line(text: str) -> str:
-    r"""Show line breaks and control characters, which file names may have, as escapes.
-
-    Examples
-    --------
-    >>> one_line("a\nb")
-    'a\\nb'
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for c in text
-    )
+# How lines of each level begin on standard error.
+_BEGINNINGS = {
+    "error": "quake: error: ",
+    "warning": "quake: warning: ",
+    "info": "quake: ",
+    "debug": "quake: debug: ",
+}
 
 
 def _to_stderr(line: str) -> None:
@@ -46,25 +46,106 @@ class Messages:
         self.quiet = False
         self.debug = False
         self.show_line: Callable[[str], None] = _to_stderr
+        self._as_json = False
+        self._log: LogFile | None = None
+        self._log_fails = False
+
+    def open_log(self, path: Path | None, log_format: str) -> None:
+        """Append messages to a file from now on, those too that `quiet` does not show.
+
+        Parameters
+        ----------
+        path : Path or None
+            Without a file, `log_format` is the form of standard error.
+        log_format : {"text", "json"}
+
+        Raises
+        ------
+        ParameterError
+            If the file cannot be opened.
+        """
+        self.close_log()
+        self._as_json = log_format == "json"
+        if path is None:
+            return
+        try:
+            self._log = LogFile(path)
+        except OSError as error:
+            raise ParameterError(
+                f"--log-file {path}: cannot be written ({error.strerror or error}); name a file "
+                "in a folder that exists"
+            ) from error
+
+    def close_log(self) -> None:
+        """Append to no file any more."""
+        log, self._log, self._log_fails = self._log, None, False
+        if log is not None:
+            log.close()
 
     def error(self, text: str) -> None:
         """Say what failed."""
-        self.show_line(f"quake: error: {one_line(text)}")
+        self._say("error", text, shown=True)
 
     def warning(self, text: str) -> None:
         """Say what deserves attention."""
-        if not self.quiet:
-            self.show_line(f"quake: warning: {one_line(text)}")
+        self._say("warning", text, shown=not self.quiet)
 
     def note(self, text: str) -> None:
         """Say how things stand."""
-        if not self.quiet:
-            self.show_line(f"quake: {one_line(text)}")
+        self._say("info", text, shown=not self.quiet)
+
+    def detail(self, text: str) -> None:
+        """Say what only those want to know who look for an error."""
+        if self.debug:
+            self._say("debug", text, shown=True)
+
+    def trace(self, error: BaseException) -> None:
+        """Say where an error comes from, to those who look for it."""
+        if not self.debug:
+            return
+        text = "".join(traceback.format_exception(error)).rstrip()
+        self._append("debug", text)
+        self.show_line(json_line("debug", text) if self.shows_json else text)
+
+    def python_warning(self, text: str) -> bool:
+        """Take a warning of a dependency; False if it is still to be shown on standard error."""
+        self._append("warning", text)
+        if self.shows_json:
+            self.show_line(json_line("warning", text))
+        return self.shows_json
+
+    @property
+    def shows_json(self) -> bool:
+        """Whether lines on standard error are JSON."""
+        return self._as_json and self._log is None
 
     @property
     def may_draw(self) -> bool:
-        """Whether somebody watches standard error."""
-        return not self.quiet and sys.stderr is not None and sys.stderr.isatty()
+        """Whether somebody watches standard error, and wants no JSON there."""
+        is_watched = sys.stderr is not None and sys.stderr.isatty()
+        return is_watched and not self.quiet and not self.shows_json
+
+    def _say(self, level: str, text: str, *, shown: bool) -> None:
+        self._append(level, text)
+        if shown:
+            is_json = self.shows_json
+            self.show_line(json_line(level, text) if is_json else _as_text(level, text))
+
+    def _append(self, level: str, text: str) -> None:
+        """Write to the log file; if that fails, say so once and go on."""
+        if self._log is None:
+            return
+        try:
+            self._log.write((json_line if self._as_json else text_line)(level, text))
+        except OSError as error:
+            if not self._log_fails:
+                self._log_fails = True
+                what = f"{self._log.path}: cannot be written ({error.strerror or error})"
+                self.show_line(_as_text("error", f"--log-file {what}; messages are missing there"))
+
+
+def _as_text(level: str, text: str) -> str:
+    return _BEGINNINGS[level] + one_line(text)
 
 
 class _Handler(logging.Handler):
@@ -79,8 +160,8 @@ class _Handler(logging.Handler):
             self.messages.error(record.getMessage())
         elif record.levelno >= logging.WARNING:
             self.messages.warning(record.getMessage())
-        elif self.messages.debug:
-            self.messages.show_line(f"quake: debug: {record.name}: {one_line(record.getMessage())}")
+        else:
+            self.messages.detail(f"{record.name}: {record.getMessage()}")
 
 
 @contextmanager
@@ -94,10 +175,30 @@ def library_messages(messages: Messages) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default" if messages.debug else "ignore")
+            _take_warnings(messages)
             yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+def _take_warnings(messages: Messages) -> None:
+    """Have Python warnings in the log file too, until those who call this undo it."""
+    show = warnings.showwarning
+
+    def take(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        text = f"{filename}:{lineno}: {category.__name__}: {message}"
+        if not messages.python_warning(text):
+            show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = take
 
 
 def silence(*loggers: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,6 +34,16 @@ class Format(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSONL = "jsonl"
+    PARQUET = "parquet"
+    MSEED = "mseed"
+    QUAKEML = "quakeml"
+
+
+class LogFormat(StrEnum):
+    """How messages are written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def _set_quiet(context: typer.Context, value: bool) -> None:
@@ -65,5 +76,17 @@ Debug = Annotated[
 ]
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where the network runs; auto takes CUDA if there is.")
+]
+LogFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        metavar="FILE",
+        help="Append all messages to this file, with time and process id, --quiet or not.",
+    ),
+]
+LogFormatOption = Annotated[
+    LogFormat,
+    typer.Option("--log-format", help="Of the log file; without one, of standard error."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]

@@ -1,4 +1,4 @@
-"""Where results go: options in, open writers out."""
+"""Where results go: options in; open writers, or the place of a result store, out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from quake.errors import ParameterError
 from quake_cli.options import Format
-from quake_cli.writers import CsvWriter, JsonLinesWriter, Writer, whole_file
 
-_SUFFIXES = {Format.TABLE: ".txt", Format.CSV: ".csv", Format.JSONL: ".jsonl"}
+if TYPE_CHECKING:
+    from quake.events import Event
+    from quake.output.windows import Writer
+
+_SUFFIXES = {
+    ".txt": Format.TABLE,
+    ".csv": Format.CSV,
+    ".jsonl": Format.JSONL,
+    ".parquet": Format.PARQUET,
+    ".mseed": Format.MSEED,
+    ".quakeml": Format.QUAKEML,
+    ".xml": Format.QUAKEML,
+}
+_BINARY = (Format.PARQUET, Format.MSEED)
+_OF_EVENTS = (Format.CSV, Format.JSONL, Format.PARQUET, Format.QUAKEML)
 
 
 @dataclass(frozen=True)
@@ -29,14 +42,28 @@ class Destination:
         return self.path is None and sys.stdout.isatty()
 
 
-def choose_destinations(output: str | None, formats: Sequence[Format]) -> list[Destination]:
+@dataclass(frozen=True)
+class StorePlace:
+    """A folder for a result store, and the formats of windows and events in it."""
+
+    root: Path
+    formats: tuple[str, ...]
+    event_formats: tuple[str, ...]
+
+
+def choose_output(
+    output: str | None, formats: Sequence[Format], *, events: bool
+) -> Destination | StorePlace:
     """Decide what is written where, before anything is read.
 
     Parameters
     ----------
     output : str or None
-        A file; or a folder if it is one, ends with a slash, or there are several formats.
+        A file; or a folder if it is one, ends with a slash, has no suffix, or there are several
+        formats.
     formats : formats asked for
+    events : bool
+        Whether events are asked for; QuakeML holds nothing else.
 
     Raises
     ------
@@ -44,24 +71,59 @@ def choose_destinations(output: str | None, formats: Sequence[Format]) -> list[D
         If they do not fit together, or the place cannot be written to.
     """
     formats = list(dict.fromkeys(formats))
+    if output is not None and _is_folder(output, formats):
+        return _store(Path(output), formats, events)
+    chosen = _only(formats)
     if output is None:
-        return [Destination(_only(formats) or _format_of_stdout(), None)]
+        return _checked(Destination(chosen or _format_of_stdout(), None), events)
     path = Path(output)
-    if path.is_dir() or output.endswith("/") or len(formats) > 1:
-        _make_folder(path)
-        return [
-            Destination(f, path / f"predictions{_suffix(f)}") for f in formats or [Format.JSONL]
-        ]
     if not path.absolute().parent.is_dir():
         raise ParameterError(f"--output {output}: there is no folder {path.absolute().parent}")
-    return [Destination(_only(formats) or _format_of(path), path)]
+    return _checked(Destination(chosen or _format_of(path), path), events)
+
+
+def is_of_events(place: Destination | StorePlace) -> bool:
+    """Whether a format was asked for that holds events and nothing else."""
+    if isinstance(place, StorePlace):
+        return Format.QUAKEML.value in place.event_formats
+    return place.format is Format.QUAKEML
+
+
+def _is_folder(output: str, formats: Sequence[Format]) -> bool:
+    path = Path(output)
+    if path.exists():
+        return path.is_dir()
+    return output.endswith("/") or len(formats) > 1 or not path.suffix
+
+
+def _store(root: Path, formats: Sequence[Format], events: bool) -> StorePlace:
+    if Format.TABLE in formats:
+        raise ParameterError(
+            f"--output {root}: a table is for terminals and files; a folder takes parquet, csv, "
+            "jsonl, mseed and quakeml"
+        )
+    windows = [f.value for f in formats if f is not Format.QUAKEML] or [Format.PARQUET.value]
+    of_events = [f.value for f in formats if f in _OF_EVENTS]
+    if events and not of_events:
+        of_events = [f for f in windows if f != Format.MSEED] or [Format.PARQUET.value]
+    return StorePlace(root, tuple(windows), tuple(of_events))
+
+
+def _checked(destination: Destination, events: bool) -> Destination:
+    name = destination.format
+    if events and name is Format.MSEED:
+        raise ParameterError("--format mseed: holds probabilities, not events; leave out --events")
+    if destination.is_terminal and name in _BINARY:
+        raise ParameterError(
+            f"--format {name}: is not for terminals; name a file with --output, or use a pipe"
+        )
+    return destination
 
 
 def _only(formats: list[Format]) -> Format | None:
     if len(formats) > 1:
         raise ParameterError(
-            f"standard output takes one format, got {', '.join(formats)}; "
-            "name a folder with --output"
+            f"one file takes one format, got {', '.join(formats)}; name a folder with --output"
         )
     return formats[0] if formats else None
 
@@ -71,48 +133,60 @@ def _format_of_stdout() -> Format:
 
 
 def _format_of(path: Path) -> Format:
-    for name, suffix in _SUFFIXES.items():
-        if path.suffix.lower() == suffix:
-            return name
-    raise ParameterError(
-        f"--output {path}: its suffix is none of {', '.join(_SUFFIXES.values())}; say --format"
-    )
-
-
-def _suffix(name: Format) -> str:
-    return _SUFFIXES[name]
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    found = _SUFFIXES.get(path.suffix.lower())
+    if found is None:
         raise ParameterError(
-            f"--output {path}: the folder cannot be made ({error.strerror or error})"
-        ) from error
+            f"--output {path}: its suffix is none of {', '.join(_SUFFIXES)}; say --format"
+        )
+    return found
 
 
 @contextmanager
-def open_writers(
-    destinations: Sequence[Destination], classes: Sequence[str]
-) -> Iterator[list[Writer]]:
-    """Open all destinations; files appear together at the end, or not at all.
+def open_windows(destination: Destination, classes: Sequence[str], hop_ns: int) -> Iterator[Writer]:
+    """Open a destination for windows; a file appears at the end, or not at all.
 
     Raises
     ------
     ParameterError
-        If one cannot be opened.
+        If it cannot be opened.
     """
     with ExitStack() as stack:
-        writers = [_writer(d.format, _open(d.path, stack), classes) for d in destinations]
-        yield writers
-        for writer in writers:
-            writer.close()
+        file = _open(destination.path, stack)
+        writer = _writer(destination, file, classes, hop_ns)
+        yield writer
+        writer.close()
+        (file or sys.stdout).flush()
 
 
-def _open(path: Path | None, stack: ExitStack) -> TextIO:
+@contextmanager
+def open_events(destination: Destination) -> Iterator[list[Event]]:
+    """Open a destination for events; those in the list at the end are written.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be opened.
+    """
+    with ExitStack() as stack:
+        file = _open(destination.path, stack)
+        events: list[Event] = []
+        yield events
+        if destination.format is Format.TABLE:
+            _write_table(file, events)
+        else:
+            from quake.output.events import write_events
+
+            target = file or sys.stdout.buffer
+            write_events(target, destination.format.value, events)
+            target.flush()
+
+
+def _open(path: Path | None, stack: ExitStack) -> BinaryIO | None:
+    """Open a file; None is standard output."""
+    from quake.output.whole_file import whole_file
+
     if path is None:
-        return sys.stdout
+        return None
     try:
         return stack.enter_context(whole_file(path))
     except OSError as error:
@@ -121,9 +195,28 @@ def _open(path: Path | None, stack: ExitStack) -> TextIO:
         ) from error
 
 
-def _writer(name: Format, file: TextIO, classes: Sequence[str]) -> Writer:
+def _writer(
+    destination: Destination, file: BinaryIO | None, classes: Sequence[str], hop_ns: int
+) -> Writer:
+    from quake.output.text import CsvWriter, JsonLinesWriter
+    from quake.output.windows import as_text, open_writer
+
+    name = destination.format
+    if name in _BINARY:
+        return open_writer(name.value, file or sys.stdout.buffer, classes, hop_ns)
+    text = sys.stdout if file is None else as_text(file)
     if name is Format.TABLE:
         from quake_cli.render import TableWriter
 
-        return TableWriter(file, classes)
-    return CsvWriter(file, classes) if name is Format.CSV else JsonLinesWriter(file)
+        return TableWriter(text, classes)
+    return CsvWriter(text, classes) if name is Format.CSV else JsonLinesWriter(text)
+
+
+def _write_table(file: BinaryIO | None, events: Sequence[Event]) -> None:
+    from quake.output.windows import as_text
+    from quake_cli.render import EventTableWriter
+
+    writer = EventTableWriter(sys.stdout if file is None else as_text(file))
+    for event in events:
+        writer.write(event)
+    writer.close()

@@ -19,11 +19,23 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
+    from quake.events.event import Event
     from quake.inference.records import WindowRecord
 
 # Where nobody watches; wide enough for three classes.
 _FILE_WIDTH = 120
 _FLAGS_WIDTH = 21
+
+# Headings and widths; 0 takes what is left, 18 of 80: two stations of most networks.
+_EVENT_COLUMNS = (
+    ("start (UTC)", 21),
+    ("end", 10),
+    ("label", 14),
+    ("peak prob.", 5),
+    ("windows", 7),
+    ("stations", 0),
+)
+_STATION_WIDTH = 8  # two letters of network, a dot, five of station
 
 _STYLES = {"ok": "green", "uncertain": "yellow", "no_data": "dim", "rejected": "red"}
 
@@ -139,6 +151,65 @@ class TableWriter:
 
     def close(self) -> None:
         """Nothing is missing."""
+
+
+class EventTableWriter:
+    """Events as lines of a table, as they come; readable in 80 columns.
+
+    Parameters
+    ----------
+    file : text file
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+        self._console = console(file)
+        left = self._console.width - sum(width + 1 for _, width in _EVENT_COLUMNS)
+        # Rich takes what is missing from the column without a width, until nothing is left of it.
+        self._last_width = None if left >= _STATION_WIDTH else _STATION_WIDTH
+        self._header = True  # with the first event, as windows have it
+
+    def write(self, event: Event) -> None:
+        """Print one line, or more where stations are many."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(
+            box=None,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            show_header=self._header,
+            header_style="bold",
+        )
+        for name, width in _EVENT_COLUMNS:
+            table.add_column(
+                name,
+                width=width or self._last_width,
+                justify="right" if name in ("peak prob.", "windows") else "left",
+                overflow="fold",
+            )
+        table.add_row(*map(Text, _event_cells(event)))
+        self._console.print(table)
+        self._header = False
+        self.file.flush()
+
+    def close(self) -> None:
+        """Nothing is missing."""
+
+
+def _event_cells(event: Event) -> tuple[str, ...]:
+    """In the order of the columns."""
+    start, end = _short_time(event.start), _short_time(event.end)
+    same_day = start.partition("T")[0] == end.partition("T")[0]
+    return (
+        start,
+        # The date and the time of another day fill a line each.
+        end.partition("T")[2] if same_day else end.replace("T", " "),
+        event.label,
+        f"{event.peak_probability:.3f}",
+        str(event.n_windows),
+        " ".join(".".join(station) for station in event.stations),
+    )
 
 
 def _columns(classes: Sequence[str], width: int) -> list[tuple[str, int]]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from quake.data.source import FileSource, Problem, select
+from quake.data.source import Problem, select
 from quake.data.waveform import ChannelSetId, Span
+from quake.inference.coverage import SCORED
 from quake.inference.records import WindowRecord
 from quake.inference.summary import Summary
 from quake_cli.exits import Exit
 from quake_cli.inputs import Inputs
 from quake_cli.messages import Messages
 
-_SCORED = ("ok", "uncertain")
-_STATUSES = (*_SCORED, "no_data", "rejected")
+if TYPE_CHECKING:
+    from quake.archive.journal import DayEntry
+
+_STATUSES = (*SCORED, "no_data", "rejected")
 
 # Flags that are reasons for a window without probabilities, and what can be done.
 _ADVICE = {
@@ -28,16 +33,12 @@ _ADVICE = {
 }
 
 
-class _RememberingSource(FileSource):
-    """Files, and what was found in them, for messages."""
+@dataclass
+class _Outcome:
+    """Windows of one channel set."""
 
-    found: Mapping[ChannelSetId, list[Span]] = {}
-
-    def spans(self) -> dict[ChannelSetId, list[Span]]:
-        """Scan, and keep the result."""
-        found = super().spans()
-        self.found = found
-        return found
+    statuses: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
 
 
 class RunReport:
@@ -48,24 +49,27 @@ class RunReport:
     messages : Messages
     inputs : Inputs
         Their problems are shown at once.
+
+    Attributes
+    ----------
+    found : spans by channel set, for messages
+    failed : set of str
+        Inputs of which something could not be used.
+    totals : dict
+        What the summary says, once it has been said.
     """
 
     def __init__(self, messages: Messages, inputs: Inputs) -> None:
         self.messages = messages
         self.inputs = inputs
+        self.found: Mapping[ChannelSetId, Sequence[Span]] = {}
         self.failed: set[str] = set()
-        self._source = _RememberingSource([])
+        self.totals: dict[str, Any] = {}
         self._shown: set[Problem] = set()
         self._id = ""
-        self._statuses: Counter[str] = Counter()
-        self._reasons: Counter[str] = Counter()
+        self._outcomes: dict[str, _Outcome] = defaultdict(_Outcome)
         self._all_reasons: Counter[str] = Counter()
         self.show(inputs.problems)
-
-    def source(self, on_file: Callable[[int], None]) -> FileSource:
-        """The files, for the library to read."""
-        self._source = _RememberingSource(self.inputs.files, self.inputs.names, on_file)
-        return self._source
 
     def show(self, problems: Sequence[Problem]) -> None:
         """Show problems that are new."""
@@ -88,30 +92,40 @@ class RunReport:
         """Count a window; they come one channel set after the other."""
         self.show(problems)
         if record.id != self._id:
-            self._end_channel_set()
+            self._end_channel_set(self._id)
             self._id = record.id
-        self._statuses[record.status] += 1
-        if record.status not in _SCORED:
+        outcome = self._outcomes[record.id]
+        outcome.statuses[record.status] += 1
+        if record.status not in SCORED:
             flags = {flag.partition(":")[0] for flag in record.flags}  # as in bad_values:Z
-            self._reasons.update(sorted(flags & _ADVICE.keys()))
+            outcome.reasons.update(sorted(flags & _ADVICE.keys()))
 
-    def _end_channel_set(self) -> None:
+    def add_day(self, entry: DayEntry) -> None:
+        """Count a station-day; they come in any order."""
+        self.show(entry.problems)
+        if entry.failed:
+            name = f"{entry.id} on {entry.date}"
+            self.show([Problem(name, f"{name}: {entry.failed}; --retry-failed tries it again")])
+        outcome = self._outcomes[str(entry.id)]
+        outcome.statuses.update(entry.windows)
+        outcome.reasons.update({k: n for k, n in entry.reasons.items() if k in _ADVICE})
+
+    def _end_channel_set(self, channel_set: str) -> None:
         """Say so where no window of the channel set could be scored."""
-        if self._statuses and not any(self._statuses[status] for status in _SCORED):
+        outcome = self._outcomes.pop(channel_set, _Outcome())
+        if outcome.statuses.total() and not any(outcome.statuses[status] for status in SCORED):
             self.messages.warning(
-                f"{self._files_of(self._id)}, {self._id}: "
-                f"{_count(self._statuses.total(), 'window')}, none scored; "
-                f"{_reasons(self._reasons)}"
+                f"{self._files_of(channel_set)}, {channel_set}: "
+                f"{_count(outcome.statuses.total(), 'window')}, none scored; "
+                f"{_reasons(outcome.reasons)}"
             )
-        self._all_reasons += self._reasons
-        self._statuses.clear()
-        self._reasons.clear()
+        self._all_reasons += outcome.reasons
 
     def _files_of(self, channel_set: str) -> str:
         files = sorted(
             {
                 span.source
-                for key, spans in self._source.found.items()
+                for key, spans in self.found.items()
                 if str(key) == channel_set
                 for span in spans
             }
@@ -120,7 +134,7 @@ class RunReport:
         return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if names[2:] else "")
 
     def _warn_of_unmatched(self, patterns: Sequence[str]) -> None:
-        found = dict(self._source.found)
+        found = {key: list(spans) for key, spans in self.found.items()}
         there_are = ", ".join(str(key) for key in sorted(found)[:5])
         more = ", ..." if len(found) > 5 else ""
         for pattern in patterns:
@@ -130,14 +144,36 @@ class RunReport:
                 )
 
     def close(
-        self, summary: Summary, problems: Sequence[Problem] = (), channels: Sequence[str] = ()
+        self,
+        summary: Summary,
+        problems: Sequence[Problem] = (),
+        channels: Sequence[str] = (),
+        **more: Any,
     ) -> Exit:
-        """Show what is left to say and the summary, and decide on the exit status."""
+        """Show what is left to say and the summary, and decide on the exit status.
+
+        Parameters
+        ----------
+        summary : Summary
+        problems : those that may not have been shown yet
+        channels : patterns that should have matched something
+        more : further counts for the summary, such as `events` and `station_days`
+        """
         self.show(problems)
-        self._end_channel_set()
+        for channel_set in list(self._outcomes):
+            self._end_channel_set(channel_set)
         self._warn_of_unmatched(channels)
-        self.messages.note(self._summary(summary))
-        if not any(summary.windows[status] for status in _SCORED):
+        self.totals = self._totals(summary, more)
+        self.messages.note(_sentence(self.totals))
+        status = self._status(summary, more)
+        self.totals["exit_status"] = int(status)
+        return status
+
+    def _status(self, summary: Summary, more: Mapping[str, Any]) -> Exit:
+        is_part = bool(more.get("shard") or more.get("scanned_only"))
+        if not any(summary.windows[status] for status in SCORED) and not (
+            is_part and not self.failed
+        ):
             self._say_why_nothing(summary)
             return Exit.NOTHING_USABLE
         return Exit.SOME_FAILED if self.failed else Exit.OK
@@ -161,21 +197,45 @@ class RunReport:
         read = {self.inputs.names.get(str(path), str(path)) for path in self.inputs.files}
         return read | {problem.source for problem in self.inputs.problems}
 
-    def _summary(self, summary: Summary) -> str:
-        inputs = _count(len(self._inputs()), "input") + f" ({len(self.failed)} failed)"
-        if self.inputs.left_out:
-            inputs += f", {_count(self.inputs.left_out, 'other file')} left out"
-        windows = ", ".join(f"{summary.windows[status]} {status}" for status in _STATUSES)
+    def _totals(self, summary: Summary, more: Mapping[str, Any]) -> dict[str, Any]:
         parts = {
             "scored": round(summary.scored_s, 3),
             "no_data": round(summary.no_data_s, 3),
             "rejected": round(summary.rejected_s, 3),
+            "failed": round(summary.failed_s, 3),
         }
-        seconds = " + ".join(f"{_seconds(value)} {name}" for name, value in parts.items())
-        return (
-            f"{inputs}; {_count(summary.windows.total(), 'window')}: {windows}; "
-            f"{_seconds(sum(parts.values()))} s of input = {seconds}"
-        )
+        return {
+            "inputs": len(self._inputs()),
+            "failed": len(self.failed),
+            "left_out": self.inputs.left_out,
+            "windows": {status: summary.windows[status] for status in _STATUSES},
+            "labels": dict(sorted(summary.labels.items())),
+            # The parts are rounded, and their sum is to be what they add up to.
+            "seconds": {"input": round(sum(parts.values()), 3), **parts},
+            **{name: value for name, value in more.items() if value is not None},
+        }
+
+
+def _sentence(totals: Mapping[str, Any]) -> str:
+    """The summary as one line."""
+    inputs = _count(totals["inputs"], "input") + f" ({totals['failed']} failed)"
+    if totals["left_out"]:
+        inputs += f", {_count(totals['left_out'], 'other file')} left out"
+    windows = ", ".join(f"{count} {status}" for status, count in totals["windows"].items())
+    parts = dict(totals["seconds"])
+    total_s = parts.pop("input")
+    seconds = " + ".join(f"{_seconds(value)} {name}" for name, value in parts.items())
+    clauses = [
+        inputs,
+        f"{_count(sum(totals['windows'].values()), 'window')}: {windows}",
+        f"{_seconds(total_s)} s of input = {seconds}",
+    ]
+    if "station_days" in totals:
+        days = ", ".join(f"{count} {name}" for name, count in totals["station_days"].items())
+        clauses.append(f"{_count(sum(totals['station_days'].values()), 'station-day')}: {days}")
+    if "events" in totals:
+        clauses.append(_count(totals["events"], "event"))
+    return "; ".join(clauses)
 
 
 def _count(number: int, noun: str) -> str:

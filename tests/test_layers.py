@@ -66,6 +66,8 @@ def test_the_checks_see_the_imports_there_are():
 def test_obspy_stops_at_the_files_that_read_and_write_its_formats():
     names = ("readers", "mseed", "labels", "orientation", "catalogue", "travel_times")
     allowed = {f"quake/data/{name}.py" for name in names}
+    allowed |= {"quake/output/quakeml.py", "quake/output/mseed_traces.py"}
+    allowed |= {"quake/live/seedlink.py"}
     assert importers(QUAKE, "obspy") <= allowed
 
 
@@ -84,6 +86,20 @@ def test_only_the_program_knows_of_the_terminal():
 
 def test_the_library_does_not_import_the_program():
     assert importers(QUAKE, "quake_cli") == set()
+
+
+def test_dask_stops_at_the_executors():
+    assert importers(QUAKE + CLI, "dask", "distributed") <= below("quake/parallel/")
+
+
+def test_executors_know_nothing_of_waveforms():
+    known = importers(QUAKE, "quake.data", "quake.inference", "quake.archive", "quake.models")
+    assert known & below("quake/parallel/") == set()
+
+
+def test_the_verbs_know_nothing_of_archives_and_clusters():
+    found = importers(QUAKE, "quake.archive", "quake.live", "quake.parallel")
+    assert found <= below("quake/archive/") | below("quake/live/") | below("quake/parallel/")
 
 
 def test_models_know_nothing_of_data():

@@ -6,9 +6,10 @@ piece. What is wrong with one file is a `Problem`, and the others go on.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,7 +25,15 @@ from quake.data.readers import (
     spans_from_stream,
 )
 from quake.data.times import parse_time
-from quake.data.waveform import ALIASES, ChannelSetId, Segment, Span, component_map, duration_ns
+from quake.data.waveform import (
+    ALIASES,
+    NS_PER_S,
+    ChannelSetId,
+    Segment,
+    Span,
+    component_map,
+    duration_ns,
+)
 from quake.errors import ParameterError, WaveformError
 
 if TYPE_CHECKING:
@@ -53,7 +62,9 @@ class Problem:
 class Source(Protocol):
     """Where waveforms come from."""
 
-    problems: list[Problem]
+    @property
+    def problems(self) -> list[Problem]:
+        """What could not be used so far."""
 
     def spans(self) -> dict[ChannelSetId, list[Span]]:
         """What there is, by channel set."""
@@ -130,6 +141,104 @@ class FileSource:
         self._reported.add((str(path), message))
         name = self.names.get(str(path), str(path))
         self.problems.append(Problem(name, message.replace(str(path), name)))
+
+
+class SpanSource(FileSource):
+    """Files of one channel set that were scanned before.
+
+    Parameters
+    ----------
+    channel_set : ChannelSetId
+    spans : what was found in them
+    indexes : dict of path to FileIndex
+        Those that are missing are added when they are needed.
+    """
+
+    def __init__(
+        self,
+        channel_set: ChannelSetId,
+        spans: Sequence[Span],
+        indexes: dict[str, FileIndex],
+    ) -> None:
+        super().__init__(sorted({span.source for span in spans}))
+        self._found = {channel_set: list(spans)}
+        self._indexes = indexes
+
+    def spans(self) -> dict[ChannelSetId, list[Span]]:
+        """As they were given."""
+        return self._found
+
+    def read(
+        self, spans: Sequence[Span], channel_set: ChannelSetId, start_ns: int, end_ns: int
+    ) -> list[Segment]:
+        """Read; a file is scanned the first time, to find in it what is asked for."""
+        for span in spans:
+            self._index(span.source)
+        return super().read(spans, channel_set, start_ns, end_ns)
+
+    def _index(self, path: str) -> None:
+        if path not in self._indexes:
+            try:
+                index = scan_with_index(path)[2]
+            except WaveformError:
+                return  # reading it says so
+            if index is not None:
+                self._indexes[path] = index
+
+
+class BoundedSource:
+    """A source of which nothing outside of two times is there.
+
+    Parameters
+    ----------
+    source : Source
+    start_ns, end_ns : int, optional
+        ns since the epoch, the end exclusive; None is no bound.
+    """
+
+    def __init__(
+        self, source: Source, start_ns: int | None = None, end_ns: int | None = None
+    ) -> None:
+        self.source = source
+        self.start_ns, self.end_ns = start_ns, end_ns
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Those of the source."""
+        return self.source.problems
+
+    def spans(self) -> dict[ChannelSetId, list[Span]]:
+        """What there is between the bounds."""
+        return clipped(self.source.spans(), self.start_ns, self.end_ns)
+
+    def read(
+        self, spans: Sequence[Span], channel_set: ChannelSetId, start_ns: int, end_ns: int
+    ) -> list[Segment]:
+        """Read between the bounds."""
+        if self.start_ns is not None:
+            start_ns = max(start_ns, self.start_ns)
+        if self.end_ns is not None and spans:
+            # The sample nearest to a bound is read, and this one is exclusive.
+            half_ns = round(NS_PER_S / max(span.sampling_rate_hz for span in spans) / 2)
+            end_ns = min(end_ns, self.end_ns - half_ns - 1)
+        return self.source.read(spans, channel_set, start_ns, end_ns)
+
+
+def clipped(
+    found: Mapping[ChannelSetId, Sequence[Span]], start_ns: int | None, end_ns: int | None
+) -> dict[ChannelSetId, list[Span]]:
+    """Cut spans off at two times; None is no bound."""
+    low = -math.inf if start_ns is None else start_ns
+    high = math.inf if end_ns is None else end_ns
+    kept = {
+        key: [
+            replace(s, start_ns=int(max(s.start_ns, low)), end_ns=int(min(s.end_ns, high)))
+            for s in spans
+            if max(s.start_ns, low) < min(s.end_ns, high)
+        ]
+        for key, spans in found.items()
+    }
+    return {key: spans for key, spans in kept.items() if spans}
 
 
 class StreamSource:

@@ -132,6 +132,8 @@ class Classifier:
         All that is in the file but the weights.
     hash : str
         First twelve digits of the file's SHA-256.
+    reads_ahead : bool
+        Whether reading goes on beside the network; not with one thread, which is one.
 
     Raises
     ------
@@ -157,6 +159,7 @@ class Classifier:
         threads: int | None = None,
     ) -> None:
         self.hash = model_hash(model)
+        self.reads_ahead = threads != 1
         self.engine: Engine = open_engine(model, engine, device, threads)
         self.card: ModelCard = self.engine.card
 
@@ -199,9 +202,12 @@ class Classifier:
         source: Source,
         config: PredictConfig | None = None,
         orientations: Orientations | None = None,
+        on_seconds: Callable[[float, float], None] = lambda done_s, total_s: None,
     ) -> Prediction:
         """Classify the windows of station-days, which `source` can read; it is not scanned."""
-        return Prediction(self, source, config or PredictConfig(), orientations, days=days)
+        return Prediction(
+            self, source, config or PredictConfig(), orientations, on_seconds, days=days
+        )
 
     def predict_tasks(
         self,
@@ -297,7 +303,8 @@ class Prediction:
         total_s = self._input_s()
         engine = self._classifier.engine
         batches = _batches(self._windows(tasks), self._config.batch_size or engine.batch_size)
-        with ReadAhead(batches, self._scores, engine.n_parallel) as scored:
+        n_threads = engine.n_parallel if self._classifier.reads_ahead else 0
+        with ReadAhead(batches, self._scores, n_threads) as scored:
             for batch, scores in scored:
                 for (number, window), row in zip(batch, scores, strict=True):
                     result = self._record(window, row)

@@ -88,6 +88,14 @@ def open_engine(
     return OnnxEngine(model, threads)
 
 
+def resolve_engine(model: str | Path, engine: str, device: str) -> tuple[str, str]:
+    """Engine and device that "auto" stands for on this machine, without loading them."""
+    on_cuda = engine in ("auto", "torch") and _wants_cuda(Path(model), device)
+    if engine == "auto":
+        engine = "torch" if on_cuda else "onnx"
+    return engine, "cuda" if on_cuda else "cpu"
+
+
 def _torch_engine(model: Path, device: str, threads: int | None) -> Engine:
     if model.suffix == ".onnx":
         raise ParameterError(

@@ -29,7 +29,7 @@ class ReadAhead(Generic[Batch, Answer]):
     work : callable from a batch to its answer
         Called in `n_parallel` threads.
     n_parallel : int
-        Batches that are worked on at once.
+        Batches that are worked on at once; 0 does all in the calling thread, when it is asked for.
     """
 
     def __init__(
@@ -37,7 +37,8 @@ class ReadAhead(Generic[Batch, Answer]):
     ) -> None:
         self._batches = batches
         self._work = work
-        self._pool = ThreadPoolExecutor(n_parallel, thread_name_prefix="quake-network")
+        self._in_turn = n_parallel == 0
+        self._pool = ThreadPoolExecutor(max(n_parallel, 1), thread_name_prefix="quake-network")
         self._ready: queue.Queue[tuple[Batch, Future[Answer]] | BaseException | None] = queue.Queue(
             n_parallel * _WAITING
         )
@@ -46,7 +47,8 @@ class ReadAhead(Generic[Batch, Answer]):
 
     def __enter__(self) -> Self:
         """Begin to read."""
-        self._reader.start()
+        if not self._in_turn:
+            self._reader.start()
         return self
 
     def __exit__(
@@ -65,6 +67,9 @@ class ReadAhead(Generic[Batch, Answer]):
 
     def __iter__(self) -> Iterator[tuple[Batch, Answer]]:
         """Yield the pairs; raises what reading or working raised."""
+        if self._in_turn:
+            yield from ((batch, self._work(batch)) for batch in self._batches)
+            return
         while True:
             item = self._ready.get()
             if item is None:

@@ -1,26 +1,40 @@
-"""``quake predict``: waveforms in, one record a window out."""
+"""``quake predict``: waveforms in, one record a window, or one an event, out."""
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from quake.errors import ParameterError
+from quake_cli import archive_options as archives
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Device, DeviceOption, EngineName, Format, Quiet
+from quake_cli.options import (
+    Debug,
+    Device,
+    DeviceOption,
+    EngineName,
+    Format,
+    LogFileOption,
+    LogFormat,
+    LogFormatOption,
+    Quiet,
+)
 
 if TYPE_CHECKING:
     from quake.checkpoint import ModelCard
     from quake.data.orientation import Orientations
-    from quake.inference.classifier import Classifier, PredictConfig, Prediction
+    from quake.inference.classifier import PredictConfig
     from quake_cli.exits import Exit
-    from quake_cli.outputs import Destination
-    from quake_cli.render import ProgressBar
+    from quake_cli.outputs import Destination, StorePlace
     from quake_cli.report import RunReport
+    from quake_cli.request import PredictRequest
+
+_MODEL = "Model"
+_WINDOWS = "Windows"
 
 
 def predict(
@@ -34,14 +48,39 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    sds: archives.Sds = None,
+    files_from: archives.FilesFrom = None,
+    null: archives.Null = False,
+    network: archives.Network = None,
+    station: archives.Station = None,
+    location: archives.Location = None,
+    channels: archives.Channels = None,
+    start: archives.Start = None,
+    end: archives.End = None,
+    newer_than: archives.NewerThan = None,
+    inventory: Annotated[
+        Path | None,
+        typer.Option(
+            "--inventory",
+            rich_help_panel=archives.INPUTS,
+            help="StationXML; turns components to true Z, N, E.",
+        ),
+    ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="PATH|NAME", help="Model file, or its name.")
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="PATH|NAME",
+            rich_help_panel=_MODEL,
+            help="Model file, or its name.",
+        ),
     ] = None,
     backbone: Annotated[
         str | None,
         typer.Option(
             "--backbone",
             metavar="NAME",
+            rich_help_panel=_MODEL,
             help="Take the installed or bundled model of this backbone; b0 if neither is given.",
         ),
     ] = None,
@@ -50,20 +89,40 @@ def predict(
         EngineName,
         typer.Option(
             "--engine",
+            rich_help_panel=_MODEL,
             help="What runs the network; auto takes torch on CUDA and ONNX Runtime on the CPU.",
         ),
     ] = EngineName.AUTO,
     threads: Annotated[
         int | None,
-        typer.Option("--threads", help="Of the CPU; by default as many as there are cores."),
+        typer.Option(
+            "--threads",
+            rich_help_panel=_MODEL,
+            help="Of the CPU; by default as many as there are cores, for all workers together.",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size",
+            rich_help_panel=_MODEL,
+            help="Windows that the network takes at a time.",
+        ),
     ] = None,
     overlap: Annotated[
-        float | None, typer.Option("--overlap", help="Share of a window that the next repeats.")
+        float | None,
+        typer.Option(
+            "--overlap",
+            rich_help_panel=_WINDOWS,
+            help="Share of a window that the next repeats.",
+        ),
     ] = None,
     min_coverage: Annotated[
         float | None,
         typer.Option(
-            "--min-coverage", help="Components with data in a smaller share of a window are unused."
+            "--min-coverage",
+            rich_help_panel=_WINDOWS,
+            help="Components with data in a smaller share of a window are unused.",
         ),
     ] = None,
     threshold: Annotated[
@@ -71,29 +130,25 @@ def predict(
         typer.Option(
             "--threshold",
             metavar="P|CLASS=P",
+            rich_help_panel=_WINDOWS,
             help="Probability below which a window is uncertain, for all classes or one; may be "
             "repeated. Those of the model by default.",
         ),
     ] = None,
-    channels: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--channels",
-            metavar="PATTERN",
-            help="Only channels that match, as 'BH?' or 'IU.ANMO.*.BH?'; may be repeated.",
-        ),
-    ] = None,
-    inventory: Annotated[
-        Path | None,
-        typer.Option("--inventory", help="StationXML; turns components to true Z, N, E."),
-    ] = None,
+    events: archives.Events = False,
+    event_threshold: archives.EventThreshold = None,
+    event_gap: archives.EventGap = None,
+    event_min_length: archives.EventMinLength = None,
+    min_stations: archives.MinStations = None,
+    within: archives.Within = None,
     formats: Annotated[
         list[Format] | None,
         typer.Option(
             "--format",
             "-f",
-            help="A table on a terminal and JSON lines elsewhere, by default. "
-            "May be repeated if --output is a folder.",
+            rich_help_panel=archives.OUTPUT,
+            help="By default a table on a terminal, JSON lines in a pipe, and Parquet in a folder, "
+            "where several may be given.",
         ),
     ] = None,
     output: Annotated[
@@ -102,13 +157,21 @@ def predict(
             "--output",
             "-o",
             metavar="FILE|DIR",
-            help="Write there instead of standard output; the suffix .csv, .jsonl or .txt "
-            "gives the format. A folder gets predictions.<suffix>.",
+            rich_help_panel=archives.OUTPUT,
+            help="Write there instead of standard output. The suffix of a file gives the format; "
+            "a folder becomes a result store, with one file a channel set and day.",
         ),
     ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Windows that the network takes at a time.")
-    ] = None,
+    resume: archives.Resume = None,
+    retry_failed: archives.RetryFailed = False,
+    scan_only: archives.ScanOnly = False,
+    workers: archives.Workers = None,
+    scheduler: archives.Scheduler = None,
+    dask_local: archives.DaskLocal = None,
+    shard: archives.ShardOption = None,
+    summary_json: archives.SummaryJson = None,
+    log_file: LogFileOption = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
@@ -119,111 +182,133 @@ def predict(
     Exit status: 0 all inputs done, 1 some failed, 2 wrong usage, 3 nothing usable,
     4 model missing or damaged, 130 interrupted.
     """
-    if not inputs:
-        raise ParameterError("no INPUT: name files, folders or patterns, or - for standard input")
+    if not (inputs or sds or files_from):
+        raise ParameterError(
+            "no INPUT: name files, folders or patterns, an archive with --sds, or - for standard "
+            "input"
+        )
 
     from quake.checkpoint import load_card
     from quake.registry import find_model
-    from quake_cli.outputs import choose_destinations
+    from quake_cli import request as requests
+    from quake_cli.outputs import StorePlace, choose_output, is_of_events
 
     messages: Messages = context.obj
+    messages.open_log(log_file, log_format)
     with library_messages(messages):
-        config = _config(overlap, min_coverage, threshold, channels, batch_size)
+        place = choose_output(output, formats or [], events=events)
+        archive = requests.archive_of(
+            is_store=isinstance(place, StorePlace),
+            resume=resume,
+            retry_failed=retry_failed,
+            scan_only=scan_only,
+            workers=workers,
+            scheduler=scheduler,
+            dask_local=dask_local,
+            shard=shard,
+        )
+        config = config_of(
+            overlap, min_coverage, thresholds_of("--threshold", threshold or []), batch_size
+        )
         path = find_model(model, backbone)
         card = load_card(path)
-        _check_classes(config, card)
+        check_classes("--threshold", config.thresholds or {}, card)
+        of_events = thresholds_of("--event-threshold", event_threshold or [])
+        check_classes("--event-threshold", of_events, card)
+        wants_events = events or is_of_events(place)
+        _refuse_idle(
+            wants_events,
+            shard,
+            {
+                "--event-threshold": event_threshold,
+                "--event-gap": event_gap,
+                "--event-min-length": event_min_length,
+                "--min-stations": min_stations,
+                "--within": within,
+            },
+        )
         return _run(
             messages,
-            inputs,
-            _Model(path, card, device, engine, threads),
-            config,
-            _orientations(inventory),
-            choose_destinations(output, formats or []),
+            requests.PredictRequest(
+                requests.InputRequest(
+                    inputs or [],
+                    sds or [],
+                    files_from,
+                    null,
+                    requests.selection_of(network, station, location, channels, start, end),
+                    requests.newer_than_of(newer_than),
+                ),
+                requests.ModelRequest(path, card, device, engine, threads),
+                config,
+                _orientations(inventory),
+                inventory,
+                requests.events_of(
+                    card, config, of_events, event_gap, event_min_length, min_stations, within
+                )
+                if wants_events
+                else None,
+                archive,
+            ),
+            place,
+            summary_json,
         )
-
-
-@dataclass(frozen=True)
-class _Model:
-    """What was asked for, before it is loaded."""
-
-    path: Path
-    card: ModelCard
-    device: str
-    engine: str
-    threads: int | None
-
-    def load(self) -> Classifier:
-        from quake.inference.classifier import Classifier
-
-        return Classifier(self.path, self.device, self.engine, self.threads)
 
 
 def _run(
     messages: Messages,
-    inputs: list[str],
-    model: _Model,
-    config: PredictConfig,
-    orientations: Orientations | None,
-    destinations: list[Destination],
+    request: PredictRequest,
+    place: Destination | StorePlace,
+    summary_json: Path | None,
 ) -> Exit:
-    """Open what is read and written, and close it whatever happens."""
-    from quake.inference.summary import Summary
-    from quake_cli.inputs import collect
-    from quake_cli.outputs import open_writers
-    from quake_cli.render import ProgressBar
-    from quake_cli.report import RunReport
+    from quake_cli.outputs import StorePlace
 
-    with (
-        tempfile.TemporaryDirectory(prefix="quake-") as spool,
-        open_writers(destinations, model.card.labels.names) as writers,
-        ProgressBar(messages) as bar,
-    ):
-        found = collect(inputs, Path(spool))
-        _spare_inputs(destinations, found.files)
-        report = RunReport(messages, found)
-        if not found.files:
-            return report.close(Summary())
+    if isinstance(place, StorePlace):
+        from quake_cli.store_run import run_store
 
-        prediction = _prediction(model.load(), config, orientations, report, bar)
-        for record in prediction:
-            if any(destination.is_terminal for destination in destinations):
-                bar.close()  # the results show how far it is
-            report.add(record, prediction.problems)
-            for writer in writers:
-                writer.write(record)
-        bar.close()
-        return report.close(prediction.summary, prediction.problems, config.channels)
+        status, report = run_store(messages, request, place)
+    else:
+        from quake_cli.stream_run import run_stream
+
+        status, report = run_stream(messages, request, place)
+    if summary_json is not None:
+        _write_summary(summary_json, report, request)
+    return status
 
 
-def _prediction(
-    classifier: Classifier,
-    config: PredictConfig,
-    orientations: Orientations | None,
-    report: RunReport,
-    bar: ProgressBar,
-) -> Prediction:
-    def scanned(n_files: int) -> None:
-        report.show(source.problems)
-        bar.update("reading headers", n_files, len(source.paths))
-        if n_files == len(source.paths):
-            bar.update("classifying", 0, 1)
+def _write_summary(path: Path, report: RunReport, request: PredictRequest) -> None:
+    from quake import __version__
+    from quake.checkpoint import model_hash
+    from quake.output.whole_file import whole_file
 
-    source = report.source(scanned)
-    return classifier.predict_source(
-        source,
-        config,
-        orientations,
-        lambda done_s, total_s: bar.update("classifying", done_s, total_s),
-    )
+    values = {**report.totals, "model": model_hash(request.model.path), "quake": __version__}
+    try:
+        with whole_file(path) as file:
+            file.write(json.dumps(values, indent=2).encode() + b"\n")
+    except OSError as error:
+        raise ParameterError(
+            f"--summary-json {path}: cannot be written ({error.strerror or error})"
+        ) from error
 
 
-def _config(
+def _refuse_idle(wants_events: bool, shard: str | None, options: dict[str, Any]) -> None:
+    """Refuse options that would do nothing."""
+    named = [name for name, value in options.items() if value is not None]
+    if named and not wants_events:
+        raise ParameterError(f"{', '.join(named)}: is about events; add --events")
+    if wants_events and shard is not None:
+        raise ParameterError(
+            "--events: needs the windows of all stations, which a shard does not have; run the "
+            "same command without --shard when all shards have ended"
+        )
+
+
+def config_of(
     overlap: float | None,
     min_coverage: float | None,
-    threshold: list[str] | None,
-    channels: list[str] | None,
-    batch_size: int | None,
+    thresholds: Mapping[str, float],
+    batch_size: int | None = None,
 ) -> PredictConfig:
+    """What may be chosen when a model is applied; what was not given is as in the library."""
     from quake.inference.classifier import PredictConfig
 
     given: dict[str, Any] = {
@@ -232,13 +317,12 @@ def _config(
         "batch_size": batch_size,
     }
     return PredictConfig(
-        thresholds=_thresholds(threshold or []),
-        channels=tuple(channels or ()),
+        thresholds=thresholds,
         **{name: value for name, value in given.items() if value is not None},
     )
 
 
-def _thresholds(texts: list[str]) -> dict[str, float]:
+def thresholds_of(option: str, texts: list[str]) -> dict[str, float]:
     """Read ``0.8`` and ``earthquake=0.8``, several of them separated by commas."""
     thresholds = {}
     for text in ",".join(texts).split(",") if texts else []:
@@ -247,19 +331,20 @@ def _thresholds(texts: list[str]) -> dict[str, float]:
             thresholds[name.strip()] = float(value)
         except ValueError as error:
             raise ParameterError(
-                f"--threshold {text}: a number or CLASS=NUMBER was expected, as in earthquake=0.8"
+                f"{option} {text}: a number or CLASS=NUMBER was expected, as in earthquake=0.8"
             ) from error
     return thresholds
 
 
-def _check_classes(config: PredictConfig, card: ModelCard) -> None:
+def check_classes(option: str, thresholds: Mapping[str, float], card: ModelCard) -> None:
+    """Refuse thresholds of classes that the model does not know."""
     from quake.errors import LabelError
 
-    for name in filter(None, config.thresholds or {}):
+    for name in filter(None, thresholds):
         try:
             card.labels.index(name)
         except LabelError as error:
-            raise ParameterError(f"--threshold: {error}") from error
+            raise ParameterError(f"{option}: {error}") from error
 
 
 def _orientations(inventory: Path | None) -> Orientations | None:
@@ -272,11 +357,3 @@ def _orientations(inventory: Path | None) -> Orientations | None:
         return read_orientations(inventory)
     except WaveformError as error:
         raise ParameterError(f"--inventory: {error}") from error
-
-
-def _spare_inputs(destinations: list[Destination], files: list[Path]) -> None:
-    """Refuse to replace an input by the results."""
-    written = {d.path.resolve() for d in destinations if d.path is not None}
-    for file in files:
-        if file.resolve() in written:
-            raise ParameterError(f"--output {file}: is an input too; name another file")

@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from strategies import noise, stream, trace, write
 
+from quake.archive.selection import Selection, parse_moment
+from quake.errors import ParameterError
+from quake_cli.inputs import collect
+
 
 def ids(run):
     return sorted({record["id"] for record in run.records})
@@ -242,3 +246,85 @@ def test_a_file_that_may_not_be_read_is_a_failure(predict, bad, good_file):
     path = bad(text_file)
     path.chmod(0)
     assert "Permission denied" in predict(path, good_file).err
+
+
+# --- archives and lists of names ----------------------------------------------------------
+
+
+@pytest.fixture
+def sds(tmp_path):
+    """An SDS archive of two stations and two days, of empty files."""
+    for name in ("A", "B"):
+        for day in (1, 200):
+            folder = tmp_path / "sds" / "2020" / "XX" / name / "HHZ.D"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"XX.{name}..HHZ.D.2020.{day:03d}").touch()
+    return tmp_path / "sds"
+
+
+def standard_input(monkeypatch, data):
+    stdin = SimpleNamespace(buffer=io.BytesIO(data), isatty=lambda: False)
+    monkeypatch.setattr(sys, "stdin", stdin)
+
+
+def test_an_archive_gives_the_files_of_a_selection(sds, tmp_path):
+    wanted = Selection(stations=("B",), end_ns=parse_moment("2020-02-01"))
+    found = collect([], tmp_path, sds=[str(sds), str(sds)], selection=wanted)
+    assert [path.name for path in found.files] == ["XX.B..HHZ.D.2020.001"]
+    assert (found.problems, found.left_out) == ([], 0)
+
+
+def test_arguments_lists_and_archives_come_in_this_order(sds, tmp_path):
+    first, second = (text_in(tmp_path / name) for name in ("1.mseed", "2.mseed"))
+    names = text_in(tmp_path / "names.txt", f"{second}\r\n{first}\n")
+    found = collect([str(first)], tmp_path, sds=[str(sds)], files_from=str(names))
+    assert list(found.files)[:2] == [first, second]
+    assert len(found.files) == 2 + 4
+
+
+def text_in(path, text=""):
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_the_selection_is_for_archives_alone(sds, tmp_path):
+    found = collect([str(sds)], tmp_path, selection=Selection(stations=("B",)))
+    assert len(found.files) == 4
+
+
+@pytest.mark.parametrize(("end", "null"), [("\n", False), ("\0", True)])
+def test_names_are_read_from_standard_input(sds, tmp_path, monkeypatch, end, null):
+    names = sorted(str(path) for path in sds.rglob("*.001"))
+    standard_input(monkeypatch, end.join(names).encode())
+    found = collect([], tmp_path, files_from="-", null=null)
+    assert [str(path) for path in found.files] == names
+    assert found.names == {}
+
+
+def test_standard_input_cannot_be_waveforms_and_names(tmp_path):
+    with pytest.raises(ParameterError, match="standard input can be one of them only"):
+        collect(["-"], tmp_path, files_from="-")
+
+
+def test_an_empty_list_on_standard_input_is_said(tmp_path, monkeypatch):
+    standard_input(monkeypatch, b"\n")
+    (problem,) = collect([], tmp_path, files_from="-").problems
+    assert problem.message == "standard input: names no input"
+
+
+@pytest.mark.parametrize("stdin", [None, SimpleNamespace(isatty=lambda: True)])
+def test_names_are_not_waited_for(tmp_path, monkeypatch, stdin):
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with pytest.raises(ParameterError, match=r"standard input is a terminal|input is closed"):
+        collect([], tmp_path, files_from="-")
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "."])
+def test_a_list_that_cannot_be_read_is_wrong_usage(tmp_path, name):
+    with pytest.raises(ParameterError, match=r"--files-from .*: cannot be read \("):
+        collect([], tmp_path, files_from=str(tmp_path / name))
+
+
+def test_null_without_a_list_is_wrong_usage(tmp_path):
+    with pytest.raises(ParameterError, match="--null: says how the names of --files-from"):
+        collect(["a.mseed"], tmp_path, null=True)

@@ -100,7 +100,8 @@ def test_several_formats_go_to_a_folder(predict, good_file, tmp_path):
     folder = tmp_path / "results"
     run = predict(good_file, "--output", folder, "--format", "csv", "--format", "jsonl")
     assert (run.status, run.out) == (0, "")
-    assert sorted(p.name for p in folder.iterdir()) == ["predictions.csv", "predictions.jsonl"]
+    names = sorted(p.name for p in (folder / "windows").rglob("*") if p.is_file())
+    assert names == ["windows.csv", "windows.jsonl"]
 
 
 def test_several_formats_on_standard_output_are_wrong_usage(predict, good_file):
@@ -126,7 +127,7 @@ def test_a_run_that_breaks_off_leaves_the_old_output(predict, good_file, tmp_pat
     def broken(*arguments):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("quake_cli.writers.CsvWriter.write", broken)
+    monkeypatch.setattr("quake.output.text.CsvWriter.write", broken)
     run = predict(good_file, "--output", output)
     assert run.status == 1
     assert "RuntimeError: a bug; --debug" in run.err
@@ -282,7 +283,7 @@ def test_the_summary_adds_up(predict, good_file, tmp_path):
     assert run.status == 1
     assert run.summary == (
         "quake: 4 inputs (1 failed); 8 windows: 0 ok, 4 uncertain, 1 no_data, 3 rejected; "
-        "280 s of input = 150 scored + 10 no_data + 120 rejected"
+        "280 s of input = 150 scored + 10 no_data + 120 rejected + 0 failed"
     )
     assert len(run.records) == 8
 

@@ -1,27 +1,14 @@
-"""Writers of results: window records go in, lines of CSV or JSON come out, as they come."""
+"""Window records in, lines of CSV or JSON out, as they come."""
 
 from __future__ import annotations
 
 import csv
 import json
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from quake.inference.records import WindowRecord
-
-
-class Writer(Protocol):
-    """Takes one window record after the other."""
-
-    def write(self, record: WindowRecord) -> None:
-        """Write one record."""
-
-    def close(self) -> None:
-        """Write what is still missing; the file stays open."""
 
 
 class JsonLinesWriter:
@@ -76,24 +63,3 @@ class CsvWriter:
     def close(self) -> None:
         """Nothing is missing."""
         self.file.flush()
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """Open a file that appears when it is complete, and not at all if something goes wrong.
-
-    Written under a temporary name beside it and renamed. What is no regular file
-    (``/dev/stdout``, a named pipe) is written to as it is.
-    """
-    path = path.resolve()  # a link stays, what it points to is replaced
-    if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("x", encoding="utf-8", newline="") as file:
-            yield file
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,0 +1,128 @@
+"""Headers of an archive: files in, what they hold out; files that have not changed are not read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from quake.archive.journal import FileEntry, FileState, Journal
+from quake.data.readers import scan
+from quake.errors import QuakeError, WaveformError
+from quake.parallel.executor import Executor, Lost, Raised
+
+# Files that a process scans at a time: a file takes some milliseconds.
+_CHUNK = 32
+
+# Fewer are read sooner than processes are started.
+_WORTH_PROCESSES = 500
+
+
+@dataclass(frozen=True)
+class ScanOpener:
+    """Opens the work of a process that reads headers."""
+
+    def __call__(self) -> Callable[[Sequence[str]], list[FileEntry]]:
+        """Nothing has to be loaded."""
+        return _scan_files
+
+
+def read_headers(
+    paths: Iterable[Path],
+    journal: Journal,
+    executor: Executor,
+    *,
+    retry_failed: bool = False,
+    on_file: Callable[[int], None] = lambda done: None,
+) -> dict[str, FileEntry]:
+    """Say of each file what it holds, from the journal or from its headers.
+
+    Parameters
+    ----------
+    paths : files
+    journal : Journal
+        What is read is added to it.
+    executor : Executor
+        Used where there are many files to be read.
+    retry_failed : bool
+        Read files again that something was wrong with.
+    on_file : callable
+        Called with the number of files that are known.
+
+    Returns
+    -------
+    dict of absolute path to FileEntry
+        Files that went away meanwhile have a problem.
+    """
+    found: dict[str, FileEntry] = {}
+    unknown: list[str] = []
+    for path in paths:
+        absolute = os.path.abspath(path)  # noqa: PTH100 - a link keeps its name
+        entry = _known(absolute, journal, retry_failed)
+        if entry is None:
+            unknown.append(absolute)
+        else:
+            found[absolute] = entry
+            on_file(len(found))
+    for entry in _scanned(unknown, executor):
+        found[entry.state.path] = entry
+        journal.add_file(entry)
+        on_file(len(found))
+    journal.sync()
+    return found
+
+
+def _known(path: str, journal: Journal, retry_failed: bool) -> FileEntry | None:
+    entry = journal.files.get(path)
+    if entry is None or (retry_failed and entry.problems):
+        return None
+    return entry if entry.state == state_of(path) else None
+
+
+def state_of(path: str) -> FileState:
+    """Size and modification time of a file; zeros if it is not there."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return FileState(path, 0, 0)
+    return FileState(path, status.st_size, status.st_mtime_ns)
+
+
+def _scanned(paths: list[str], executor: Executor) -> Iterator[FileEntry]:
+    if len(paths) < _WORTH_PROCESSES:
+        for path in paths:
+            yield scan_file(path)
+        return
+    for chunk, answer in executor.run(ScanOpener(), _chunks(paths)):
+        if isinstance(answer, Raised):
+            raise QuakeError(f"{chunk[0]} and others: cannot be scanned ({answer.error})")
+        if isinstance(answer, Lost):
+            yield from (FileEntry(state_of(path), (), (_lost(path, answer),)) for path in chunk)
+        else:
+            yield from answer
+
+
+def _lost(path: str, lost: Lost) -> str:
+    return f"{path}: one of {_CHUNK} files of which {lost.reason}; try it alone"
+
+
+def _chunks(paths: list[str]) -> Iterator[tuple[str, ...]]:
+    waiting = iter(paths)
+    while chunk := tuple(islice(waiting, _CHUNK)):
+        yield chunk
+
+
+def _scan_files(paths: Sequence[str]) -> list[FileEntry]:
+    return [scan_file(path) for path in paths]
+
+
+def scan_file(path: str) -> FileEntry:
+    """Read the headers of one file; what is wrong with it is in the entry."""
+    state = state_of(path)
+    try:
+        spans, problems = scan(path)
+    except WaveformError as error:
+        return FileEntry(state, (), (str(error),))
+    return FileEntry(state, tuple(spans), tuple(problems))

@@ -1,0 +1,351 @@
+"""Journal of a store: what was read, what is done and what failed; lines of JSON in files.
+
+A line is added, and on disk, when a result is; a line that was cut off by a kill or a full disk is
+none. At the end of a run all lines are written anew, each key once and in order, so that a store
+tells nothing of how often it was interrupted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+from quake.data.source import Problem
+from quake.data.waveform import ChannelSetId, Span
+from quake.errors import QuakeError
+from quake.inference.coverage import Coverage
+
+logger = logging.getLogger(__name__)
+
+DayKey = tuple[ChannelSetId, str]
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as it was: what tells whether it has changed."""
+
+    path: str
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """What the headers of a file said.
+
+    Attributes
+    ----------
+    state : FileState
+    spans : tuple of Span
+    problems : tuple of str
+        What is wrong with it; without spans, nothing of it can be used.
+    """
+
+    state: FileState
+    spans: tuple[Span, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass
+class DayEntry:
+    """What became of a station-day.
+
+    Attributes
+    ----------
+    id : ChannelSetId
+    date : str
+        UTC, as in ``2020-05-02``.
+    inputs : str
+        Digest of the files, as they were, and of what of them was chosen.
+    outputs : mapping of format to size in bytes
+        None of a day without windows.
+    windows, labels : mapping of status, and of label, to number
+    reasons : mapping of flag to number of windows without probabilities
+    coverage : Coverage
+    problems : list of Problem
+        What failed while its samples were read.
+    failed : str
+        Why there is no result at all; empty if there is one.
+    """
+
+    id: ChannelSetId
+    date: str
+    inputs: str
+    outputs: dict[str, int] = field(default_factory=dict)
+    windows: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    coverage: Coverage = field(default_factory=Coverage)
+    problems: list[Problem] = field(default_factory=list)
+    failed: str = ""
+
+    @property
+    def key(self) -> DayKey:
+        """Channel set and date."""
+        return self.id, self.date
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether something is missing that another attempt may bring."""
+        return bool(self.failed) or any(problem.failed for problem in self.problems)
+
+
+class Journal:
+    """The journals of a store, and the one that this run writes.
+
+    Parameters
+    ----------
+    folder : folder of the journals
+    name : name of the one to write, without suffix
+
+    Attributes
+    ----------
+    files : dict of path to FileEntry
+    days : dict of (channel set, date) to DayEntry
+    is_untidy : bool
+        Whether entries are not in order, or lie in several files.
+    """
+
+    def __init__(self, folder: Path, name: str = "journal") -> None:
+        self.folder = folder
+        self.path = folder / f"{name}.jsonl"
+        self.files: dict[str, FileEntry] = {}
+        self.days: dict[DayKey, DayEntry] = {}
+        self.is_untidy = False
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        """Read all journals, and open this run's."""
+        _cut_torn_line(self.path)
+        contradicting: set[DayKey] = set()
+        for path in sorted(self.folder.glob("journal*.jsonl")):
+            before, last = dict(self.days), None
+            for entry in _entries(path):
+                self._take(entry)
+                self.is_untidy |= last is not None and not _place(last) < _place(entry)
+                last = entry
+            contradicting |= _contradicting(before, self.days)
+            self.is_untidy |= path != self.path
+        for key in contradicting:  # of shards that saw different data; to be done again
+            del self.days[key]
+        self.open()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Have the file open, to be added to."""
+        self._file = self.path.open("a", encoding="utf-8")
+
+    def close(self) -> None:
+        """Close the file; entries stay."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def add_file(self, entry: FileEntry) -> None:
+        """Write down what a file holds; on disk with the next station-day."""
+        self._take(entry)
+        self._write(_file_line(entry))
+
+    def add_day(self, entry: DayEntry) -> None:
+        """Write down what became of a station-day, at once."""
+        self._take(entry)
+        self._write(_day_line(entry))
+        self.sync()
+
+    def sync(self) -> None:
+        """Have on disk what was written."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def compact(self, temporary: Path) -> None:
+        """Write all journals as one, in order.
+
+        Parameters
+        ----------
+        temporary : path in the same file system, not there yet
+        """
+        self.close()
+        lines = [_file_line(self.files[path]) for path in sorted(self.files)]
+        lines += [_day_line(self.days[key]) for key in sorted(self.days)]
+        with temporary.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+            file.flush()
+            os.fsync(file.fileno())
+        whole = self.folder / "journal.jsonl"
+        temporary.replace(whole)
+        for path in self.folder.glob("journal*.jsonl"):
+            if path != whole:
+                path.unlink()
+        self.is_untidy = False
+
+    def _take(self, entry: FileEntry | DayEntry) -> None:
+        if isinstance(entry, FileEntry):
+            self.files[entry.state.path] = entry
+        else:
+            self.days[entry.key] = entry
+
+    def _write(self, line: str) -> None:
+        if self._file is None:
+            raise QuakeError(f"{self.path}: the journal is closed")
+        self._file.write(line + "\n")
+        self.is_untidy = True
+
+
+def digest_of_inputs(states: Iterable[FileState], spans: Iterable[Span]) -> str:
+    """Digest of files as they are, and of the spans that are taken from them."""
+    files = sorted((state.path, state.size, state.modified_ns) for state in states)
+    parts = sorted((s.source, s.code, s.start_ns, s.end_ns, s.sampling_rate_hz) for s in spans)
+    text = json.dumps([files, parts])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _place(entry: FileEntry | DayEntry) -> tuple[int, Any]:
+    """Where an entry stands among others."""
+    return (0, entry.state.path) if isinstance(entry, FileEntry) else (1, entry.key)
+
+
+def _contradicting(
+    before: Mapping[DayKey, DayEntry], now: Mapping[DayKey, DayEntry]
+) -> set[DayKey]:
+    return {key for key, entry in before.items() if entry.inputs != now[key].inputs}
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Remove what comes after the last line that is complete."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            begin = max(end - 65_536, 0)
+            file.seek(begin)
+            at = file.read(end - begin).rfind(b"\n")
+            if at >= 0:
+                end = begin + at + 1
+                break
+            end = begin
+        file.truncate(end)
+
+
+def _entries(path: Path) -> Iterator[FileEntry | DayEntry]:
+    n_bad = 0
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            if not line.endswith("\n"):
+                break  # another shard is writing it
+            try:
+                yield _parse(json.loads(line))
+            except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+                n_bad += 1
+    if n_bad:
+        logger.warning(
+            "%s: %d lines cannot be read; what they were about is done again", path, n_bad
+        )
+
+
+def _parse(values: Mapping[str, Any]) -> FileEntry | DayEntry:
+    return _file_entry(values) if values["kind"] == "file" else _day_entry(values)
+
+
+def _file_line(entry: FileEntry) -> str:
+    state = entry.state
+    return _line(
+        {
+            "kind": "file",
+            "path": state.path,
+            "size": state.size,
+            "mtime_ns": state.modified_ns,
+            "spans": [
+                [
+                    s.id.network,
+                    s.id.station,
+                    s.id.location,
+                    s.id.band_instrument,
+                    s.code,
+                    s.start_ns,
+                    s.end_ns,
+                    s.sampling_rate_hz,
+                ]
+                for s in entry.spans
+            ],
+            "problems": list(entry.problems),
+        }
+    )
+
+
+def _file_entry(values: Mapping[str, Any]) -> FileEntry:
+    path = str(values["path"])
+    spans = tuple(
+        Span(
+            ChannelSetId(*map(str, row[:4])),
+            str(row[4]),
+            int(row[5]),
+            int(row[6]),
+            float(row[7]),
+            path,
+        )
+        for row in values["spans"]
+    )
+    state = FileState(path, int(values["size"]), int(values["mtime_ns"]))
+    return FileEntry(state, spans, tuple(map(str, values["problems"])))
+
+
+def _day_line(entry: DayEntry) -> str:
+    key, coverage = entry.id, entry.coverage
+    return _line(
+        {
+            "kind": "station_day",
+            "id": [key.network, key.station, key.location, key.band_instrument],
+            "date": entry.date,
+            "inputs": entry.inputs,
+            "outputs": dict(sorted(entry.outputs.items())),
+            "windows": dict(sorted(entry.windows.items())),
+            "labels": dict(sorted(entry.labels.items())),
+            "reasons": dict(sorted(entry.reasons.items())),
+            "input": coverage.input,
+            "scored": coverage.scored,
+            "judged": coverage.judged,
+            "failed_input": coverage.failed,
+            "problems": [[p.source, p.message, p.failed] for p in entry.problems],
+            "failed": entry.failed,
+        }
+    )
+
+
+def _day_entry(values: Mapping[str, Any]) -> DayEntry:
+    return DayEntry(
+        id=ChannelSetId(*map(str, values["id"])),
+        date=str(values["date"]),
+        inputs=str(values["inputs"]),
+        outputs={str(k): int(v) for k, v in values["outputs"].items()},
+        windows={str(k): int(v) for k, v in values["windows"].items()},
+        labels={str(k): int(v) for k, v in values["labels"].items()},
+        reasons={str(k): int(v) for k, v in values["reasons"].items()},
+        coverage=Coverage(
+            _intervals(values["input"]),
+            _intervals(values["scored"]),
+            _intervals(values["judged"]),
+            _intervals(values["failed_input"]),
+        ),
+        problems=[Problem(str(a), str(b), bool(c)) for a, b, c in values["problems"]],
+        failed=str(values["failed"]),
+    )
+
+
+def _intervals(rows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [(int(start), int(end)) for start, end in rows]
+
+
+def _line(values: Mapping[str, Any]) -> str:
+    # ASCII, so that names that are no UTF-8 survive.
+    return json.dumps(values, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,254 @@
+"""Feed of files: folders that are being written to in, channel sets with news out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Self
+
+from quake.archive.headers import scan_file, state_of
+from quake.archive.journal import FileEntry, FileState, digest_of_inputs
+from quake.archive.sds import parse_name
+from quake.archive.selection import Selection
+from quake.data.file_index import FileIndex
+from quake.data.readers import is_waveform_file
+from quake.data.source import BoundedSource, Source, SpanSource, clipped
+from quake.data.waveform import ChannelSetId, Span
+from quake.errors import QuakeError, WaveformError
+from quake.inference.station_days import StationDay
+
+logger = logging.getLogger(__name__)
+
+# Changes are gathered for so long: a record is written in pieces, and stations write together.
+_DEBOUNCE_MS = 500
+_STEP_MS = 50
+_TIMEOUT_MS = 200
+
+
+class ArchiveFeed:
+    """Files that grow and files that are added, as a context.
+
+    Parameters
+    ----------
+    roots : folders
+    first_files : callable
+        Gives the files that are there at the beginning; called when changes are watched already.
+    selection : Selection
+        What is wanted of them.
+    is_sds : bool
+        Files must have names of SDS; otherwise any waveform file is read.
+    poll_s : float, optional
+        Look for changes so often, instead of being told of them: network file systems do not tell.
+
+    Raises
+    ------
+    QuakeError
+        If a folder cannot be watched.
+    """
+
+    def __init__(
+        self,
+        roots: Iterable[str | Path],
+        first_files: Callable[[], Iterable[Path]],
+        selection: Selection,
+        *,
+        is_sds: bool = False,
+        poll_s: float | None = None,
+    ) -> None:
+        self.roots = [Path(root) for root in roots]
+        self.selection = selection
+        self.is_sds = is_sds
+        self._first_files = first_files
+        self._changes = _Changes(self.roots, poll_s)
+        self._entries: dict[str, FileEntry] = {}
+        self._files_of: dict[ChannelSetId, set[str]] = defaultdict(set)
+        self._warned: set[str] = set()
+        self._is_new = True
+        self._indexes = _Indexes()
+
+    def __enter__(self) -> Self:
+        """Begin to watch."""
+        self._changes.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._changes.stop()
+
+    def wait(self, timeout_s: float) -> dict[ChannelSetId, int]:
+        """Channel sets with news and the time from which on there are any, see `Feed`."""
+        if self._is_new:
+            self._is_new = False
+            paths = [os.path.abspath(path) for path in self._first_files()]  # noqa: PTH100
+        else:
+            paths = sorted(path for path in self._changes.get(timeout_s) if self._is_wanted(path))
+        news: dict[ChannelSetId, int] = {}
+        for path in paths:
+            for key, time_ns in self._read(path).items():
+                news[key] = min(news.get(key, time_ns), time_ns)
+        return news
+
+    @property
+    def source(self) -> Source:
+        """The files; a new source each time, or what is said of them would pile up in it."""
+        files = SpanSource(ChannelSetId("", "", "", ""), (), self._indexes)
+        return BoundedSource(files, self.selection.start_ns, self.selection.end_ns)
+
+    def spans(self, channel_set: ChannelSetId) -> list[Span]:
+        """What the headers of all its files say."""
+        return [
+            span
+            for path in sorted(self._files_of.get(channel_set, ()))
+            for span in self._entries[path].spans
+            if span.id == channel_set
+        ]
+
+    def digest(self, day: StationDay) -> str:
+        """Digest of the inputs of a station-day, as `quake predict` has it in the journal."""
+        states = [self._entries[path].state for path in sorted({s.source for s in day.spans})]
+        return digest_of_inputs(states, day.spans)
+
+    def forget(self, channel_set: ChannelSetId, before_ns: int) -> None:
+        """Nothing is kept of samples."""
+
+    def _is_wanted(self, path: str) -> bool:
+        name = Path(path).name
+        if name.startswith("."):
+            return False
+        if self.is_sds:
+            return parse_name(name) is not None
+        try:
+            return Path(path).is_file() and is_waveform_file(path)
+        except (WaveformError, OSError):
+            return path in self._entries
+
+    def _read(self, path: str) -> dict[ChannelSetId, int]:
+        """Read the headers of a file; what is in it now and was not before is news."""
+        before = self._entries.get(path)
+        if before is not None and before.state == state_of(path):
+            return {}
+        entry = scan_file(path)
+        if entry.state == FileState(path, 0, 0) and before is not None:
+            return self._drop(path)
+        entry = FileEntry(entry.state, tuple(self._chosen(entry)), entry.problems)
+        self._warn(entry)
+        known = {(s.id, s.code): s.end_ns for s in before.spans} if before else {}
+        self._entries[path] = entry
+        news: dict[ChannelSetId, int] = {}
+        for span in entry.spans:
+            self._files_of[span.id].add(path)
+            since_ns = min(known.get((span.id, span.code), span.start_ns), span.end_ns)
+            if span.end_ns > since_ns or since_ns == span.start_ns:
+                news[span.id] = min(news.get(span.id, since_ns), since_ns)
+        return news
+
+    def _chosen(self, entry: FileEntry) -> list[Span]:
+        wanted = [span for span in entry.spans if self.selection.matches(span)]
+        by_set: dict[ChannelSetId, list[Span]] = defaultdict(list)
+        for span in wanted:
+            by_set[span.id].append(span)
+        cut = clipped(by_set, self.selection.start_ns, self.selection.end_ns)
+        return [span for spans in cut.values() for span in spans]
+
+    def _drop(self, path: str) -> dict[ChannelSetId, int]:
+        """Forget a file that is gone; what was scored stays."""
+        for span in self._entries.pop(path).spans:
+            self._files_of[span.id].discard(path)
+        return {}
+
+    def _warn(self, entry: FileEntry) -> None:
+        """Warn of a file once; one whose last record is being written is no reason to."""
+        path = entry.state.path
+        for text in entry.problems:
+            if entry.spans or entry.state.size == 0:
+                logger.debug("%s", text)
+            elif path not in self._warned:
+                self._warned.add(path)
+                logger.warning("%s", text)
+
+
+class _Indexes(dict[str, FileIndex]):
+    """Indexes of the files that were read last; those of files that have grown are outdated."""
+
+    _MOST = 512
+
+    def __setitem__(self, path: str, index: FileIndex) -> None:
+        if len(self) >= self._MOST:
+            del self[next(iter(self))]
+        super().__setitem__(path, index)
+
+    def __contains__(self, path: object) -> bool:
+        index = self.get(str(path))
+        if index is None:
+            return False
+        state = state_of(str(path))
+        return (index.size, index.modified_ns) == (state.size, state.modified_ns)
+
+
+class _Changes:
+    """Names of files that were changed, from a thread that watches."""
+
+    def __init__(self, roots: list[Path], poll_s: float | None) -> None:
+        self._roots, self._poll_s = roots, poll_s
+        self._found: queue.SimpleQueue[set[str] | Exception] = queue.SimpleQueue()
+        self._watching, self._stopped = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="quake-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin, and wait until no change is missed any more."""
+        self._thread.start()
+        self._watching.wait(60)
+
+    def stop(self) -> None:
+        """End, and wait for the thread."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def get(self, timeout_s: float) -> set[str]:
+        """Files that were changed since the last call; waits for the first one."""
+        changed: set[str] = set()
+        try:
+            self._take(self._found.get(timeout=timeout_s), changed)
+            while True:
+                self._take(self._found.get_nowait(), changed)
+        except queue.Empty:
+            return changed
+
+    def _take(self, found: set[str] | Exception, changed: set[str]) -> None:
+        if isinstance(found, Exception):
+            folders = ", ".join(map(str, self._roots))
+            raise QuakeError(
+                f"{folders}: cannot be watched ({found}); check that the folders are there and "
+                "may be read, or give --poll 10"
+            ) from found
+        changed |= found
+
+    def _watch(self) -> None:
+        from watchfiles import watch
+
+        try:
+            for changes in watch(
+                *self._roots,
+                watch_filter=None,
+                debounce=_DEBOUNCE_MS,
+                step=_STEP_MS,
+                stop_event=self._stopped,
+                rust_timeout=_TIMEOUT_MS,
+                yield_on_timeout=True,
+                raise_interrupt=False,
+                force_polling=self._poll_s is not None,
+                poll_delay_ms=round(1000 * (self._poll_s or 0.3)),
+                ignore_permission_denied=True,
+            ):
+                self._watching.set()
+                if changes:
+                    self._found.put({path for _, path in changes})
+        except Exception as error:
+            self._found.put(error)
+        finally:
+            self._watching.set()

@@ -1,0 +1,298 @@
+"""Follow data that are being recorded: a feed in, window records out, each once, and a store.
+
+What has been scored is what the store holds, so that a run which is stopped, killed or restarted
+goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+from quake.archive.journal import DayEntry
+from quake.archive.layout import date_of, day_of_date
+from quake.archive.station_work import reasons, write_whole
+from quake.archive.store import Store
+from quake.data.intervals import clip, union
+from quake.data.source import Source
+from quake.data.times import parse_time
+from quake.data.waveform import NS_PER_S, ChannelSetId, Span
+from quake.data.windows import WindowGrid
+from quake.errors import OutputError, WaveformError
+from quake.inference.classifier import Classifier, PredictConfig, Task
+from quake.inference.coverage import SCORED, Coverage
+from quake.inference.records import WindowRecord
+from quake.inference.station_days import DAY_NS, StationDay, day_of, station_days
+from quake.live.due import arrivals, due_windows
+from quake.output.windows import READABLE, read_windows, windows_as_bytes
+
+LIVE = "live"
+"""Digest of inputs, in the journal, of days that are not known to be complete."""
+
+# Station-days whose windows are kept in memory for each channel set: today's and yesterday's.
+_DAYS = 2
+
+# Lines in the journal for each station-day before it is written anew.
+_LINES_A_DAY = 20
+_LINES = 5000
+
+DayId = tuple[ChannelSetId, int]
+
+
+class Feed(Protocol):
+    """Where data arrive."""
+
+    @property
+    def source(self) -> Source:
+        """To read samples from."""
+
+    def wait(self, timeout_s: float) -> dict[ChannelSetId, int]:
+        """Channel sets with news, and the time, ns since the epoch, from which on there are any.
+
+        After `timeout_s` at most; none if nothing came.
+        """
+
+    def spans(self, channel_set: ChannelSetId) -> list[Span]:
+        """All that is known to have arrived of a channel set."""
+
+    def digest(self, day: StationDay) -> str:
+        """Of the inputs of a station-day, as `quake predict` has it in the journal; or empty."""
+
+    def forget(self, channel_set: ChannelSetId, before_ns: int) -> None:
+        """Samples before a time are not needed any more."""
+
+
+@dataclass(frozen=True)
+class FollowOptions:
+    """How data are followed.
+
+    Attributes
+    ----------
+    formats : tuple of str
+        Of the store; one of them is such that windows can be read back.
+    wait_s : float
+        A component that is so far behind another one is not waited for.
+    end_after_s : float
+        A record to which nothing is added for so long has ended.
+    stop_after_s : float, optional
+        End the run when nothing came for so long; never by default.
+    """
+
+    formats: tuple[str, ...] = ("parquet",)
+    wait_s: float = 60.0
+    end_after_s: float = 3600.0
+    stop_after_s: float | None = None
+
+
+class Follower:
+    """Scores what arrives.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    config : PredictConfig
+    feed : Feed
+    store : Store
+        Open.
+    options : FollowOptions
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        config: PredictConfig,
+        feed: Feed,
+        store: Store,
+        options: FollowOptions,
+    ) -> None:
+        self.classifier, self.config, self.feed = classifier, config, feed
+        self.store, self.options = store, options
+        self.grid: WindowGrid = config.grid(classifier.card)
+        self._rows: OrderedDict[DayId, dict[int, WindowRecord]] = OrderedDict()
+        self._newest_s: dict[ChannelSetId, float] = {}
+        self._ended: set[ChannelSetId] = set()
+        self._n_lines = 0
+
+    def run(self, poll_s: float = 1.0) -> Iterator[WindowRecord]:
+        """Yield the windows that become complete, in the order in which they are scored.
+
+        They are in the store before they are yielded.
+
+        Parameters
+        ----------
+        poll_s : float
+            Time after which it is looked whether a record has ended.
+
+        Raises
+        ------
+        OutputError
+            If the store cannot be written to.
+        """
+        idle_since_s = time.monotonic()
+        while True:
+            news = self.feed.wait(poll_s)
+            now_s = time.monotonic()
+            if news:
+                idle_since_s = now_s
+            stops = self.options.stop_after_s
+            is_over = stops is not None and now_s - idle_since_s >= stops
+            self._newest_s.update(dict.fromkeys(news, now_s))
+            self._ended -= news.keys()
+            yield from self._score({**self._ending(now_s), **news})
+            if is_over:
+                return
+
+    def _ending(self, now_s: float) -> dict[ChannelSetId, int]:
+        """Channel sets to which nothing has been added for long, each once."""
+        ending = {
+            key: max((span.end_ns for span in self.feed.spans(key)), default=0)
+            for key, newest_s in self._newest_s.items()
+            if key not in self._ended and now_s - newest_s >= self.options.end_after_s
+        }
+        self._ended |= ending.keys()
+        return ending
+
+    def _score(self, news: Mapping[ChannelSetId, int]) -> Iterator[WindowRecord]:
+        tasks = [task for key in sorted(news) for task in self._tasks(key, news[key])]
+        if not tasks:
+            return
+        keys = {str(task.id): task.id for task in tasks}
+        prediction = self.classifier.predict_tasks(tasks, self.feed.source, self.config)
+        for (name, day_ns), some in groupby(prediction, lambda r: (r.id, _day(r))):
+            records = list(some)
+            self._write(keys[name], day_ns, records)
+            yield from records
+        for key in keys.values():
+            self.feed.forget(key, self._needed_from(key))
+
+    def _tasks(self, key: ChannelSetId, since_ns: int) -> Iterator[Task]:
+        wait_ns = round(self.options.wait_s * NS_PER_S)
+        for day in self._days(key, since_ns):
+            arrived = arrivals(day, wait_ns, has_ended=key in self._ended)
+            scored = self._scored(key, day.day_ns)
+            for record, starts in due_windows(day, self.grid, arrived, scored):
+                yield Task(key, day.spans, record, starts)
+
+    def _days(self, key: ChannelSetId, since_ns: int) -> list[StationDay]:
+        """Station-days that may have windows to be scored: windows reach back over midnight."""
+        first_ns = day_of(since_ns) - DAY_NS
+        near_ns = first_ns - 2 * self.grid.window_ns
+        spans = [span for span in self.feed.spans(key) if span.end_ns > near_ns]
+        days = station_days({key: spans}, self.grid)
+        return [day for day in days if day.day_ns >= first_ns and not self._is_settled(day)]
+
+    def _is_settled(self, day: StationDay) -> bool:
+        """Whether `quake predict` has done the day with all that there is of it now."""
+        entry = self.store.journal.days.get((day.id, date_of(day.day_ns)))
+        if entry is None or entry.inputs == LIVE:
+            return False
+        return entry.inputs == self.feed.digest(day)
+
+    def _scored(self, key: ChannelSetId, day_ns: int) -> set[int]:
+        """Starts of the windows that are in the store, of the day and of the one before it."""
+        before = self._rows_of(key, day_ns - DAY_NS)
+        near = {start for start in before if start >= day_ns - 2 * self.grid.window_ns}
+        return near | self._rows_of(key, day_ns).keys()
+
+    def _rows_of(self, key: ChannelSetId, day_ns: int) -> dict[int, WindowRecord]:
+        """Windows of a station-day, from memory or from the store."""
+        at = (key, day_ns)
+        if at not in self._rows:
+            self._rows[at] = {parse_time(r.start): r for r in self._read(key, day_ns)}
+            while len(self._rows) > _DAYS * max(len(self._newest_s), 1) + 1:
+                self._rows.popitem(last=False)
+        self._rows.move_to_end(at)
+        return self._rows[at]
+
+    def _read(self, key: ChannelSetId, day_ns: int) -> list[WindowRecord]:
+        entry = self.store.journal.days.get((key, date_of(day_ns)))
+        if entry is None:
+            return []
+        for name in READABLE:
+            if name in entry.outputs:
+                return read_windows(self.store.path_of(entry, name))
+        return []
+
+    def _write(self, key: ChannelSetId, day_ns: int, records: list[WindowRecord]) -> None:
+        """Add windows to a station-day of the store."""
+        rows = self._rows_of(key, day_ns)
+        rows.update((parse_time(record.start), record) for record in records)
+        ordered = [rows[start] for start in sorted(rows)]
+        entry = self._entry(key, day_ns, ordered)
+        try:
+            for name in self.options.formats:
+                names = self.classifier.card.labels.names
+                content = windows_as_bytes(name, ordered, names, self.grid.hop_ns)
+                write_whole(self.store.path_of(entry, name), content, self.store.temporary)
+                entry.outputs[name] = len(content)
+            self.store.add(entry)
+            self._tidy()
+        except OSError as error:
+            raise OutputError(
+                f"{error.filename or self.store.root}: {error.strerror or error}; what was "
+                "written so far is complete; make room and start again"
+            ) from error
+
+    def _entry(self, key: ChannelSetId, day_ns: int, rows: list[WindowRecord]) -> DayEntry:
+        covered = [(parse_time(r.start), parse_time(r.end), r.status) for r in rows]
+        windows = union((start, end) for start, end, _ in covered)
+        return DayEntry(
+            id=key,
+            date=date_of(day_ns),
+            inputs=LIVE,
+            windows=dict(Counter(row.status for row in rows)),
+            labels=dict(Counter(row.label for row in rows if row.label is not None)),
+            reasons=reasons(rows),
+            coverage=Coverage(
+                input=clip(windows, day_ns, day_ns + DAY_NS),
+                scored=union((a, b) for a, b, status in covered if status in SCORED),
+                judged=union((a, b) for a, b, status in covered if status != "no_data"),
+            ),
+        )
+
+    def _tidy(self) -> None:
+        """Write the journal anew where the same days are in it over and over."""
+        self._n_lines += 1
+        if self._n_lines > max(_LINES, _LINES_A_DAY * len(self.store.journal.days)):
+            self.store.tidy()
+            self._n_lines = 0
+
+    def _needed_from(self, key: ChannelSetId) -> int:
+        """Time from which on samples may still be asked for."""
+        newest = [max(rows) for (other, _), rows in self._rows.items() if other == key and rows]
+        return max(newest) - 2 * self.grid.window_ns if newest else 0
+
+
+def _day(record: WindowRecord) -> int:
+    return day_of(parse_time(record.start))
+
+
+def last_scored(store: Store) -> dict[ChannelSetId, int]:
+    """Of each channel set the start of its last window in the store, ns since the epoch.
+
+    Raises
+    ------
+    WaveformError
+        If a file of windows cannot be read back.
+    """
+    newest: dict[ChannelSetId, DayEntry] = {}
+    for entry in store.journal.days.values():
+        if entry.outputs and (entry.id not in newest or newest[entry.id].date < entry.date):
+            newest[entry.id] = entry
+    return {key: _last_start(store, entry) for key, entry in newest.items()}
+
+
+def _last_start(store: Store, entry: DayEntry) -> int:
+    name = next((name for name in READABLE if name in entry.outputs), None)
+    if name is None:
+        return day_of_date(entry.date)
+    path: Path = store.path_of(entry, name)
+    rows = read_windows(path)
+    if not rows:
+        raise WaveformError(f"{path}: holds no windows; remove it, and start again")
+    return parse_time(rows[-1].start)

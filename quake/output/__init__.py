@@ -1,0 +1,1 @@
+"""What is written: records and events in, files of all formats out."""

@@ -1,0 +1,43 @@
+"""What an executor is: jobs in, answers out, whatever becomes of the processes that do them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+Job = TypeVar("Job")
+Answer = TypeVar("Answer")
+Job_contra = TypeVar("Job_contra", contravariant=True)
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The worker died each time it had this job."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The job raised an error that was not foreseen."""
+
+    error: str
+    traceback: str
+
+
+class Opener(Protocol[Job_contra, Answer_co]):
+    """Loads what the work needs; picklable, and called once in each process."""
+
+    def __call__(self) -> Callable[[Job_contra], Answer_co]:
+        """Give the work, from a job to its answer."""
+
+
+class Executor(Protocol):
+    """Does jobs somewhere."""
+
+    def run(
+        self, opener: Opener[Job, Answer], jobs: Iterable[Job]
+    ) -> Iterator[tuple[Job, Answer | Lost | Raised]]:
+        """Yield jobs with their answers, in any order; jobs are drawn as they are needed."""

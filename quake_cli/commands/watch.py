@@ -1,0 +1,315 @@
+"""``quake watch``: data that are being recorded in, each window once, as soon as it is complete."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from quake.errors import ParameterError
+from quake_cli import archive_options as archives
+from quake_cli.messages import Messages, library_messages
+from quake_cli.options import (
+    Debug,
+    Device,
+    DeviceOption,
+    EngineName,
+    Format,
+    LogFileOption,
+    LogFormat,
+    LogFormatOption,
+    Quiet,
+)
+
+if TYPE_CHECKING:
+    from quake.archive.selection import Selection
+    from quake.archive.store import Store
+    from quake.inference.classifier import PredictConfig
+    from quake.live.follow import Feed, FollowOptions
+    from quake_cli.exits import Exit
+    from quake_cli.request import ModelRequest
+
+_SEEDLINK = "seedlink://"
+
+
+def watch(
+    context: typer.Context,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT",
+            help="Folders that are written to, or seedlink://HOST:PORT/NET.STA.LOC.CHAN,...",
+            show_default=False,
+        ),
+    ] = None,
+    sds: archives.Sds = None,
+    network: archives.Network = None,
+    station: archives.Station = None,
+    location: archives.Location = None,
+    channels: archives.Channels = None,
+    start: archives.Start = None,
+    poll: Annotated[
+        float | None,
+        typer.Option(
+            "--poll",
+            metavar="S",
+            rich_help_panel=archives.INPUTS,
+            help="Look for changes every S seconds; for network file systems, which tell of none.",
+        ),
+    ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            "--wait",
+            metavar="S",
+            rich_help_panel=archives.INPUTS,
+            help="A component this far behind the others, in seconds, is not waited for.",
+        ),
+    ] = None,
+    end_after: Annotated[
+        float | None,
+        typer.Option(
+            "--end-after",
+            metavar="S",
+            rich_help_panel=archives.INPUTS,
+            help="A record that has not grown for so long has ended; its last window is scored.",
+        ),
+    ] = None,
+    stop_after: Annotated[
+        float | None,
+        typer.Option(
+            "--stop-after",
+            metavar="S",
+            rich_help_panel=archives.INPUTS,
+            help="End when nothing new has come for so long; never by default.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="PATH|NAME", help="Model file, or its name.")
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            "--backbone",
+            metavar="NAME",
+            help="Take the installed or bundled model of this backbone; b0 if neither is given.",
+        ),
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+    engine: Annotated[
+        EngineName,
+        typer.Option("--engine", help="What runs the network."),
+    ] = EngineName.AUTO,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", help="Of the CPU; by default as many as there are cores."),
+    ] = None,
+    overlap: Annotated[
+        float | None, typer.Option("--overlap", help="Share of a window that the next repeats.")
+    ] = None,
+    min_coverage: Annotated[
+        float | None,
+        typer.Option(
+            "--min-coverage", help="Components with data in a smaller share of a window are unused."
+        ),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--threshold",
+            metavar="P|CLASS=P",
+            help="Probability below which a window is uncertain. Those of the model by default.",
+        ),
+    ] = None,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option("--format", "-f", help="Of the store: parquet, csv, jsonl, mseed."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Result store, as of `quake predict`; without it windows are printed only, and "
+            "forgotten at the end.",
+        ),
+    ] = None,
+    echo: Annotated[
+        bool,
+        typer.Option("--print", help="Print windows as JSON lines also when there is a store."),
+    ] = False,
+    log_file: LogFileOption = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Follow an archive that is being written, or a SeedLink server.
+
+    Each window is scored once, as soon as it is complete, also across restarts; it runs until it is
+    interrupted. Exit status: 0 ended by --stop-after, 130 interrupted, others as `quake predict`.
+    """
+    from quake.checkpoint import load_card
+    from quake.registry import find_model
+    from quake_cli.commands.predict import check_classes, config_of, thresholds_of
+    from quake_cli.request import ModelRequest, selection_of
+
+    messages: Messages = context.obj
+    messages.open_log(log_file, log_format)
+    with library_messages(messages):
+        _check_inputs(inputs or [], sds or [])
+        config = config_of(overlap, min_coverage, thresholds_of("--threshold", threshold or []))
+        path = find_model(model, backbone)
+        card = load_card(path)
+        check_classes("--threshold", config.thresholds or {}, card)
+        return _follow(
+            messages,
+            [*(inputs or []), *(sds or [])],
+            _Request(
+                selection_of(network, station, location, channels, start, None),
+                ModelRequest(path, card, device, engine, threads),
+                config,
+                _options(formats or [], wait, end_after, stop_after),
+                is_sds=bool(sds),
+                poll_s=poll,
+            ),
+            output,
+            echo=echo or output is None,
+        )
+
+
+class _Request:
+    """What was asked for."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        model: ModelRequest,
+        config: PredictConfig,
+        options: FollowOptions,
+        *,
+        is_sds: bool,
+        poll_s: float | None,
+    ) -> None:
+        self.selection, self.model, self.config, self.options = selection, model, config, options
+        self.is_sds, self.poll_s = is_sds, poll_s
+
+
+def _follow(
+    messages: Messages, inputs: Sequence[str], request: _Request, output: str | None, *, echo: bool
+) -> Exit:
+    from quake.archive.store import Store
+    from quake.live.follow import Follower
+    from quake_cli.exits import Exit
+    from quake_cli.store_run import fingerprint_of
+
+    with ExitStack() as stack:
+        root = output or stack.enter_context(tempfile.TemporaryDirectory(prefix="quake-"))
+        store = stack.enter_context(
+            Store(Path(root), fingerprint_of(request.model, request.config))
+        )
+        feed: Feed = stack.enter_context(_feed(inputs, request, store))
+        classifier = request.model.load()
+        follower = Follower(classifier, request.config, feed, store, request.options)
+        messages.note(f"watching {', '.join(inputs)}; interrupt to end")
+        n_windows = 0
+        for record in follower.run():
+            n_windows += 1
+            if echo:
+                _print(record.to_dict())
+        messages.note(f"{n_windows} windows scored")
+    return Exit.OK
+
+
+def _feed(inputs: Sequence[str], request: _Request, store: Store) -> AbstractContextManager[Any]:
+    if inputs[0].startswith(_SEEDLINK):
+        from quake.live.seedlink import SeedLinkFeed, parse_address
+
+        from quake.live.follow import last_scored
+        from quake.live.seedlink_feed import SeedLinkArrivals
+
+        begin_ns: dict[str, int] = {}
+        for key, time_ns in last_scored(store).items():
+            name = f"{key.network}.{key.station}"
+            begin_ns[name] = min(begin_ns.get(name, time_ns), time_ns)
+        feed = SeedLinkFeed(parse_address(inputs[0]), begin_ns or request.selection.start_ns)
+        return SeedLinkArrivals(feed, request.selection)
+    from quake.live.archive_feed import ArchiveFeed
+
+    return ArchiveFeed(
+        inputs,
+        lambda: _first_files(inputs, request),
+        request.selection,
+        is_sds=request.is_sds,
+        poll_s=request.poll_s,
+    )
+
+
+def _first_files(inputs: Sequence[str], request: _Request) -> list[Path]:
+    """Files that are there already; an empty folder is no mistake, it may be filled."""
+    from quake.archive.walk import Inputs
+
+    found = Inputs()
+    for root in inputs:
+        if request.is_sds:
+            found.add_sds(root, request.selection)
+        else:
+            found.add_folder(root)
+    return list(found.files)
+
+
+def _print(values: dict[str, Any]) -> None:
+    import json
+    import sys
+
+    sys.stdout.write(json.dumps(values, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def _check_inputs(inputs: Sequence[str], sds: Sequence[str]) -> None:
+    if not inputs and not sds:
+        raise ParameterError(
+            "nothing to watch: name folders, an archive with --sds, or seedlink://HOST/STREAMS"
+        )
+    servers = [name for name in inputs if name.startswith(_SEEDLINK)]
+    if servers and (len(inputs) > 1 or sds):
+        raise ParameterError(f"{servers[0]}: a server is watched alone; start one run for each")
+    if inputs and sds:
+        raise ParameterError("--sds: is watched by itself; leave out the other inputs")
+    for folder in [*inputs, *sds]:
+        if folder not in servers and not Path(folder).is_dir():
+            raise ParameterError(f"{folder}: is no folder; watch one that is there")
+
+
+def _options(
+    formats: Sequence[Format],
+    wait_s: float | None,
+    end_after_s: float | None,
+    stop_after_s: float | None,
+) -> FollowOptions:
+    from quake.live.follow import FollowOptions
+    from quake.output.windows import READABLE, SUFFIXES
+
+    names = [name.value for name in dict.fromkeys(formats)] or [READABLE[0]]
+    for name in names:
+        if name not in SUFFIXES:
+            raise ParameterError(f"--format {name}: a store takes {', '.join(SUFFIXES)}")
+    if not set(names) & set(READABLE):
+        raise ParameterError(
+            f"--format {names[0]}: what was scored could not be read back after a restart; add "
+            f"--format {READABLE[0]}"
+        )
+    given = {"wait_s": wait_s, "end_after_s": end_after_s, "stop_after_s": stop_after_s}
+    for name, value in given.items():
+        if value is not None and not value >= 0:
+            raise ParameterError(
+                f"--{name[:-2].replace('_', '-')} must not be negative, got {value}"
+            )
+    return FollowOptions(
+        formats=tuple(names),
+        **{k: v for k, v in given.items() if v is not None},
+    )

@@ -1,0 +1,247 @@
+"""`quake predict` into a result store: a request in, an exit status out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quake.errors import ParameterError
+from quake_cli.messages import Messages
+from quake_cli.outputs import StorePlace
+from quake_cli.render import ProgressBar
+from quake_cli.report import RunReport
+from quake_cli.request import ModelRequest, PredictRequest
+
+if TYPE_CHECKING:
+    from quake.parallel.executor import Executor
+
+    from quake.archive.journal import DayEntry
+    from quake.archive.plan import Plan
+    from quake.archive.run import RunOptions
+    from quake.archive.station_work import ModelFiles, StationDayOpener
+    from quake.archive.store import Store
+    from quake.inference.classifier import PredictConfig
+    from quake.inference.coverage import Coverage
+    from quake.inference.summary import Summary
+    from quake_cli.exits import Exit
+    from quake_cli.inputs import Inputs
+
+
+def run_store(
+    messages: Messages, request: PredictRequest, place: StorePlace
+) -> tuple[Exit, RunReport]:
+    """Do what is left to do of the station-days, and say how it went."""
+    from quake.archive.store import Store
+
+    _refuse_streams(request)
+    with (
+        tempfile.TemporaryDirectory(prefix="quake-") as spool,
+        ProgressBar(messages) as bar,
+    ):
+        inputs = request.inputs.collect(Path(spool))
+        _refuse_copies(inputs)
+        report = RunReport(messages, inputs)
+        fingerprint = fingerprint_of(request.model, request.config, request.inventory)
+        with Store(place.root, fingerprint, request.archive.shard) as store:
+            status = _StoreRun(request, place, store, report, bar).run()
+        return status, report
+
+
+class _StoreRun:
+    def __init__(
+        self,
+        request: PredictRequest,
+        place: StorePlace,
+        store: Store,
+        report: RunReport,
+        bar: ProgressBar,
+    ) -> None:
+        self.request, self.place, self.store = request, place, store
+        self.report, self.bar = report, bar
+        self.executor = _executor(request)
+        self.coverage: dict[object, Coverage] = {}
+
+    def run(self) -> Exit:
+        from quake.inference.summary import Summary
+
+        plan = self._plan()
+        if self.request.archive.scan_only:
+            return self._close(Summary(), scanned_only=True, todo=len(plan.jobs))
+        summary, counts = self._do(plan)
+        n_events = None
+        if self.request.events is not None:
+            from quake.archive.store_events import write_store_events
+
+            n_events = write_store_events(self.store, self.request.events, self.place.event_formats)
+        shard = self.request.archive.shard
+        return self._close(
+            summary,
+            station_days=counts,
+            events=n_events,
+            shard=None if shard is None else f"{shard.number}/{shard.count}",
+        )
+
+    def _plan(self) -> Plan:
+        """Read headers that are not known yet, and divide what there is into station-days."""
+        from quake.archive.headers import read_headers
+        from quake.archive.plan import make_plan
+        from quake.data.source import Problem
+
+        files = self.report.inputs.files
+        entries = read_headers(
+            files,
+            self.store.journal,
+            self.executor,
+            retry_failed=self.request.archive.retry_failed,
+            on_file=lambda done: self.bar.update("reading headers", done, len(files)),
+        )
+        for path in sorted(entries):
+            self.report.show([Problem(path, text) for text in entries[path].problems])
+        plan = make_plan(
+            entries,
+            self.request.inputs.selection,
+            self.request.config.grid(self.request.model.card),
+            newer_than_ns=self.request.inputs.newer_than_ns,
+        )
+        self.report.found = plan.found
+        self.report.show(plan.left_out)
+        return plan
+
+    def _do(self, plan: Plan) -> tuple[Summary, dict[str, int]]:
+        """Do what is to be done; totals are of the whole plan, whenever it was done."""
+        from quake.archive.run import divide, run_days
+        from quake.inference.summary import Summary
+
+        division = divide(self.store, plan.jobs, self._options())
+        summary = Summary()
+        for entry in division.done:
+            self._add(entry, summary)
+        counts = {"done": 0, "done before": 0, "failed": 0}
+        for entry in division.done:
+            counts["failed" if entry.failed else "done before"] += 1
+        total_s = sum(_length_s(job.input) for job in division.todo)
+        done_s = 0.0
+        if division.todo:
+            days = run_days(self.store, division.todo, self._opener(), self.executor)
+            for job, entry in days:
+                self._add(entry, summary)
+                counts["failed" if entry.failed else "done"] += 1
+                done_s += _length_s(job.input)
+                self.bar.update("classifying", done_s, total_s)
+        summary.close(self.coverage.values())
+        return summary, counts
+
+    def _add(self, entry: DayEntry, summary: Summary) -> None:
+        from quake.inference.coverage import Coverage
+
+        summary.windows.update(entry.windows)
+        summary.labels.update(entry.labels)
+        self.coverage.setdefault(entry.id, Coverage()).merge(entry.coverage)
+        self.report.add_day(entry)
+
+    def _options(self) -> RunOptions:
+        from quake.archive.run import RunOptions
+
+        archive = self.request.archive
+        return RunOptions(self.place.formats, archive.resume, archive.retry_failed, archive.shard)
+
+    def _opener(self) -> StationDayOpener:
+        from quake.archive.station_work import StationDayOpener
+
+        model, archive = self.request.model, self.request.archive
+        wanted = self.request.inputs.selection
+        return StationDayOpener(
+            model=_model_files(self.request),
+            root=str(self.store.root),
+            temporary=str(self.store.temporary),
+            config=self.request.config,
+            device=model.device,
+            engine=model.engine,
+            threads=_threads(model.threads, archive.workers, archive.dask_local, archive.scheduler),
+            orientations=self.request.orientations,
+            start_ns=wanted.start_ns,
+            end_ns=wanted.end_ns,
+        )
+
+    def _close(self, summary: Summary, **more: object) -> Exit:
+        self.bar.close()
+        return self.report.close(summary, (), self.request.inputs.selection.channels, **more)
+
+
+def _length_s(intervals: Iterable[tuple[int, int]]) -> float:
+    from quake.data.waveform import NS_PER_S
+
+    return sum(end - start for start, end in intervals) / NS_PER_S
+
+
+def fingerprint_of(
+    model: ModelRequest, config: PredictConfig, inventory: Path | None = None
+) -> dict[str, object]:
+    """What all results of a store have in common."""
+    from quake.archive.fingerprint import fingerprint
+    from quake.checkpoint import model_hash
+    from quake.inference.engine import resolve_engine
+
+    engine, device = resolve_engine(model.path, model.engine, model.device)
+    return fingerprint(model_hash(model.path), model.card, config, engine, device, inventory)
+
+
+def _executor(request: PredictRequest) -> Executor:
+    archive = request.archive
+    if archive.scheduler is not None or archive.dask_local is not None:
+        from quake.parallel.dask_cluster import DaskExecutor
+
+        return DaskExecutor(archive.scheduler, archive.dask_local)
+    if archive.workers > 1:
+        from quake.parallel.processes import ProcessExecutor
+
+        return ProcessExecutor(archive.workers)
+    from quake.parallel.inline import InlineExecutor
+
+    return InlineExecutor()
+
+
+def _threads(
+    threads: int | None, workers: int, dask_local: int | None, scheduler: str | None
+) -> int | None:
+    """Threads of each process, so that all together are as many as there are cores."""
+    from quake.inference.onnx_engine import usable_cores
+
+    if threads is not None:
+        return threads
+    if scheduler is not None:
+        return 1  # whoever started the workers has divided the cores
+    n_processes = dask_local or workers
+    return None if n_processes == 1 and not dask_local else max(1, usable_cores() // n_processes)
+
+
+def _model_files(request: PredictRequest) -> ModelFiles:
+    from quake.archive.station_work import ModelFiles
+
+    model = request.model
+    if request.archive.scheduler is None:
+        return ModelFiles(str(model.path.absolute()))
+    if model.engine in ("auto", "onnx"):
+        from quake.inference.graphs import open_graph
+
+        return ModelFiles.to_send(model.path, open_graph(model.path).path)
+    return ModelFiles.to_send(model.path, None)
+
+
+def _refuse_streams(request: PredictRequest) -> None:
+    if "-" in request.inputs.arguments:
+        raise ParameterError(
+            "-: a result store keeps a journal of files, and standard input is none; write to a "
+            "file with --output FILE, or save the stream first"
+        )
+
+
+def _refuse_copies(inputs: Inputs) -> None:
+    """Named pipes: what was copied from them has another name in the next run."""
+    for name in inputs.names.values():
+        raise ParameterError(
+            f"{name}: is a pipe; a result store keeps a journal of files: save what comes out of "
+            "it first"
+        )

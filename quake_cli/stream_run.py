@@ -1,0 +1,133 @@
+"""`quake predict` into one file or standard output: a request in, an exit status out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quake.errors import ParameterError
+from quake_cli.messages import Messages
+from quake_cli.outputs import Destination, open_events, open_windows
+from quake_cli.render import ProgressBar
+from quake_cli.report import RunReport
+from quake_cli.request import PredictRequest
+
+if TYPE_CHECKING:
+    from quake.inference.classifier import Classifier, Prediction
+    from quake.inference.records import WindowRecord
+    from quake.inference.station_days import StationDay
+    from quake_cli.exits import Exit
+    from quake_cli.inputs import Inputs
+
+
+def run_stream(
+    messages: Messages, request: PredictRequest, destination: Destination
+) -> tuple[Exit, RunReport]:
+    """Classify, write what comes out as it comes, and say how it went."""
+    with tempfile.TemporaryDirectory(prefix="quake-") as spool, ProgressBar(messages) as bar:
+        run = _Run(messages, request, destination, bar)
+        do = run.windows if request.events is None else run.events
+        return do(Path(spool)), run.report
+
+
+class _Run:
+    def __init__(
+        self,
+        messages: Messages,
+        request: PredictRequest,
+        destination: Destination,
+        bar: ProgressBar,
+    ) -> None:
+        self.messages, self.request, self.destination, self.bar = (
+            messages,
+            request,
+            destination,
+            bar,
+        )
+        self.report: RunReport
+
+    def windows(self, spool: Path) -> Exit:
+        card, config = self.request.model.card, self.request.config
+        hop_ns = config.grid(card).hop_ns
+        with open_windows(self.destination, card.labels.names, hop_ns) as writer:
+            prediction = self._open(spool)
+            for record in self._records(prediction):
+                writer.write(record)
+            return self._close(prediction)
+
+    def events(self, spool: Path) -> Exit:
+        from quake.events import find_events
+
+        options = self.request.events
+        assert options is not None
+        with open_events(self.destination) as found:
+            prediction = self._open(spool)
+            found += find_events(self._records(prediction), options)
+            return self._close(prediction, n_events=len(found))
+
+    def _open(self, spool: Path) -> Prediction | None:
+        """Find and scan the files; None if there are none."""
+        inputs = self.request.inputs.collect(spool)
+        _spare_inputs(self.destination, inputs)
+        self.report = RunReport(self.messages, inputs)
+        return self._prediction(inputs, self.request.model.load()) if inputs.files else None
+
+    def _prediction(self, inputs: Inputs, classifier: Classifier) -> Prediction:
+        from quake.archive.selection import select_spans
+        from quake.data.source import BoundedSource, FileSource, clipped, select
+        from quake.inference.station_days import station_days
+
+        def scanned(n_files: int) -> None:
+            self.report.show(source.problems)
+            self.bar.update("reading headers", n_files, len(source.paths))
+
+        source = FileSource(inputs.files, inputs.names, scanned)
+        wanted = self.request.inputs.selection
+        self.report.found = source.spans()
+        self.bar.update("classifying", 0, 1)
+        chosen, left_out = select(
+            clipped(select_spans(dict(self.report.found), wanted), wanted.start_ns, wanted.end_ns)
+        )
+        self.report.show(left_out)
+        grid = self.request.config.grid(self.request.model.card)
+        return classifier.predict_days(
+            list(self._new(station_days(chosen, grid))),
+            BoundedSource(source, wanted.start_ns, wanted.end_ns),
+            self.request.config,
+            self.request.orientations,
+            lambda done_s, total_s: self.bar.update("classifying", done_s, total_s),
+        )
+
+    def _new(self, days: Iterable[StationDay]) -> Iterator[StationDay]:
+        """Days with a file that was modified lately, if that was asked for."""
+        since_ns = self.request.inputs.newer_than_ns
+        for day in days:
+            files = {span.source for span in day.spans}
+            if since_ns is None or any(Path(f).stat().st_mtime_ns >= since_ns for f in files):
+                yield day
+
+    def _records(self, prediction: Prediction | None) -> Iterator[WindowRecord]:
+        for record in prediction or ():
+            if self.destination.is_terminal and self.request.events is None:
+                self.bar.close()  # the results show how far it is
+            self.report.add(record, prediction.problems if prediction else ())
+            yield record
+
+    def _close(self, prediction: Prediction | None, n_events: int | None = None) -> Exit:
+        from quake.inference.summary import Summary
+
+        self.bar.close()
+        if prediction is None:
+            return self.report.close(Summary(), events=n_events)
+        channels = self.request.inputs.selection.channels
+        return self.report.close(prediction.summary, prediction.problems, channels, events=n_events)
+
+
+def _spare_inputs(destination: Destination, inputs: Inputs) -> None:
+    """Refuse to replace an input by the results."""
+    written = destination.path.resolve() if destination.path is not None else None
+    for file in inputs.files:
+        if file.resolve() == written:
+            raise ParameterError(f"--output {file}: is an input too; name another file")

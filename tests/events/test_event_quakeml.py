@@ -1,0 +1,182 @@
+"""QuakeML is valid, and ObsPy reads back what went in, whatever the codes and the classes."""
+
+import io
+import json
+
+import pytest
+from event_builders import event, golden_windows
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from obspy import UTCDateTime, read_events
+from obspy.io.quakeml.core import _validate
+
+from quake import __version__
+from quake.data.times import parse_time
+from quake.data.waveform import ChannelSetId
+from quake.errors import ParameterError
+from quake.events import EventOptions, find_events
+from quake.output.quakeml import write_quakeml
+
+CREATED_NS = parse_time("2021-01-02T03:04:05Z")
+
+
+@pytest.fixture(autouse=True)
+def no_given_time(monkeypatch):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+
+
+def document(events, created_ns=CREATED_NS, **options):
+    file = io.BytesIO()
+    write_quakeml(file, events, created_ns=created_ns, **options)
+    return file.getvalue()
+
+
+def read_back(events, **options):
+    data = document(events, **options)
+    assert _validate(io.BytesIO(data), verbose=True)
+    return read_events(io.BytesIO(data), format="QUAKEML")
+
+
+NETWORK = event(60, 210, p=0.97, n_windows=4, keys=("BK.MHC..BH?", "IU.ANMO.00.HN?"))
+
+
+def test_an_event_has_type_and_certainty():
+    (found,) = read_back([NETWORK])
+    assert (found.event_type, found.event_type_certainty) == ("earthquake", "suspected")
+
+
+def test_an_event_has_no_origin_and_a_pick_for_each_channel_set():
+    (found,) = read_back([NETWORK])
+    assert (found.origins, found.magnitudes) == ([], [])
+    assert [pick.waveform_id.get_seed_string() for pick in found.picks] == [
+        "BK.MHC..BHZ",
+        "IU.ANMO.00.HNZ",
+    ]
+    assert [pick.time for pick in found.picks] == 2 * [UTCDateTime("2020-05-02T20:01:00Z")]
+
+
+def test_picks_say_how_they_were_made_and_claim_no_phase():
+    (found,) = read_back([NETWORK])
+    for pick in found.picks:
+        assert (pick.evaluation_mode, pick.phase_hint) == ("automatic", None)
+        assert pick.method_id.id == "smi:local/quake/589a6ed490a9"
+
+
+def test_the_first_comment_is_the_event_for_programs():
+    (found,) = read_back([NETWORK])
+    (comment,) = found.comments
+    assert json.loads(comment.text) == NETWORK.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [
+        ("explosion", "explosion"),
+        ("quarry_blast", "quarry blast"),
+        ("ice quake", "ice quake"),
+        ("Landslide", "landslide"),
+        ("induced_or_triggered_event", "induced or triggered event"),
+    ],
+)
+def test_a_class_with_the_name_of_a_type_has_that_type(label, kind):
+    (found,) = read_back([event(0, label=label)])
+    assert found.event_type == kind
+    assert len(found.comments) == 1
+
+
+@pytest.mark.parametrize("label", ["surface_event", "other", "tremor"])
+def test_another_class_is_an_other_event_with_a_comment(label):
+    (found,) = read_back([event(0, label=label)])
+    assert found.event_type == "other event"
+    assert label in found.comments[1].text
+    assert json.loads(found.comments[0].text)["label"] == label
+
+
+def test_creation_is_told():
+    catalogue = read_back([NETWORK])
+    info = catalogue[0].creation_info
+    assert (info.agency_id, info.author, info.version) == (
+        "quake",
+        f"quake {__version__}",
+        "589a6ed490a9",
+    )
+    assert info.creation_time == UTCDateTime("2021-01-02T03:04:05Z")
+    assert catalogue.creation_info.creation_time == info.creation_time
+
+
+def test_a_build_that_is_to_be_reproducible_sets_the_time(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    (found,) = read_back([NETWORK], created_ns=None)
+    assert found.creation_info.creation_time == UTCDateTime("1970-01-02T00:00:00Z")
+
+
+def test_a_given_time_counts_more_than_the_environment(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    (found,) = read_back([NETWORK])
+    assert found.creation_info.creation_time == UTCDateTime("2021-01-02T03:04:05Z")
+
+
+@pytest.mark.parametrize("text", ["yesterday", "-1", "1.5", "²"])
+def test_a_time_of_the_environment_that_is_none_is_refused(monkeypatch, text):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+    with pytest.raises(ParameterError, match=f"SOURCE_DATE_EPOCH is '{text}'"):
+        document([NETWORK], created_ns=None)
+
+
+def test_without_anything_given_the_time_is_now():
+    before = UTCDateTime()
+    (found,) = read_back([NETWORK], created_ns=None)
+    assert before - 1e-6 <= found.creation_info.creation_time <= UTCDateTime()
+
+
+def test_a_document_may_go_without_a_time():
+    (found,) = read_back([NETWORK], created_ns=None, dated=False)
+    assert found.creation_info.creation_time is None
+
+
+def test_the_same_events_give_the_same_bytes_while_earlier_ones_are_in_use():
+    kept = read_back([NETWORK, event(500)])
+    assert document([NETWORK, event(500)]) == document([NETWORK, event(500)])
+    assert len(kept) == 2
+
+
+def test_identifiers_are_those_of_the_events():
+    (found,) = read_back([NETWORK])
+    assert found.resource_id.id == f"smi:local/quake/event/{NETWORK.id}"
+    assert [pick.resource_id.id for pick in found.picks] == [
+        f"smi:local/quake/pick/{NETWORK.id}/1",
+        f"smi:local/quake/pick/{NETWORK.id}/2",
+    ]
+
+
+def test_identifiers_differ_within_a_document():
+    events = [event(0), event(0, label="surface_event"), event(0, keys=("XX.STB..HH?",))]
+    found = read_back(events)
+    ids = [e.resource_id.id for e in found] + [p.resource_id.id for e in found for p in e.picks]
+    assert len(set(ids)) == 6
+
+
+def test_a_real_earthquake_is_read_back():
+    (found,) = read_back(find_events(golden_windows(), EventOptions({"earthquake": 0.5})))
+    (pick,) = found.picks
+    assert (found.event_type, pick.waveform_id.get_seed_string()) == ("earthquake", "BK.MHC..BHZ")
+    assert pick.time == UTCDateTime("2008-02-05T06:38:45.67Z")
+    assert json.loads(found.comments[0].text)["peak_probability"] == 0.989324
+
+
+def test_no_events_are_a_valid_document():
+    assert len(read_back([])) == 0
+
+
+codes = st.text(max_size=12)
+
+
+@given(codes, codes, codes, codes, st.text(min_size=1, max_size=20), st.text(max_size=80))
+@settings(max_examples=40)
+def test_a_document_is_valid_whatever_codes_class_and_model(
+    network, station, location, band, label, model
+):
+    key = str(ChannelSetId(network, station, location, band))
+    one = event(0, label=label, keys=(key,), model=model)
+    (found,) = read_back([one])
+    assert json.loads(found.comments[0].text) == one.to_dict()
