@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -104,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             status = Exit.BROKEN_PIPE
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             status = _explain(error, messages)
+    messages.close_log()
     sys.exit(int(status))
 
 
@@ -123,8 +123,7 @@ def _explain(error: BaseException, messages: Messages) -> int:
     """One line on standard error for what ended a run, and the exit status for it."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else Exit.SOME_FAILED
-    if messages.debug:
-        traceback.print_exception(error)
+    messages.trace(error)
     if isinstance(error, KeyboardInterrupt):
         messages.error("interrupted")
         return Exit.INTERRUPTED

@@ -157,7 +157,8 @@ class RunReport:
         summary : Summary
         problems : those that may not have been shown yet
         channels : patterns that should have matched something
-        more : further counts for the summary, such as `events` and `station_days`
+        more : further counts for the summary, such as `events` and `station_days`; `shard`,
+            `scanned_only` and `nothing_new` say that it is no fault if nothing was scored
         """
         self.show(problems)
         for channel_set in list(self._outcomes):
@@ -170,10 +171,8 @@ class RunReport:
         return status
 
     def _status(self, summary: Summary, more: Mapping[str, Any]) -> Exit:
-        is_part = bool(more.get("shard") or more.get("scanned_only"))
-        if not any(summary.windows[status] for status in SCORED) and not (
-            is_part and not self.failed
-        ):
+        is_part = bool(more.get("shard") or more.get("scanned_only") or more.get("nothing_new"))
+        if not is_part and not any(summary.windows[status] for status in SCORED):
             self._say_why_nothing(summary)
             return Exit.NOTHING_USABLE
         return Exit.SOME_FAILED if self.failed else Exit.OK
@@ -233,6 +232,8 @@ def _sentence(totals: Mapping[str, Any]) -> str:
     if "station_days" in totals:
         days = ", ".join(f"{count} {name}" for name, count in totals["station_days"].items())
         clauses.append(f"{_count(sum(totals['station_days'].values()), 'station-day')}: {days}")
+    if totals.get("nothing_new"):
+        clauses.append("nothing has changed since --newer-than")
     if "events" in totals:
         clauses.append(_count(totals["events"], "event"))
     return "; ".join(clauses)

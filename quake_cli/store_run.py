@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +15,16 @@ from quake_cli.report import RunReport
 from quake_cli.request import ModelRequest, PredictRequest
 
 if TYPE_CHECKING:
-    from quake.parallel.executor import Executor
-
     from quake.archive.journal import DayEntry
     from quake.archive.plan import Plan
     from quake.archive.run import RunOptions
     from quake.archive.station_work import ModelFiles, StationDayOpener
     from quake.archive.store import Store
+    from quake.data.waveform import ChannelSetId
     from quake.inference.classifier import PredictConfig
     from quake.inference.coverage import Coverage
     from quake.inference.summary import Summary
+    from quake.parallel.executor import Executor
     from quake_cli.exits import Exit
     from quake_cli.inputs import Inputs
 
@@ -81,6 +81,7 @@ class _StoreRun:
             station_days=counts,
             events=n_events,
             shard=None if shard is None else f"{shard.number}/{shard.count}",
+            nothing_new=is_nothing_new(self.request, plan.jobs, plan.found),
         )
 
     def _plan(self) -> Plan:
@@ -168,6 +169,13 @@ class _StoreRun:
     def _close(self, summary: Summary, **more: object) -> Exit:
         self.bar.close()
         return self.report.close(summary, (), self.request.inputs.selection.channels, **more)
+
+
+def is_nothing_new(
+    request: PredictRequest, chosen: Sequence[object], found: Mapping[ChannelSetId, object]
+) -> bool | None:
+    """True where `--newer-than` left nothing of what there is, which is no fault; else None."""
+    return True if request.inputs.newer_than_ns is not None and found and not chosen else None
 
 
 def _length_s(intervals: Iterable[tuple[int, int]]) -> float:

@@ -6,8 +6,9 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +30,10 @@ _DEBOUNCE_MS = 500
 _STEP_MS = 50
 _TIMEOUT_MS = 200
 
+# Time between two looks at all files, and how many times longer than a look it is at least.
+_SWEEP_S = 300.0
+_SWEEP_SHARE = 20
+
 
 class ArchiveFeed:
     """Files that grow and files that are added, as a context.
@@ -36,8 +41,9 @@ class ArchiveFeed:
     Parameters
     ----------
     roots : folders
-    first_files : callable
-        Gives the files that are there at the beginning; called when changes are watched already.
+    all_files : callable
+        Gives the files that are there; called when changes are watched already, and every five
+        minutes from then on.
     selection : Selection
         What is wanted of them.
     is_sds : bool
@@ -54,7 +60,7 @@ class ArchiveFeed:
     def __init__(
         self,
         roots: Iterable[str | Path],
-        first_files: Callable[[], Iterable[Path]],
+        all_files: Callable[[], Iterable[Path]],
         selection: Selection,
         *,
         is_sds: bool = False,
@@ -63,12 +69,12 @@ class ArchiveFeed:
         self.roots = [Path(root) for root in roots]
         self.selection = selection
         self.is_sds = is_sds
-        self._first_files = first_files
+        self._all_files = all_files
         self._changes = _Changes(self.roots, poll_s)
         self._entries: dict[str, FileEntry] = {}
         self._files_of: dict[ChannelSetId, set[str]] = defaultdict(set)
         self._warned: set[str] = set()
-        self._is_new = True
+        self._next_sweep_s = 0.0
         self._indexes = _Indexes()
 
     def __enter__(self) -> Self:
@@ -81,11 +87,12 @@ class ArchiveFeed:
 
     def wait(self, timeout_s: float) -> dict[ChannelSetId, int]:
         """Channel sets with news and the time from which on there are any, see `Feed`."""
-        if self._is_new:
-            self._is_new = False
-            paths = [os.path.abspath(path) for path in self._first_files()]  # noqa: PTH100
+        if time.monotonic() >= self._next_sweep_s:
+            paths = self._sweep()
         else:
-            paths = sorted(path for path in self._changes.get(timeout_s) if self._is_wanted(path))
+            paths = sorted(
+                {path for name in self._changes.get(timeout_s) for path in self._at(name)}
+            )
         news: dict[ChannelSetId, int] = {}
         for path in paths:
             for key, time_ns in self._read(path).items():
@@ -114,6 +121,23 @@ class ArchiveFeed:
 
     def forget(self, channel_set: ChannelSetId, before_ns: int) -> None:
         """Nothing is kept of samples."""
+
+    def _sweep(self) -> list[str]:
+        """All files: at the beginning, and now and then, because a system may fail to tell."""
+        begin_s = time.monotonic()
+        paths = [os.path.abspath(path) for path in self._all_files()]  # noqa: PTH100
+        took_s = time.monotonic() - begin_s
+        self._next_sweep_s = time.monotonic() + max(_SWEEP_S, _SWEEP_SHARE * took_s)
+        return paths
+
+    def _at(self, name: str) -> Iterator[str]:
+        """Files that a change is about; of a new folder nothing is told of what was in it."""
+        path = Path(name)
+        if not path.is_dir():
+            names = [name]
+        else:
+            names = [str(below) for below in path.rglob("*") if below.is_file()]
+        yield from filter(self._is_wanted, names)
 
     def _is_wanted(self, path: str) -> bool:
         name = Path(path).name

@@ -213,6 +213,7 @@ def predict(
         path = find_model(model, backbone)
         card = load_card(path)
         check_classes("--threshold", config.thresholds or {}, card)
+        _check_traces(place, config, card)
         of_events = thresholds_of("--event-threshold", event_threshold or [])
         check_classes("--event-threshold", of_events, card)
         wants_events = events or is_of_events(place)
@@ -288,6 +289,18 @@ def _write_summary(path: Path, report: RunReport, request: PredictRequest) -> No
         raise ParameterError(
             f"--summary-json {path}: cannot be written ({error.strerror or error})"
         ) from error
+
+
+def _check_traces(place: Destination | StorePlace, config: PredictConfig, card: ModelCard) -> None:
+    """Refuse miniSEED where it cannot hold the classes or the step, before any work is done."""
+    from quake_cli.outputs import StorePlace
+
+    names = place.formats if isinstance(place, StorePlace) else (place.format.value,)
+    if Format.MSEED.value in names:
+        from quake.output.mseed_traces import class_codes, sampling_rate_hz
+
+        class_codes(card.labels.names)
+        sampling_rate_hz(config.grid(card).hop_ns)
 
 
 def _refuse_idle(wants_events: bool, shard: str | None, options: dict[str, Any]) -> None:

@@ -242,15 +242,15 @@ def _feed(inputs: Sequence[str], request: _Request, store: Store) -> AbstractCon
 
     return ArchiveFeed(
         inputs,
-        lambda: _first_files(inputs, request),
+        lambda: _all_files(inputs, request),
         request.selection,
         is_sds=request.is_sds,
         poll_s=request.poll_s,
     )
 
 
-def _first_files(inputs: Sequence[str], request: _Request) -> list[Path]:
-    """Files that are there already; an empty folder is no mistake, it may be filled."""
+def _all_files(inputs: Sequence[str], request: _Request) -> list[Path]:
+    """Files that are there; an empty folder is no mistake, it may be filled."""
     from quake.archive.walk import Inputs
 
     found = Inputs()
