@@ -12,28 +12,14 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from quake.errors import (
-    LabelError,
-    ModelError,
-    ParameterError,
-    QuakeError,
-    WaveformError,
-)
+from quake.errors import QuakeError
 from quake_cli.command import Group, LazyCommand
-from quake_cli.exits import Exit
+from quake_cli.exits import Exit, status_of
 from quake_cli.messages import Messages
 
 # Typer brings its own copy of Click or Click itself, depending on its version; both have
 # ClickException -> UsageError -> BadParameter.
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
-
-_STATUSES: tuple[tuple[type[QuakeError], Exit], ...] = (
-    (ParameterError, Exit.USAGE),
-    (ModelError, Exit.MODEL),
-    (WaveformError, Exit.NOTHING_USABLE),
-    (LabelError, Exit.NOTHING_USABLE),
-    (QuakeError, Exit.SOME_FAILED),
-)
 
 # To add a command, write the function of its name in quake_cli/commands/<name>.py, and the first
 # line of its docstring here: the list of commands is shown without loading any of them.
@@ -122,7 +108,7 @@ def _invoke(arguments: list[str], messages: Messages) -> int:
 def _explain(error: BaseException, messages: Messages) -> int:
     """One line on standard error for what ended a run, and the exit status for it."""
     if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else Exit.SOME_FAILED
+        return status_of(error)
     messages.trace(error)
     if isinstance(error, KeyboardInterrupt):
         messages.error("interrupted")
@@ -130,16 +116,14 @@ def _explain(error: BaseException, messages: Messages) -> int:
     if isinstance(error, _COMMAND_LINE_ERROR):
         messages.error(_usage(error))
         return Exit.USAGE
-    for kind, status in _STATUSES:
-        if isinstance(error, kind):
-            messages.error(str(error))
-            return status
-    if isinstance(error, OSError):
+    if isinstance(error, QuakeError):
+        messages.error(str(error))
+    elif isinstance(error, OSError):
         messages.error(f"{error}; results are incomplete")
     else:
         what = f"{type(error).__name__}: {error}".strip(": ")
         messages.error(f"unexpected {what}; --debug shows where; please report it")
-    return Exit.SOME_FAILED
+    return status_of(error)
 
 
 def _usage(error: Any) -> str:

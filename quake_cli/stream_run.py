@@ -13,6 +13,7 @@ from quake_cli.outputs import Destination, open_events, open_windows
 from quake_cli.render import ProgressBar
 from quake_cli.report import RunReport
 from quake_cli.request import PredictRequest
+from quake_cli.store_run import is_nothing_new
 
 if TYPE_CHECKING:
     from quake.inference.classifier import Classifier, Prediction
@@ -47,6 +48,7 @@ class _Run:
             bar,
         )
         self.report: RunReport
+        self.nothing_new: bool | None = None
 
     def windows(self, spool: Path) -> Exit:
         card, config = self.request.model.card, self.request.config
@@ -92,8 +94,10 @@ class _Run:
         )
         self.report.show(left_out)
         grid = self.request.config.grid(self.request.model.card)
+        days = list(self._new(station_days(chosen, grid)))
+        self.nothing_new = is_nothing_new(self.request, days, self.report.found)
         return classifier.predict_days(
-            list(self._new(station_days(chosen, grid))),
+            days,
             BoundedSource(source, wanted.start_ns, wanted.end_ns),
             self.request.config,
             self.request.orientations,
@@ -122,7 +126,13 @@ class _Run:
         if prediction is None:
             return self.report.close(Summary(), events=n_events)
         channels = self.request.inputs.selection.channels
-        return self.report.close(prediction.summary, prediction.problems, channels, events=n_events)
+        return self.report.close(
+            prediction.summary,
+            prediction.problems,
+            channels,
+            events=n_events,
+            nothing_new=self.nothing_new,
+        )
 
 
 def _spare_inputs(destination: Destination, inputs: Inputs) -> None:

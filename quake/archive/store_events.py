@@ -34,7 +34,8 @@ SUFFIXES = {"parquet": ".parquet", "csv": ".csv", "jsonl": ".jsonl", "quakeml": 
 def write_store_events(store: Store, options: EventOptions, formats: Sequence[str]) -> int:
     """Bring the events of a store up to date with its windows.
 
-    Files that would be the same are left as they are; those of other formats stay.
+    Files that would be the same are left as they are. Formats that are there already are written
+    too, or they would tell of other events than those beside them.
 
     Parameters
     ----------
@@ -60,6 +61,7 @@ def write_store_events(store: Store, options: EventOptions, formats: Sequence[st
     by_date: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_date[event.start[:10]].append(event)
+    formats = sorted({*formats, *_formats_there(store)})
     dates = {date for _, date in hits} | set(by_date)
     try:
         _write_hits(store, options, hits)
@@ -73,6 +75,12 @@ def write_store_events(store: Store, options: EventOptions, formats: Sequence[st
             "events are not; make room and run the same command again"
         ) from error
     return len(events)
+
+
+def _formats_there(store: Store) -> Iterator[str]:
+    for name, suffix in SUFFIXES.items():
+        if next((store.root / "events").glob(f"date=*/events{suffix}"), None) is not None:
+            yield name
 
 
 def _hits(store: Store, options: EventOptions) -> dict[DayKey, tuple[str, list[Hit]]]:

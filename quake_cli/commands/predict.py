@@ -11,6 +11,7 @@ import typer
 
 from quake.errors import ParameterError
 from quake_cli import archive_options as archives
+from quake_cli.exits import Exit, status_of
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options import (
     Debug,
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
     from quake.checkpoint import ModelCard
     from quake.data.orientation import Orientations
     from quake.inference.classifier import PredictConfig
-    from quake_cli.exits import Exit
     from quake_cli.outputs import Destination, StorePlace
-    from quake_cli.report import RunReport
     from quake_cli.request import PredictRequest
 
 _MODEL = "Model"
@@ -263,25 +262,34 @@ def _run(
 ) -> Exit:
     from quake_cli.outputs import StorePlace
 
-    if isinstance(place, StorePlace):
-        from quake_cli.store_run import run_store
+    try:
+        if isinstance(place, StorePlace):
+            from quake_cli.store_run import run_store
 
-        status, report = run_store(messages, request, place)
-    else:
-        from quake_cli.stream_run import run_stream
+            status, report = run_store(messages, request, place)
+        else:
+            from quake_cli.stream_run import run_stream
 
-        status, report = run_stream(messages, request, place)
-    if summary_json is not None:
-        _write_summary(summary_json, report, request)
+            status, report = run_stream(messages, request, place)
+    except BaseException as error:
+        # What looks at the file must not take that of the run before for this one's.
+        status = status_of(error)
+        text = "interrupted" if status == Exit.INTERRUPTED else str(error)
+        told = {"exit_status": int(status), "error": text or type(error).__name__}
+        _write_summary(summary_json, told, request)
+        raise
+    _write_summary(summary_json, report.totals, request)
     return status
 
 
-def _write_summary(path: Path, report: RunReport, request: PredictRequest) -> None:
+def _write_summary(path: Path | None, totals: Mapping[str, Any], request: PredictRequest) -> None:
     from quake import __version__
     from quake.checkpoint import model_hash
     from quake.output.whole_file import whole_file
 
-    values = {**report.totals, "model": model_hash(request.model.path), "quake": __version__}
+    if path is None:
+        return
+    values = {**totals, "model": model_hash(request.model.path), "quake": __version__}
     try:
         with whole_file(path) as file:
             file.write(json.dumps(values, indent=2).encode() + b"\n")

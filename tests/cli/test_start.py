@@ -122,7 +122,10 @@ def test_help_of_train_has_its_sections_in_order(quake):
         (("--overlap", "half"), "'--overlap': half: a number was expected"),
         (("--threads", "1.5"), "'--threads': 1.5: a whole number was expected"),
         (("--device", "tpu"), "'--device': tpu: one of auto, cpu, cuda was expected"),
-        (("-f", "csv", "-f", "xml"), "xml: one of table, csv, jsonl, parquet, mseed, quakeml was expected"),
+        (
+            ("-f", "csv", "-f", "xml"),
+            "xml: one of table, csv, jsonl, parquet, mseed, quakeml was expected",
+        ),
     ],
 )
 def test_words_that_make_no_sense_are_status_2(quake, words, message):
