@@ -13,15 +13,21 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
 from quake.data.source import Problem
 from quake.data.waveform import ChannelSetId, Span
-from quake.errors import QuakeError
+from quake.errors import OutputError, QuakeError
 from quake.inference.coverage import Coverage
 
 logger = logging.getLogger(__name__)
+
+OUTPUT_ADVICE = (
+    "results written so far are complete; make room, or see to the permissions, and run the same "
+    "command again"
+)
 
 DayKey = tuple[ChannelSetId, str]
 
@@ -118,7 +124,7 @@ class Journal:
         self.files: dict[str, FileEntry] = {}
         self.days: dict[DayKey, DayEntry] = {}
         self.is_untidy = False
-        self._file: TextIO | None = None
+        self._file: FileIO | None = None
 
     def __enter__(self) -> Self:
         """Read all journals, and open this run's."""
@@ -142,7 +148,8 @@ class Journal:
 
     def open(self) -> None:
         """Have the file open, to be added to."""
-        self._file = self.path.open("a", encoding="utf-8")
+        # Without a buffer: after a full disk there must be nothing left to be written.
+        self._file = FileIO(self.path, "a")
 
     def close(self) -> None:
         """Close the file; entries stay."""
@@ -151,21 +158,40 @@ class Journal:
             self._file = None
 
     def add_file(self, entry: FileEntry) -> None:
-        """Write down what a file holds; on disk with the next station-day."""
+        """Write down what a file holds; on disk with the next station-day.
+
+        Raises
+        ------
+        OutputError
+            If the journal cannot be written.
+        """
         self._take(entry)
         self._write(_file_line(entry))
 
     def add_day(self, entry: DayEntry) -> None:
-        """Write down what became of a station-day, at once."""
+        """Write down what became of a station-day, at once.
+
+        Raises
+        ------
+        OutputError
+            If the journal cannot be written.
+        """
         self._take(entry)
         self._write(_day_line(entry))
         self.sync()
 
     def sync(self) -> None:
-        """Have on disk what was written."""
+        """Have on disk what was written.
+
+        Raises
+        ------
+        OutputError
+        """
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                raise self._error(error) from error
 
     def compact(self, temporary: Path) -> None:
         """Write all journals as one, in order.
@@ -197,8 +223,16 @@ class Journal:
     def _write(self, line: str) -> None:
         if self._file is None:
             raise QuakeError(f"{self.path}: the journal is closed")
-        self._file.write(line + "\n")
+        content = f"{line}\n".encode()
         self.is_untidy = True
+        try:
+            while content:  # a disk that becomes full takes a part of it first
+                content = content[self._file.write(content) :]
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path}: {error.strerror or error}; {OUTPUT_ADVICE}")
 
 
 def digest_of_inputs(states: Iterable[FileState], spans: Iterable[Span]) -> str:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from quake.archive.journal import DayEntry
+from quake.archive.journal import OUTPUT_ADVICE, DayEntry
 from quake.archive.layout import date_of
 from quake.archive.lock import Shard
 from quake.archive.plan import DayJob
@@ -104,21 +104,10 @@ def run_days(
     """
     for job, answer in executor.run(opener, todo):
         if isinstance(answer, NotWritten):
-            raise OutputError(f"{answer.message}; {_ADVICE}")
+            raise OutputError(f"{answer.message}; {OUTPUT_ADVICE}")
         entry = answer if isinstance(answer, DayEntry) else _failed(job, answer)
-        try:
-            store.add(entry)
-        except OSError as error:
-            raise OutputError(
-                f"{store.journal.path}: {error.strerror or error}; {_ADVICE}"
-            ) from error
+        store.add(entry)
         yield job, entry
-
-
-_ADVICE = (
-    "results written so far are complete; make room, or see to the permissions, and run the same "
-    "command again"
-)
 
 
 def _failed(job: DayJob, answer: Lost | Raised) -> DayEntry:

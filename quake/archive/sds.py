@@ -257,8 +257,7 @@ def list_folder(folder: str, problems: list[Problem]) -> Listing:
                 kind = _kind(entry, problems)
                 if kind in by_kind:
                     by_kind[kind].append(entry.name)
-                else:
-                    n_others += 1
+                n_others += kind == "other"
     except OSError as error:
         problems.append(_problem(folder, "cannot be listed", error))
     files.sort()
@@ -275,6 +274,12 @@ def _kind(entry: os.DirEntry[str], problems: list[Problem]) -> str:
     except OSError as error:
         if error.errno != errno.ELOOP:  # a link to itself is as good as a link to nothing
             problems.append(_problem(entry.path, "cannot be followed", error))
+            return "nothing"
+    if entry.is_symlink() and not entry.name.startswith("."):
+        # Archives are put together of links to other disks, which may not be mounted.
+        message = f"{entry.path}: a link to nothing; mount what it leads to, mend or remove it"
+        problems.append(Problem(entry.path, message))
+        return "nothing"
     return "other"
 
 

@@ -16,7 +16,7 @@ from quake.archive.layout import day_of_date, windows_file
 from quake.archive.lock import Shard, StoreLock
 from quake.archive.plan import DayJob
 from quake.archive.station_work import write_whole
-from quake.errors import ParameterError
+from quake.errors import OutputError, ParameterError
 
 logger = logging.getLogger(__name__)
 
@@ -114,13 +114,18 @@ class Store:
 
         Raises
         ------
-        OSError
-            If the journal cannot be written.
+        OutputError
+            If the journal cannot be written, or a file not be removed.
         """
         before = self.journal.days.get(entry.key)
         for name in (before.outputs if before else {}).keys() - entry.outputs.keys():
-            with suppress(FileNotFoundError):
-                self.path_of(entry, name).unlink()
+            path = self.path_of(entry, name)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(
+                    f"{path}: is outdated and cannot be removed ({error.strerror or error})"
+                ) from error
         self.journal.add_day(entry)
 
     def tidy(self) -> None:
@@ -150,6 +155,12 @@ class Store:
         try:
             found = json.loads(self._parameters.read_text(encoding="utf-8"))
         except FileNotFoundError:
+            if next(self.folder.glob("journal*.jsonl"), None) is not None:
+                raise ParameterError(
+                    f"{self._parameters}: is gone, so that nobody knows which model and parameters "
+                    f"the results beside it come from; remove {self.folder} to do all of them "
+                    "again, or name another folder"
+                ) from None
             return
         except (OSError, ValueError) as error:
             raise ParameterError(

@@ -91,7 +91,9 @@ def _hits(store: Store, options: EventOptions) -> dict[DayKey, tuple[str, list[H
         if not sum(entry.windows.values()):
             continue
         before = known.get(key)
-        if before is not None and before[0] == entry.inputs:
+        if _is_gone(store, entry):
+            logger.warning("%s on %s: its windows are gone; no events of it", entry.id, entry.date)
+        elif before is not None and before[0] == entry.inputs:
             found[key] = before
         else:
             found[key] = (entry.inputs, list(_hits_of(store, entry, options)))
@@ -105,12 +107,18 @@ def _hits_of(store: Store, entry: DayEntry, options: EventOptions) -> Iterator[H
             f"--events: {entry.id} on {entry.date} is there as {', '.join(entry.outputs)} alone, "
             f"which tells too little; add --format {READABLE[0]}"
         )
-    for record in read_windows(store.path_of(entry, name)):
+    path = store.path_of(entry, name)
+    for record in read_windows(path):
         if record.label is None or record.label not in options.thresholds:
             continue
         probability = record.probabilities[record.label]
         if probability >= options.thresholds[record.label]:
             yield record.label, record.start, record.end, probability, record.model
+
+
+def _is_gone(store: Store, entry: DayEntry) -> bool:
+    """Whether somebody has removed the windows of a station-day that is not done again."""
+    return not any(store.path_of(entry, name).is_file() for name in entry.outputs)
 
 
 def _records(hits: Mapping[DayKey, tuple[str, list[Hit]]]) -> Iterator[WindowRecord]:

@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Self
 
-from quake.live.seedlink import Arrival, SeedLinkFeed
-
 from quake.archive.selection import Selection
 from quake.data.source import Problem, Source
 from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, Span
 from quake.inference.station_days import StationDay
+from quake.live.seedlink import Arrival, SeedLinkFeed
 
 _SOURCE = "seedlink"
 

@@ -273,9 +273,9 @@ def _run(
             status, report = run_stream(messages, request, place)
     except BaseException as error:
         # What looks at the file must not take that of the run before for this one's.
-        status = status_of(error)
-        text = "interrupted" if status == Exit.INTERRUPTED else str(error)
-        told = {"exit_status": int(status), "error": text or type(error).__name__}
+        ended = status_of(error)
+        text = "interrupted" if ended == Exit.INTERRUPTED else str(error)
+        told = {"exit_status": int(ended), "error": text or type(error).__name__}
         _write_summary(summary_json, told, request)
         raise
     _write_summary(summary_json, report.totals, request)

@@ -98,14 +98,18 @@ def test_a_folder_without_waveforms_is_a_problem(tmp_path):
     )
 
 
-def test_pipes_and_links_to_nothing_in_a_folder_are_left_out(tmp_path):
+def test_pipes_in_a_folder_are_left_out_and_links_to_nothing_are_problems(tmp_path):
     touch(tmp_path / "a.sac")
     os.mkfifo(tmp_path / "b.sac")
     (tmp_path / "c.sac").symlink_to(tmp_path / "nothing")
     (tmp_path / "d.sac").symlink_to("d.sac")
     found = walked(tmp_path)
     assert below(tmp_path, found) == ["a.sac"]
-    assert (found.left_out, found.problems) == (3, [])
+    assert found.left_out == 1
+    assert sorted(p.source for p in found.problems) == [
+        str(tmp_path / n) for n in ("c.sac", "d.sac")
+    ]
+    assert all("a link to nothing; mount what it leads to" in p.message for p in found.problems)
 
 
 def test_a_store_of_results_in_a_folder_is_no_input(tmp_path):
