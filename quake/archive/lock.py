@@ -127,6 +127,9 @@ class StoreLock:
             time.sleep(0.2)
         if kind == fcntl.LOCK_EX:
             _sign(file)
+            # Before the file is closed, and with it the lock let go: a lock that nobody holds
+            # names nobody, also where the file system knows no locks.
+            stack.callback(file.truncate, 0)
         return file
 
     def _remove_locks_of_shards(self) -> None:
@@ -191,11 +194,19 @@ def _owner(file: IO[str]) -> _Owner | None:
         return None
 
 
+def _owner_of(path: Path) -> _Owner | None:
+    """Who holds a lock; None if nobody does, or it is not signed."""
+    try:
+        with path.open("r+", encoding="utf-8") as file:
+            return None if _try(file, fcntl.LOCK_EX) else _owner(file)
+    except FileNotFoundError:
+        return None
+
+
 def _refusal(root: Path, path: Path) -> str:
-    with path.open("a+", encoding="utf-8") as file:
-        owner = _owner(file)
-    who = f"process {owner.pid} on {owner.host}" if owner else "another process"
+    owners = [_owner_of(path), *map(_owner_of, sorted(path.parent.glob("lock-*-of-*")))]
+    found = list(dict.fromkeys(f"process {o.pid} on {o.host}" for o in owners if o is not None))
+    who = " and ".join(found) or "another process"
     return (
-        f"--output {root}: in use by {who}, which holds {path}; wait for it to end, or name "
-        "another folder"
+        f"--output {root}: in use by {who}, see {path}; wait for it to end, or name another folder"
     )

@@ -21,6 +21,7 @@ from quake.errors import OutputError, ParameterError
 logger = logging.getLogger(__name__)
 
 _FOLDER = "_quake"
+_JOURNAL = "journal.jsonl"
 
 
 class Store:
@@ -69,7 +70,7 @@ class Store:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(self._lock)
                 self._check()
-                shutil.rmtree(self.temporary, ignore_errors=True)
+                self._clean()
                 self._sign()
                 stack.enter_context(self.journal)
                 self._open = stack.pop_all()
@@ -176,7 +177,7 @@ class Store:
 
     def _compact(self) -> None:
         """One journal, in order, unless other shards are still adding to theirs."""
-        is_whole = self.journal.path.name == "journal.jsonl"
+        is_whole = self.journal.path.name == _JOURNAL
         if not self._lock.is_last():
             return
         if not is_whole:
@@ -189,9 +190,11 @@ class Store:
     def _rewrite(self, journal: Journal) -> None:
         self.temporary.mkdir(parents=True, exist_ok=True)
         journal.compact(self.temporary / "journal.part")
-        self._clean()
+        self._clean(everything=True)
 
-    def _clean(self) -> None:
-        shutil.rmtree(self.temporary, ignore_errors=True)
+    def _clean(self, *, everything: bool = False) -> None:
+        """Remove what is not complete: of this shard, or of all if no other is running."""
+        is_alone = everything or self.journal.path.name == _JOURNAL
+        shutil.rmtree(self.temporary.parent if is_alone else self.temporary, ignore_errors=True)
         with suppress(OSError):
             self.temporary.parent.rmdir()
