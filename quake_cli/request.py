@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,6 +113,15 @@ def selection_of(
         start_ns=None if start is None else parse_moment(start),
         end_ns=None if end is None else parse_moment(end),
     )
+
+
+def of_whole_sets(request: InputRequest) -> InputRequest:
+    """What a store is asked for: channel sets, not components of them, so ``HHZ`` is ``HH?``."""
+    channels = tuple(
+        pattern if pattern.endswith("*") else f"{pattern[:-1]}?"
+        for pattern in request.selection.channels
+    )
+    return replace(request, selection=replace(request.selection, channels=channels))
 
 
 def newer_than_of(text: str | None) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from quake_cli.messages import Messages
 from quake_cli.outputs import StorePlace
 from quake_cli.render import ProgressBar
 from quake_cli.report import RunReport
-from quake_cli.request import ModelRequest, PredictRequest
+from quake_cli.request import ModelRequest, PredictRequest, of_whole_sets
 
 if TYPE_CHECKING:
     from quake.archive.journal import DayEntry
@@ -40,6 +41,7 @@ def run_store(
         tempfile.TemporaryDirectory(prefix="quake-") as spool,
         ProgressBar(messages) as bar,
     ):
+        request = replace(request, inputs=of_whole_sets(request.inputs))
         inputs = request.inputs.collect(Path(spool))
         _refuse_copies(inputs)
         report = RunReport(messages, inputs)
@@ -87,7 +89,7 @@ class _StoreRun:
     def _plan(self) -> Plan:
         """Read headers that are not known yet, and divide what there is into station-days."""
         from quake.archive.headers import read_headers
-        from quake.archive.plan import make_plan
+        from quake.archive.plan import make_plan_of_store
         from quake.data.source import Problem
 
         files = self.report.inputs.files
@@ -100,11 +102,14 @@ class _StoreRun:
         )
         for path in sorted(entries):
             self.report.show([Problem(path, text) for text in entries[path].problems])
-        plan = make_plan(
+        grid = self.request.config.grid(self.request.model.card)
+        wanted = self.request.inputs
+        plan = make_plan_of_store(
             entries,
-            self.request.inputs.selection,
-            self.request.config.grid(self.request.model.card),
-            newer_than_ns=self.request.inputs.newer_than_ns,
+            self.store.journal,
+            wanted.selection,
+            grid,
+            newer_than_ns=wanted.newer_than_ns,
         )
         self.report.found = plan.found
         self.report.show(plan.left_out)
@@ -152,7 +157,6 @@ class _StoreRun:
         from quake.archive.station_work import StationDayOpener
 
         model, archive = self.request.model, self.request.archive
-        wanted = self.request.inputs.selection
         return StationDayOpener(
             model=_model_files(self.request),
             root=str(self.store.root),
@@ -162,8 +166,6 @@ class _StoreRun:
             engine=model.engine,
             threads=_threads(model.threads, archive.workers, archive.dask_local, archive.scheduler),
             orientations=self.request.orientations,
-            start_ns=wanted.start_ns,
-            end_ns=wanted.end_ns,
         )
 
     def _close(self, summary: Summary, **more: object) -> Exit:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from quake.archive.journal import FileEntry, FileState, Journal
+from quake.archive.journal import FileEntry, Journal, state_of
 from quake.data.readers import scan
 from quake.errors import QuakeError, WaveformError
 from quake.parallel.executor import Executor, Lost, Raised
@@ -79,15 +79,6 @@ def _known(path: str, journal: Journal, retry_failed: bool) -> FileEntry | None:
     if entry is None or (retry_failed and entry.problems):
         return None
     return entry if entry.state == state_of(path) else None
-
-
-def state_of(path: str) -> FileState:
-    """Size and modification time of a file; zeros if it is not there."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return FileState(path, 0, 0)
-    return FileState(path, status.st_size, status.st_mtime_ns)
 
 
 def _scanned(paths: list[str], executor: Executor) -> Iterator[FileEntry]:

@@ -235,6 +235,15 @@ class Journal:
         return OutputError(f"{self.path}: {error.strerror or error}; {OUTPUT_ADVICE}")
 
 
+def state_of(path: str) -> FileState:
+    """Size and modification time of a file; zeros if it is not there."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return FileState(path, 0, 0)
+    return FileState(path, status.st_size, status.st_mtime_ns)
+
+
 def digest_of_inputs(states: Iterable[FileState], spans: Iterable[Span]) -> str:
     """Digest of files as they are, and of the spans that are taken from them."""
     files = sorted((state.path, state.size, state.modified_ns) for state in states)

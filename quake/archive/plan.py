@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from quake.archive.journal import FileEntry, digest_of_inputs
+from quake.archive.journal import FileEntry, Journal, digest_of_inputs, state_of
 from quake.archive.layout import date_of
-from quake.archive.selection import Selection, select_spans
+from quake.archive.selection import Selection
 from quake.data.intervals import Interval
-from quake.data.source import Problem, clipped, select
+from quake.data.source import Problem, select
 from quake.data.waveform import ChannelSetId, Span
 from quake.data.windows import WindowGrid
-from quake.inference.station_days import StationDay, station_days
+from quake.inference.station_days import DAY_NS, StationDay, station_days
 
 
 @dataclass(frozen=True)
@@ -73,25 +73,77 @@ def make_plan(
 ) -> Plan:
     """Divide what files hold into station-days.
 
+    A selection chooses channel sets and days as wholes: what is in a store must not depend on what
+    was asked for beside it.
+
     Parameters
     ----------
     entries : mapping of path to FileEntry
     selection : Selection
-        What lies outside of its bounds does not exist.
+        Days that it touches are taken from midnight to midnight.
     grid : WindowGrid
     newer_than_ns : int, optional
         Only station-days with a file that was modified then or later.
     """
     plan = Plan(found=_by_channel_set(entries))
-    wanted, plan.left_out = select(
-        clipped(select_spans(plan.found, selection), selection.start_ns, selection.end_ns)
+    chosen, plan.left_out = select(
+        {key: spans for key, spans in plan.found.items() if any(map(selection.matches, spans))}
     )
-    for day in station_days(wanted, grid):
+    for day in station_days(chosen, grid):
+        if not selection.overlaps(day.day_ns, day.day_ns + DAY_NS):
+            continue
         states = [entries[path].state for path in sorted({span.source for span in day.spans})]
         is_new = newer_than_ns is None or any(s.modified_ns >= newer_than_ns for s in states)
         if is_new:
-            plan.jobs.append(DayJob(day, digest_of_inputs(states, day.spans), grid.window_ns))
+            digest = digest_of_inputs(states, day.spans)
+            plan.jobs.append(DayJob(day, digest, grid.window_ns))
     return plan
+
+
+def make_plan_of_store(
+    entries: Mapping[str, FileEntry],
+    journal: Journal,
+    selection: Selection,
+    grid: WindowGrid,
+    *,
+    newer_than_ns: int | None = None,
+) -> Plan:
+    """Divide what files hold into station-days, with what else the journal knows of these.
+
+    A run over some files of a day must not take away from the results what others hold.
+
+    Parameters
+    ----------
+    entries, selection, grid, newer_than_ns : as of `make_plan`
+    journal : Journal
+        Files in it that are not there any more, or not as they were, are left out.
+    """
+    plan = make_plan(entries, selection, grid, newer_than_ns=newer_than_ns)
+    near = {key: _days_near(spans, grid) for key, spans in plan.found.items()}
+    others = {
+        path: entry
+        for path, entry in journal.files.items()
+        if path not in entries
+        and any(not near.get(s.id, set()).isdisjoint(_days_near([s], grid)) for s in entry.spans)
+        and state_of(path) == entry.state
+    }
+    if not others:
+        return plan
+    whole = make_plan({**entries, **others}, selection, grid, newer_than_ns=newer_than_ns)
+    jobs = [job for job in whole.jobs if job.day.day_ns // DAY_NS in near.get(job.day.id, set())]
+    return Plan(jobs, plan.found, plan.left_out)
+
+
+def _days_near(spans: Iterable[Span], grid: WindowGrid) -> set[int]:
+    """Numbers of the days that spans can belong to, see `station_days`."""
+    return {
+        day
+        for span in spans
+        for day in range(
+            (span.start_ns - 2 * grid.window_ns) // DAY_NS,
+            (span.end_ns + grid.window_ns) // DAY_NS + 1,
+        )
+    }
 
 
 def _by_channel_set(entries: Mapping[str, FileEntry]) -> dict[ChannelSetId, list[Span]]:

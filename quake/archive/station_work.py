@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from quake.archive.journal import DayEntry
 from quake.archive.layout import date_of, windows_file
 from quake.archive.plan import DayJob
-from quake.data.source import BoundedSource, SpanSource
+from quake.data.source import SpanSource
 from quake.inference.classifier import Classifier, PredictConfig
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
@@ -83,8 +83,6 @@ class StationDayOpener:
         The store.
     temporary : str
         Folder in it for files that are not complete.
-    start_ns, end_ns : int, optional
-        Samples outside do not exist.
     """
 
     model: ModelFiles
@@ -95,8 +93,6 @@ class StationDayOpener:
     engine: str = "auto"
     threads: int | None = None
     orientations: Orientations | None = None
-    start_ns: int | None = None
-    end_ns: int | None = None
 
     def __call__(self) -> StationDayWork:
         """Load it."""
@@ -123,8 +119,7 @@ class StationDayWork:
         opener = self.opener
         while len(self._indexes) > _INDEXES:
             del self._indexes[next(iter(self._indexes))]
-        files = SpanSource(job.day.id, job.day.spans, self._indexes)
-        source = BoundedSource(files, opener.start_ns, opener.end_ns)
+        source = SpanSource(job.day.id, job.day.spans, self._indexes)
         prediction = self.classifier.predict_days(
             [job.day], source, opener.config, opener.orientations
         )

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
-from quake.archive.headers import scan_file, state_of
-from quake.archive.journal import FileEntry, FileState, digest_of_inputs
+from quake.archive.headers import scan_file
+from quake.archive.journal import FileEntry, FileState, digest_of_inputs, state_of
 from quake.archive.sds import parse_name
 from quake.archive.selection import Selection
 from quake.data.file_index import FileIndex

@@ -1,14 +1,14 @@
 """Feed of a SeedLink server: an address in, the samples of each record out, as they arrive.
 
 Version 3 of the protocol is spoken here, over a plain socket. The client of ObsPy 1.5
-(`obspy.clients.seedlink`) is not used for what runs for months:
+(`obspy.clients.seedlink`) was tried against a server first, and cannot run for months:
 
-- it takes the end of a connection for a pause: it neither reports nor mends it before its network
-  timeout (two minutes), and a failure to connect again ends it with an exception;
-- reading blocks for that timeout, in which neither `terminate` is seen nor a keepalive sent;
-- stations and selectors that are refused appear in its log only;
-- there is one beginning for all stations; a sequence number after FFFFFF is not one of 24 bits;
-- it prints, renames its logger, knows no IPv6, and leaks what it allocated for damaged records.
+- in 1.5.1 it connects only with a time limit, and stops reading when that has passed;
+- it takes the end of a connection for a pause, until its network timeout (120 s) is over;
+- reading blocks for as long: meanwhile `terminate` is not seen, and no keepalive is sent;
+- a refused station or selector appears in its log only, and there is one beginning for all;
+- it prints, renames its logger, knows no IPv6, loses what it allocated for damaged records, and
+  after the number FFFFFF asks for one of 25 bits.
 """
 
 from __future__ import annotations
@@ -384,8 +384,7 @@ class _Link:
     def _next(self, wait_s: float) -> tuple[bytes, bytes]:
         """Head and record of the next packet; no head before bytes that are none."""
         while (found := self._cut()) is None:
-            self._receive()
-            if time.monotonic() - self._heard_s > wait_s:
+            if not self._receive() and time.monotonic() - self._heard_s > wait_s:
                 raise _SilenceError(f"nothing came for {wait_s:g} s")
         return found
 
@@ -419,16 +418,17 @@ class _Link:
                 raise TimeoutError(f"no answer to {command}")
         return self._take(self._buffer.index(b"\n") + 1).decode("latin-1").strip()
 
-    def _receive(self) -> None:
-        """Wait for bytes, for a moment at most."""
+    def _receive(self) -> bool:
+        """Wait for bytes, for a moment at most; whether any came."""
         try:
             data = self._socket.recv(65536)
         except TimeoutError:
-            return
+            return False
         if not data:
             raise ConnectionResetError("the other side has closed it")
         self._buffer += data
         self._heard_s = time.monotonic()
+        return True
 
 
 def _keep_alive(connection: socket.socket) -> None:
@@ -455,7 +455,7 @@ class SeedLinkFeed:
     address : SeedLinkAddress
     begin_ns : int or mapping of "NET.STA" to int, optional
         Ask for data since then, ns since the epoch, of all stations or of some; of the others, and
-        by default, for what is new.
+        by default, for what is new. Whole records come, from the one that reaches into that second.
     reconnect_s : float
         Time between attempts to connect again.
     silence_s : float
