@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -41,3 +42,11 @@ class Executor(Protocol):
         self, opener: Opener[Job, Answer], jobs: Iterable[Job]
     ) -> Iterator[tuple[Job, Answer | Lost | Raised]]:
         """Yield jobs with their answers, in any order; jobs are drawn as they are needed."""
+
+
+def attempt(work: Callable[[Job], Answer], job: Job) -> Answer | Raised:
+    """Do a job; an error is an answer too, but for those that end the program."""
+    try:
+        return work(job)
+    except Exception as error:
+        return Raised(f"{type(error).__name__}: {error}", traceback.format_exc())

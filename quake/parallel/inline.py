@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterable, Iterator
 
-from quake.parallel.executor import Answer, Job, Lost, Opener, Raised
+from quake.parallel.executor import Answer, Job, Lost, Opener, Raised, attempt
 
 
 class InlineExecutor:
@@ -17,11 +16,4 @@ class InlineExecutor:
         """Yield each job with its answer."""
         work = opener()
         for job in jobs:
-            yield job, _attempt(work, job)
-
-
-def _attempt(work, job):  # type: ignore[no-untyped-def]
-    try:
-        return work(job)
-    except Exception as error:
-        return Raised(f"{type(error).__name__}: {error}", traceback.format_exc())
+            yield job, attempt(work, job)

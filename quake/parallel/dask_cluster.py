@@ -1,0 +1,269 @@
+"""The executor of a Dask cluster: jobs go to its workers, wherever they are, and answers come back.
+
+Workers should have one thread each (``dask worker --nthreads 1``): the work of this library is done
+one job at a time in a process, more threads wait for each other.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from quake.errors import ParameterError, QuakeError
+from quake.parallel.executor import Answer, Job, Lost, Opener, Raised, attempt
+from quake.parallel.logs import LogLine, collected_logs, repeat
+
+logger = logging.getLogger(__name__)
+
+_CONNECT_S = 10.0
+_LOOK_S = 5.0
+_WARN_EVERY_S = 60.0
+
+# Jobs that wait at the scheduler for each worker: enough for none to be idle between two.
+_AHEAD = 3
+
+# Runs whose work a worker keeps open: models are large.
+_KEPT = 2
+
+
+@dataclass(frozen=True)
+class _Answered:
+    answer: Any
+    logs: list[LogLine]
+
+
+@dataclass(frozen=True)
+class _NotOpened:
+    error: BaseException
+
+
+class DaskExecutor:
+    """Does jobs on a Dask cluster.
+
+    Parameters
+    ----------
+    address : str, optional
+        Of a scheduler, as ``tcp://head:8786``.
+    n_local_workers : int, optional
+        Without an address: workers of a cluster that is started on this machine, and ended with
+        the run.
+
+    Raises
+    ------
+    ParameterError
+        If Dask is not installed, neither or both are given, or the scheduler cannot be reached.
+    """
+
+    def __init__(self, address: str | None = None, n_local_workers: int | None = None) -> None:
+        if (address is None) == (n_local_workers is None):
+            raise ParameterError("a Dask cluster has an address, or a number of local workers")
+        if n_local_workers is not None and n_local_workers < 1:
+            raise ParameterError(f"the number of workers must be 1 or more, got {n_local_workers}")
+        _distributed()
+        self.address, self.n_local_workers = address, n_local_workers
+
+    def run(
+        self, opener: Opener[Job, Answer], jobs: Iterable[Job]
+    ) -> Iterator[tuple[Job, Answer | Lost | Raised]]:
+        """Yield each job with its answer, as they come.
+
+        Raises
+        ------
+        Exception
+            What the opener raises in a worker.
+        QuakeError
+            If the workers cannot load the library.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(_quiet())
+            client = stack.enter_context(self._client())
+            run = stack.enter_context(_Run(client, opener))
+            suspects: list[Job] = []
+            yield from run.round(iter(jobs), None, suspects.append)
+            for suspect in suspects:
+                deaths: list[Job] = []
+                yield from run.round(iter([suspect]), 1, deaths.append)
+                if deaths:
+                    yield suspect, Lost("workers of the cluster died each time they worked on it")
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        distributed = _distributed()
+        with ExitStack() as stack:
+            address: Any = self.address
+            if self.n_local_workers is not None:
+                address = stack.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=self.n_local_workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        host="127.0.0.1",
+                        dashboard_address=None,
+                        silence_logs=logging.ERROR,
+                    )
+                )
+            try:
+                client = distributed.Client(address, timeout=_CONNECT_S)
+            except (OSError, ValueError) as error:
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise ParameterError(
+                    f"{self.address}: no Dask scheduler can be reached there within "
+                    f"{_CONNECT_S:g} s ({reason}); start one with `dask scheduler`, and give the "
+                    "address that it shows, as tcp://host:8786"
+                ) from error
+            yield stack.enter_context(client)
+
+
+class _Run:
+    """Jobs of one run on a cluster, as a context; what is left of them is cancelled at its end."""
+
+    def __init__(self, client: Any, opener: Opener[Any, Any]) -> None:
+        self._client, self._opener = client, opener
+        self._token = secrets.token_hex(8)
+        self._futures: dict[Any, Any] = {}
+        self._warned_s = -_WARN_EVERY_S
+
+    def __enter__(self) -> _Run:
+        # A task, and not scattered data: these are lost with the worker that holds them.
+        self._shipped = self._client.submit(
+            _as_it_is, self._opener, key=f"quake-opener-{self._token}", pure=False
+        )
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with suppress(Exception):  # the cluster may be gone
+            self._client.cancel([*self._futures, self._shipped], force=True)
+
+    def round(
+        self, jobs: Iterator[Any], at_once: int | None, died: Callable[[Any], None]
+    ) -> Iterator[tuple[Any, Any]]:
+        """Do jobs; those of which workers die are handed to `died`."""
+        while True:
+            self._fill(jobs, at_once)
+            if not self._futures:
+                return
+            for future in self._finished():
+                job = self._futures.pop(future)
+                answer = self._answer(future, job)
+                if answer is None:
+                    died(job)
+                else:
+                    yield job, answer
+
+    def _fill(self, jobs: Iterator[Any], at_once: int | None) -> None:
+        """Have a few jobs for each worker at the scheduler."""
+        most = at_once or max(1, _AHEAD * self._n_workers())
+        while len(self._futures) < most:
+            try:
+                job = next(jobs)
+            except StopIteration:
+                return
+            self._submit(job)
+
+    def _submit(self, job: Any) -> None:
+        key = f"quake-{self._token}-{secrets.token_hex(8)}"
+        future = self._client.submit(
+            _do, self._shipped, self._token, _Kept(job), key=key, pure=False
+        )
+        self._futures[future] = job
+
+    def _n_workers(self) -> int:
+        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+
+    def _finished(self) -> list[Any]:
+        """Futures that are done; waits for one."""
+        while True:
+            with suppress(TimeoutError):
+                _distributed().wait(
+                    list(self._futures), timeout=_LOOK_S, return_when="FIRST_COMPLETED"
+                )
+            done = [future for future in self._futures if future.status != "pending"]
+            if done:
+                return done
+            self._warn_of_no_workers()
+
+    def _warn_of_no_workers(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._warned_s >= _WARN_EVERY_S and not self._n_workers():
+            self._warned_s = now_s
+            logger.warning("the Dask cluster has no workers; waiting for some")
+
+    def _answer(self, future: Any, job: Any) -> Any:
+        """What came back; None if workers died of it."""
+        if future.status == "finished":
+            said = future.result()
+            if isinstance(said, _NotOpened):
+                raise said.error
+            repeat(said.logs)
+            return said.answer
+        error = future.exception() if future.status == "error" else None
+        if error is None or isinstance(error, _distributed().KilledWorker):
+            return None
+        if isinstance(error, ModuleNotFoundError | AttributeError | ImportError):
+            raise QuakeError(
+                f"the workers of the cluster cannot load what they need ({error}); install there "
+                "the same version of quake as here"
+            ) from error
+        return Raised(f"{type(error).__name__}: {error}", "")
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A job that Dask passes on as it is: it would look for futures in tuples and lists."""
+
+    job: Any
+
+
+def _as_it_is(opener: Any) -> Any:
+    return opener
+
+
+_lock = threading.Lock()
+_opened: OrderedDict[str, Callable[[Any], Any]] = OrderedDict()
+
+
+def _do(opener: Opener[Any, Any], token: str, kept: _Kept) -> _Answered | _NotOpened:
+    """Do a job, in a worker; the first one of a run opens what it needs."""
+    with _lock, collected_logs() as logs:
+        work = _opened.get(token)
+        if work is None:
+            try:
+                work = _opened[token] = opener()
+            except Exception as error:
+                return _NotOpened(error)
+            while len(_opened) > _KEPT:
+                _opened.popitem(last=False)
+        return _Answered(attempt(work, kept.job), logs)
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise ParameterError(
+            f'Dask is not installed ({error}); install it with: pip install "quake[dask]"'
+        ) from error
+    return distributed
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask from telling of workers that come and go: it is dealt with here."""
+    import warnings
+
+    dask = logging.getLogger("distributed")
+    level = dask.level
+    dask.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            yield
+    finally:
+        dask.setLevel(level)
