@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -196,5 +196,3 @@ class Store:
         """Remove what is not complete: of this shard, or of all if no other is running."""
         is_alone = everything or self.journal.path.name == _JOURNAL
         shutil.rmtree(self.temporary.parent if is_alone else self.temporary, ignore_errors=True)
-        with suppress(OSError):
-            self.temporary.parent.rmdir()

@@ -7,7 +7,9 @@ one job at a time in a process, more threads wait for each other.
 from __future__ import annotations
 
 import logging
+import re
 import secrets
+import socket
 import threading
 import time
 from collections import OrderedDict
@@ -105,20 +107,37 @@ class DaskExecutor:
                         threads_per_worker=1,
                         processes=True,
                         host="127.0.0.1",
-                        dashboard_address=None,
+                        dashboard_address="127.0.0.1:0",
                         silence_logs=logging.ERROR,
                     )
                 )
-            try:
-                client = distributed.Client(address, timeout=_CONNECT_S)
-            except (OSError, ValueError) as error:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise ParameterError(
-                    f"{self.address}: no Dask scheduler can be reached there within "
-                    f"{_CONNECT_S:g} s ({reason}); start one with `dask scheduler`, and give the "
-                    "address that it shows, as tcp://host:8786"
-                ) from error
+            else:
+                _check_reachable(str(self.address))
+            client = distributed.Client(address, timeout=_CONNECT_S)
             yield stack.enter_context(client)
+
+
+def _check_reachable(address: str) -> None:
+    """Try to connect: a client of Dask that cannot leaves threads behind, and messages.
+
+    Raises
+    ------
+    ParameterError
+        If it is no address, or nobody listens there.
+    """
+    advice = (
+        "start one with `dask scheduler`, and give the address that it shows, as tcp://host:8786"
+    )
+    found = re.fullmatch(r"(?:\w+://)?(\[[^]]+\]|[^:/]+):(\d+)", address)
+    if not found or int(found[2]) > 0xFFFF:
+        raise ParameterError(f"{address}: is no address of a Dask scheduler; {advice}")
+    try:
+        socket.create_connection((found[1].strip("[]"), int(found[2])), _CONNECT_S).close()
+    except OSError as error:
+        raise ParameterError(
+            f"{address}: no Dask scheduler can be reached there within {_CONNECT_S:g} s "
+            f"({error.strerror or error}); {advice}"
+        ) from error
 
 
 class _Run:
