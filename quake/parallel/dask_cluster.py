@@ -6,14 +6,17 @@ one job at a time in a process, more threads wait for each other.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
 import socket
 import threading
 import time
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -81,12 +84,13 @@ class DaskExecutor:
         Exception
             What the opener raises in a worker.
         QuakeError
-            If the workers cannot load the library.
+            If the workers cannot load the library, or the scheduler is gone.
         """
         with ExitStack() as stack:
             stack.enter_context(_quiet())
             client = stack.enter_context(self._client())
             run = stack.enter_context(_Run(client, opener))
+            stack.enter_context(_one_sentence(self.address or "the local cluster"))
             suspects: list[Job] = []
             yield from run.round(iter(jobs), None, suspects.append)
             for suspect in suspects:
@@ -222,6 +226,8 @@ class _Run:
                 raise said.error
             repeat(said.logs)
             return said.answer
+        if self._client.status != "running":
+            raise CancelledError  # not the job is at fault
         error = future.exception() if future.status == "error" else None
         if error is None or isinstance(error, _distributed().KilledWorker):
             return None
@@ -273,16 +279,29 @@ def _distributed() -> Any:
 
 
 @contextmanager
+def _one_sentence(address: str) -> Iterator[None]:
+    """Say in one sentence that the scheduler is gone, of which Dask has many ways to tell."""
+    closed = _distributed().comm.CommClosedError
+    try:
+        yield
+    except (CancelledError, asyncio.CancelledError, closed, TimeoutError) as error:
+        raise QuakeError(
+            f"{address}: the connection to the Dask scheduler is lost; what is done is done: start "
+            "it again, and run the same command again"
+        ) from error
+
+
+@contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask from telling of workers that come and go: it is dealt with here."""
-    import warnings
-
-    dask = logging.getLogger("distributed")
-    level = dask.level
-    dask.setLevel(logging.CRITICAL)
+    names = [name for name in logging.Logger.manager.loggerDict if name.startswith("distributed")]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")
             yield
     finally:
-        dask.setLevel(level)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from parallel_work import Squares
 
-from quake.errors import ModelError, ParameterError
+from quake.errors import ModelError, ParameterError, QuakeError
 from quake.parallel.executor import Lost, Raised
 
 distributed = pytest.importorskip("distributed")
@@ -32,7 +32,7 @@ class Cluster:
 
     def __init__(self):
         self.environment = {**os.environ, "PYTHONPATH": TESTS, "OMP_NUM_THREADS": "1"}
-        self.programs = []
+        self.programs, self.readers = [], []
         scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
         self.address = self._read(scheduler, r"Scheduler at:\s+(tcp://\S+)")
 
@@ -53,6 +53,10 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 program.kill()
                 program.wait()
+        for reader in self.readers:
+            reader.join()
+        for program in self.programs:
+            program.stderr.close()
 
     def _start(self, *arguments):
         program = subprocess.Popen(
@@ -65,13 +69,14 @@ class Cluster:
         self.programs.append(program)
         return program
 
-    @staticmethod
-    def _read(program, pattern):
+    def _read(self, program, pattern):
         for line in program.stderr:
             found = re.search(pattern, line)
             if found:
                 # What comes later must not fill the pipe.
-                threading.Thread(target=program.stderr.read, daemon=True).start()
+                reader = threading.Thread(target=program.stderr.read, daemon=True)
+                reader.start()
+                self.readers.append(reader)
                 return found[1]
         raise AssertionError(f"{program.args} ended with {program.wait()}")
 
@@ -160,6 +165,20 @@ def test_a_run_that_is_broken_off_leaves_nothing_to_do(cluster, executor, square
                 return
             time.sleep(0.1)
         raise AssertionError("tasks are left at the scheduler")
+
+
+def test_a_scheduler_that_dies_is_said_in_one_sentence(tmp_path, capfd):
+    mortal = Cluster()
+    try:
+        mortal.add_workers()
+        timer = threading.Timer(2.0, mortal.programs[0].kill)
+        timer.start()
+        with pytest.raises(QuakeError, match="the connection to the Dask scheduler is lost"):
+            list(DaskExecutor(mortal.address).run(Squares(str(tmp_path)), [("sleep", 1)]))
+        timer.join()
+    finally:
+        mortal.close()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_workers_may_come_late(squares, caplog):
