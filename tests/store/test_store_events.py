@@ -1,0 +1,192 @@
+"""Events in a store: what makes them, what they leave alone, and when they are made again."""
+
+import json
+import shutil
+
+import pytest
+from archives import around_midnight, write_sds
+from stores import (
+    ALL_FORMATS,
+    FOLDERS,
+    assert_same_tree,
+    assert_status,
+    finished,
+    identities,
+    read_json_lines,
+    results,
+    tree,
+    wait_until,
+)
+
+# Start of the first window with the shocks of the archive, 20 and 18 s before midnight.
+SHOCK_START = "2021-03-03T23:59:00.000000Z"
+
+
+@pytest.fixture
+def store(tmp_path):
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def run(predict, archive, store):
+    def go(*options, status=0):
+        ended = predict("--sds", archive, "--output", store, *options)
+        assert_status(ended, status)
+        return ended
+
+    return go
+
+
+@pytest.fixture
+def copied(undisturbed, store):
+    """The undisturbed store, for a test to change."""
+    shutil.copytree(undisturbed, store)
+    return store
+
+
+def events(store):
+    """All events of a store, by date."""
+    files = sorted(store.glob("events/*/events.jsonl"))
+    return [event for path in files for event in read_json_lines(path)]
+
+
+def event_files(store):
+    return {name: content for name, content in results(store).items() if name.startswith("events")}
+
+
+def window_files(store):
+    return {name: content for name, content in results(store).items() if name.startswith("windows")}
+
+
+def test_a_shock_at_midnight_is_one_event_of_each_station(undisturbed):
+    found = [(e["channel_sets"], e["label"], e["start"]) for e in events(undisturbed)]
+    assert found == [
+        (["XX.ALFA..HH?"], "earthquake", SHOCK_START),
+        (["XX.BETA.00.HH?"], "earthquake", SHOCK_START),
+    ]
+
+
+def test_an_event_that_reaches_over_midnight_lies_in_the_day_in_which_it_begins(undisturbed):
+    files = {path.parent.name: path for path in undisturbed.glob("events/*/events.jsonl")}
+    assert {name for name, path in files.items() if path.stat().st_size} == {"date=2021-03-03"}
+    assert all(event["end"] >= "2021-03-04T00:00:30" for event in events(undisturbed))
+
+
+def test_events_are_those_of_one_file_on_standard_output(predict, one_file, undisturbed):
+    run = predict(one_file, "--events", "--format", "jsonl")
+    assert_status(run, 0)
+    assert [json.loads(line) for line in run.out.splitlines()] == events(undisturbed)
+
+
+def test_events_can_be_asked_for_later(run, store, undisturbed):
+    run(*ALL_FORMATS)
+    assert not (store / "events").exists()
+    before = identities(store)
+    run(*ALL_FORMATS, "--events")
+    assert identities(store) == before
+    assert_same_tree(store, undisturbed)
+
+
+def test_a_run_without_events_deletes_none(run, copied, undisturbed):
+    run()
+    assert event_files(copied) == event_files(undisturbed)
+
+
+def test_other_thresholds_of_events_leave_the_windows_alone(run, copied, undisturbed):
+    before = identities(copied)
+    run("--events", "--format", "jsonl", "--event-threshold", "0.75")
+    assert identities(copied) == before
+    assert window_files(copied) == window_files(undisturbed)
+    # Of three windows with each shock, 0.726, 0.810, 0.480 and 0.840, 0.797, 0.502.
+    assert {e["channel_sets"][0]: e["n_windows"] for e in events(copied)} == {
+        "XX.ALFA..HH?": 1,
+        "XX.BETA.00.HH?": 2,
+    }
+
+
+def test_thresholds_there_and_back_give_the_same_events(run, copied, undisturbed):
+    run(*ALL_FORMATS, "--events", "--event-threshold", "earthquake=0.83")
+    assert len(events(copied)) == 1
+    run(*ALL_FORMATS, "--events", "--event-threshold", "1")
+    assert events(copied) == []
+    run(*ALL_FORMATS, "--events")
+    assert_same_tree(copied, undisturbed)
+
+
+def test_stations_that_agree_make_one_event(run, store):
+    run("--events", "--min-stations", "2", "--format", "jsonl")
+    (event,) = events(store)
+    assert event["channel_sets"] == ["XX.ALFA..HH?", "XX.BETA.00.HH?"]
+    assert event["start"] == SHOCK_START
+
+
+def test_more_stations_than_there_are_make_none(run, store):
+    run("--events", "--min-stations", "3", "--format", "jsonl")
+    assert events(store) == []
+
+
+def test_quakeml_can_be_read_back(run, copied):
+    import obspy
+
+    run("--events", "--format", "quakeml")
+    files = [path for path in copied.rglob("*.quakeml") if b"<event " in path.read_bytes()]
+    found = [event for path in files for event in obspy.read_events(str(path))]
+    assert [event.event_type for event in found] == ["earthquake"] * 2
+
+
+def test_quakeml_has_the_same_bytes_every_time(run, predict, archive, store, tmp_path):
+    run("--events", "--format", "quakeml")
+    before = tree(store)
+    run("--events", "--format", "quakeml")
+    assert tree(store) == before
+    other = tmp_path / "other"
+    assert_status(
+        predict("--sds", archive, "--output", other, "--events", "--format", "quakeml"), 0
+    )
+    assert tree(other) == before
+
+
+def test_events_that_were_removed_are_made_again(run, copied, undisturbed):
+    shutil.rmtree(copied / "events" / "date=2021-03-03")
+    run("--events", *ALL_FORMATS)
+    assert_same_tree(copied, undisturbed)
+
+
+def test_windows_that_somebody_removed_give_no_events_and_no_error(run, copied):
+    shutil.rmtree(copied / "windows" / "network=XX" / "station=ALFA")
+    run(*ALL_FORMATS, "--events", "--station", "BETA")
+    (copied / "_quake" / "hits.jsonl").unlink()
+    run(*ALL_FORMATS, "--events", "--station", "BETA")
+    assert [event["channel_sets"] for event in events(copied)] == [["XX.BETA.00.HH?"]]
+
+
+def test_events_follow_windows_that_have_changed(predict, store, tmp_path):
+    root = tmp_path / "archive"
+    write_sds(root, [around_midnight("ALFA", "2021-03-04")])
+    arguments = ("--sds", root, "--output", store, "--events", "--format", "jsonl")
+    assert_status(predict(*arguments), 0)
+    assert events(store) == []
+    write_sds(root, [around_midnight("ALFA", "2021-03-04", shock_s=-20)])
+    assert_status(predict(*arguments), 0)
+    assert [event["start"] for event in events(store)] == [SHOCK_START]
+
+
+def test_a_selection_leaves_events_of_other_stations_in_the_store(run, copied, undisturbed):
+    run(*ALL_FORMATS, "--events", "--station", "BETA")
+    assert event_files(copied) == event_files(undisturbed)
+
+
+def test_a_kill_before_events_are_written_is_made_good(launch, archive, store, undisturbed):
+    arguments = ("--sds", archive, "--output", store, "--events")
+    process = launch(*arguments, *ALL_FORMATS)
+    last = store / FOLDERS[-1] / "windows.parquet"
+    wait_until(last.exists, process)
+    process.kill()
+    process.wait()
+    assert_status(finished(launch(*arguments, *ALL_FORMATS)), 0)
+    assert_same_tree(store, undisturbed)
+
+
+def test_options_of_events_without_events_are_wrong_usage(run):
+    ended = run("--event-gap", "10", status=2)
+    assert "--events" in ended.errors[0]
