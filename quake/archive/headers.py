@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from quake.archive.journal import FileEntry, Journal, state_of
+from quake.archive.journal import FileEntry, Journal, head_of, state_of
 from quake.data.readers import scan
 from quake.errors import QuakeError, WaveformError
 from quake.parallel.executor import Executor, Lost, Raised
@@ -116,4 +116,4 @@ def scan_file(path: str) -> FileEntry:
         spans, problems = scan(path)
     except WaveformError as error:
         return FileEntry(state, (), (str(error),))
-    return FileEntry(state, tuple(spans), tuple(problems))
+    return FileEntry(state, tuple(spans), tuple(problems), head_of(path))

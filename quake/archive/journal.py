@@ -21,6 +21,7 @@ from quake.data.source import Problem
 from quake.data.waveform import ChannelSetId, Span
 from quake.errors import OutputError, QuakeError
 from quake.inference.coverage import Coverage
+from quake.inference.station_days import DAY_NS, StationDay
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,9 @@ OUTPUT_ADVICE = (
     "results written so far are complete; make room, or see to the permissions, and run the same "
     "command again"
 )
+
+# A minute of a channel has 48 kB at 200 Hz if it is not compressed, and 10 kB if it is.
+_HEAD_BYTES = 1 << 16
 
 DayKey = tuple[ChannelSetId, str]
 
@@ -51,11 +55,14 @@ class FileEntry:
     spans : tuple of Span
     problems : tuple of str
         What is wrong with it; without spans, nothing of it can be used.
+    head : str
+        Digest of its first part.
     """
 
     state: FileState
     spans: tuple[Span, ...]
     problems: tuple[str, ...] = ()
+    head: str = ""
 
 
 @dataclass
@@ -244,12 +251,45 @@ def state_of(path: str) -> FileState:
     return FileState(path, status.st_size, status.st_mtime_ns)
 
 
-def digest_of_inputs(states: Iterable[FileState], spans: Iterable[Span]) -> str:
-    """Digest of files as they are, and of the spans that are taken from them."""
-    files = sorted((state.path, state.size, state.modified_ns) for state in states)
-    parts = sorted((s.source, s.code, s.start_ns, s.end_ns, s.sampling_rate_hz) for s in spans)
+def head_of(path: str) -> str:
+    """Digest of the first part of a file, which does not change when it grows; empty if unread."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.sha256(file.read(_HEAD_BYTES)).hexdigest()[:16]
+    except OSError:
+        return ""
+
+
+def digest_of_inputs(day: StationDay, entries: Mapping[str, FileEntry], window_ns: int) -> str:
+    """Digest of all that the windows of a station-day depend on.
+
+    Of files with samples in the day, path, size and modification time. Of files that begin after
+    it, as tomorrow's does, the first part: windows reach no further, and it must not count that
+    today more is added. Of files that end before it, when they end.
+
+    Parameters
+    ----------
+    day : StationDay
+    entries : mapping of path to FileEntry
+    window_ns : int
+        Length of a window.
+    """
+    begin_ns, end_ns = day.day_ns, day.day_ns + DAY_NS
+    files: list[tuple[str | int, ...]] = []
+    for path in sorted({span.source for span in day.spans}):
+        spans = [span for span in day.spans if span.source == path]
+        state = entries[path].state
+        if all(span.start_ns >= end_ns for span in spans):
+            files.append((path, entries[path].head))
+        elif any(span.end_ns > begin_ns for span in spans):
+            files.append((path, state.size, state.modified_ns))
+    low, high = begin_ns - 2 * window_ns, end_ns + 2 * window_ns
+    parts = sorted(
+        (s.source, s.code, max(s.start_ns, low), min(s.end_ns, high), s.sampling_rate_hz)
+        for s in day.spans
+    )
     text = json.dumps([files, parts])
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _place(entry: FileEntry | DayEntry) -> tuple[int, Any]:
@@ -308,6 +348,7 @@ def _file_line(entry: FileEntry) -> str:
             "path": state.path,
             "size": state.size,
             "mtime_ns": state.modified_ns,
+            "head": entry.head,
             "spans": [
                 [
                     s.id.network,
@@ -340,7 +381,7 @@ def _file_entry(values: Mapping[str, Any]) -> FileEntry:
         for row in values["spans"]
     )
     state = FileState(path, int(values["size"]), int(values["mtime_ns"]))
-    return FileEntry(state, spans, tuple(map(str, values["problems"])))
+    return FileEntry(state, spans, tuple(map(str, values["problems"])), str(values["head"]))
 
 
 def _day_line(entry: DayEntry) -> str:

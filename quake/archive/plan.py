@@ -95,7 +95,7 @@ def make_plan(
         states = [entries[path].state for path in sorted({span.source for span in day.spans})]
         is_new = newer_than_ns is None or any(s.modified_ns >= newer_than_ns for s in states)
         if is_new:
-            digest = digest_of_inputs(states, day.spans)
+            digest = digest_of_inputs(day, entries, grid.window_ns)
             plan.jobs.append(DayJob(day, digest, grid.window_ns))
     return plan
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -114,10 +115,9 @@ class ArchiveFeed:
             if span.id == channel_set
         ]
 
-    def digest(self, day: StationDay) -> str:
+    def digest(self, day: StationDay, window_ns: int) -> str:
         """Digest of the inputs of a station-day, as `quake predict` has it in the journal."""
-        states = [self._entries[path].state for path in sorted({s.source for s in day.spans})]
-        return digest_of_inputs(states, day.spans)
+        return digest_of_inputs(day, self._entries, window_ns)
 
     def forget(self, channel_set: ChannelSetId, before_ns: int) -> None:
         """Nothing is kept of samples."""
@@ -158,7 +158,7 @@ class ArchiveFeed:
         entry = scan_file(path)
         if entry.state == FileState(path, 0, 0) and before is not None:
             return self._drop(path)
-        entry = FileEntry(entry.state, tuple(self._chosen(entry)), entry.problems)
+        entry = replace(entry, spans=tuple(self._chosen(entry)))
         self._warn(entry)
         known = {(s.id, s.code): s.end_ns for s in before.spans} if before else {}
         self._entries[path] = entry

@@ -10,7 +10,6 @@ import pytest
 from stores import (
     ALL_FORMATS,
     assert_same_tree,
-    differences,
     finished,
     kill_group,
     results,
@@ -38,6 +37,18 @@ def duration_s(launch, archive, tmp_path_factory):
     run = finished(launch("--sds", archive, "--output", store, *ALL_FORMATS, "--events"))
     assert run.status == 0, run.err
     return time.monotonic() - begin_s
+
+
+@pytest.fixture
+def go_on(predict, archive, tmp_path):
+    """Run the same to its end, in this process."""
+    store = tmp_path / "store"
+
+    def go():
+        run = predict("--sds", archive, "--output", store, *ALL_FORMATS, "--events")
+        assert run.status == 0, run.err
+
+    return go
 
 
 def assert_nothing_half_written(store, undisturbed):
@@ -79,15 +90,15 @@ def test_kills_at_any_moment_leave_no_trace(start, undisturbed, duration_s, seed
     kill_and_go_on(start, undisturbed, [duration_s * moment for moment in moments_s])
 
 
-@pytest.mark.parametrize("n_files", [1, 4, 7, 12, 17, 19, 22])
-def test_a_kill_while_files_are_written_leaves_no_trace(start, undisturbed, n_files):
+@pytest.mark.parametrize("n_files", [1, 7, 19])
+def test_a_kill_while_files_are_written_leaves_no_trace(start, go_on, undisturbed, n_files):
     go, store = start
     process = go()
     wait_until(lambda: sum(p.is_file() for p in store.rglob("*")) >= n_files, process)
     process.kill()
     process.wait()
     assert_nothing_half_written(store, undisturbed)
-    assert finished(go()).status == 0
+    go_on()
     assert_same_tree(store, undisturbed)
 
 
@@ -195,7 +206,7 @@ def test_workers_end_with_a_run_that_was_killed_and_the_next_one_takes_over(star
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
 def test_an_interrupted_run_ends_with_130_and_can_be_gone_on_with(
-    start, undisturbed, number, workers
+    start, go_on, undisturbed, number, workers
 ):
     go, store = start
     process = go("--workers", workers)
@@ -205,7 +216,7 @@ def test_an_interrupted_run_ends_with_130_and_can_be_gone_on_with(
     assert run.status == 130, run.err
     assert_nothing_half_written(store, undisturbed)
     assert not [name for name in tree(store) if "tmp/" in name or name.endswith(".part")]
-    assert finished(go()).status == 0
+    go_on()
     assert_same_tree(store, undisturbed)
 
 
@@ -220,31 +231,31 @@ def test_control_c_reaches_all_processes_of_a_terminal_and_says_one_line_at_most
     assert len(run.err.splitlines()) <= 1, run.err
 
 
-def test_a_journal_whose_last_line_was_cut_off_is_read_up_to_there(start, undisturbed):
-    go, store = start
-    assert finished(go()).status == 0
+def test_a_journal_whose_last_line_was_cut_off_is_read_up_to_there(go_on, undisturbed, tmp_path):
+    store = tmp_path / "store"
+    go_on()
     journal = store / "_quake" / "journal.jsonl"
     whole = journal.read_bytes()
     journal.write_bytes(whole[: len(whole) - 40])
-    assert finished(go()).status == 0
-    assert differences(tree(store), tree(undisturbed)) == []
-
-
-def test_what_a_power_failure_leaves_of_a_journal_is_made_good(start, undisturbed):
-    go, store = start
-    assert finished(go()).status == 0
-    journal = store / "_quake" / "journal.jsonl"
-    whole = journal.read_bytes()
-    journal.write_bytes(whole[:-200] + bytes(200))  # a block that never reached the disk
-    assert finished(go()).status == 0
+    go_on()
     assert_same_tree(store, undisturbed)
 
 
-def test_a_result_that_was_lost_or_cut_off_is_made_again(start, undisturbed):
-    go, store = start
-    assert finished(go()).status == 0
+def test_what_a_power_failure_leaves_of_a_journal_is_made_good(go_on, undisturbed, tmp_path):
+    store = tmp_path / "store"
+    go_on()
+    journal = store / "_quake" / "journal.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-200] + bytes(200))  # a block that never reached the disk
+    go_on()
+    assert_same_tree(store, undisturbed)
+
+
+def test_a_result_that_was_lost_or_cut_off_is_made_again(go_on, undisturbed, tmp_path):
+    store = tmp_path / "store"
+    go_on()
     first, second, *_ = sorted(store.glob("windows/**/windows.parquet"))
     first.unlink()
     second.write_bytes(second.read_bytes()[:-1])
-    assert finished(go()).status == 0
+    go_on()
     assert_same_tree(store, undisturbed)

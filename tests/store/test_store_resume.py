@@ -141,13 +141,13 @@ def test_a_changed_file_is_done_again_and_the_day_that_it_touches(run, small, st
     assert_same_tree(store, fresh())
 
 
-def test_the_first_day_is_done_again_with_the_one_behind_it_alone(run, small, store):
+def test_a_file_of_the_day_before_counts_only_where_it_ends(run, small, store):
     run()
     before = identities(store)
     for path in day_files(small, 62):
         os.utime(path, ns=(1, 1_600_000_000_000_000_000))
     run()
-    assert redone(before, store) == OF_ALFA[:2]
+    assert redone(before, store) == OF_ALFA[:1]
 
 
 def test_a_file_with_another_time_is_done_again_though_its_content_is_the_same(run, small, store):
@@ -156,8 +156,24 @@ def test_a_file_with_another_time_is_done_again_though_its_content_is_the_same(r
     (path, *_) = day_files(small, 64)
     os.utime(path, ns=(1, path.stat().st_mtime_ns + 1))
     run()
-    assert redone(before, store) == OF_ALFA[1:]
+    assert redone(before, store) == OF_ALFA[2:]
     assert results(store) == content
+
+
+def test_yesterday_is_left_alone_when_todays_file_grows(run, small, store, fresh):
+    files = day_files(small, 64)
+    long = around_midnight("ALFA", "2021-03-05", minutes=20)
+    for path, trace in zip(files, long.traces(ALFA[1].end_ns // DAY_NS * DAY_NS), strict=True):
+        trace.data = trace.data.astype("float64")  # 24 kB a minute
+        write_mseed(path, [trace])
+    run()
+    before = identities(store)
+    for path in files:
+        with path.open("ab") as file:
+            file.write(path.read_bytes()[-512:])
+    run()
+    assert redone(before, store) == OF_ALFA[2:]
+    assert_same_tree(store, fresh())
 
 
 def test_a_file_that_grows_is_done_again(run, small, store, fresh):
