@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,45 @@ def run(*arguments, **options):
 def test_python_blocks_of_the_readme_run(block):
     done = run("-c", block)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_query_of_the_readme_runs_over_a_store(tmp_path, monkeypatch):
+    duckdb = pytest.importorskip("duckdb")
+    done = run(
+        *("-m", "quake_cli", "predict", "examples/BK.MHC.mseed", "--output", tmp_path / "store")
+    )
+    assert done.returncode == 0, done.stderr
+    (query,) = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect() as connection:
+        ((station, date, n_earthquakes, coverage),) = connection.execute(query).fetchall()
+    assert (station, str(date), n_earthquakes, coverage) == ("MHC", "2008-02-05", 3, 1.0)
+
+
+def test_the_pipeline_of_the_readme_runs(tmp_path):
+    """Its words; the folder is another one."""
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
+    (line,) = [line for line in README.splitlines() if line.startswith("find ")]
+    record = tmp_path / "BK.MHC..BHZ.D.2008.036"
+    record.write_bytes((ROOT / "examples" / "BK.MHC.mseed").read_bytes())
+    stamp = tmp_path / "stamp"
+    stamp.touch()
+    os.utime(stamp, (1, 1))
+    program = f"{sys.executable} -m quake_cli"
+    line = line.replace("/srv/archive", str(tmp_path)).replace(
+        "quake predict", f"{program} predict"
+    )
+    done = subprocess.run(
+        ["bash", "-c", line.replace(" stamp ", f" {stamp} ")],
+        cwd=ROOT,
+        env={**os.environ, "QUAKE_MODEL_DIR": os.devnull},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1] == "2008-02-05T06:39:00.000000Z"
 
 
 def test_the_example_finds_the_earthquake():
