@@ -115,3 +115,21 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(process, model_path, tmp_p
     running.stderr.close()
     assert json.loads(first)["id"] == "XX.STA..HH?"
     assert (running.wait(timeout=120), err) == (141, b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_program_loads_is_one_line(number):
+    program = (
+        "import builtins, os, sys\n"
+        "import quake_cli.entry\n"
+        "load = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        f"    if name == 'typer': os.kill(os.getpid(), {int(number)})\n"
+        "    return load(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "quake_cli.entry.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "quake: error: interrupted\n")
