@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Self
 
 from quake.archive.headers import scan_file
-from quake.archive.journal import FileEntry, FileState, digest_of_inputs, state_of
+from quake.archive.journal import (
+    FileEntry,
+    FileState,
+    Journal,
+    digest_of_inputs,
+    state_of,
+)
 from quake.archive.sds import parse_name
 from quake.archive.selection import Selection
 from quake.data.file_index import FileIndex
@@ -47,6 +53,8 @@ class ArchiveFeed:
         minutes from then on.
     selection : Selection
         What is wanted of them.
+    journal : Journal
+        Files that it knows are not read again, and what is read at the beginning is added to it.
     is_sds : bool
         Files must have names of SDS; otherwise any waveform file is read.
     poll_s : float, optional
@@ -63,12 +71,14 @@ class ArchiveFeed:
         roots: Iterable[str | Path],
         all_files: Callable[[], Iterable[Path]],
         selection: Selection,
+        journal: Journal,
         *,
         is_sds: bool = False,
         poll_s: float | None = None,
     ) -> None:
         self.roots = [Path(root) for root in roots]
         self.selection = selection
+        self._journal = journal
         self.is_sds = is_sds
         self._all_files = all_files
         self._changes = _Changes(self.roots, poll_s)
@@ -126,6 +136,10 @@ class ArchiveFeed:
         """All files: at the beginning, and now and then, because a system may fail to tell."""
         begin_s = time.monotonic()
         paths = [os.path.abspath(path) for path in self._all_files()]  # noqa: PTH100
+        for path in paths:
+            if path not in self._entries and self._known(path) is None:
+                self._journal.add_file(scan_file(path))
+        self._journal.sync()
         took_s = time.monotonic() - begin_s
         self._next_sweep_s = time.monotonic() + max(_SWEEP_S, _SWEEP_SHARE * took_s)
         return paths
@@ -155,9 +169,11 @@ class ArchiveFeed:
         before = self._entries.get(path)
         if before is not None and before.state == state_of(path):
             return {}
-        entry = scan_file(path)
-        if entry.state == FileState(path, 0, 0) and before is not None:
+        entry = self._known(path) or scan_file(path)
+        if entry.state == FileState(path, 0, 0):
             return self._drop(path)
+        # Not written: the journal would have a line for each record that is added to a file.
+        self._journal.files[path] = entry
         entry = replace(entry, spans=tuple(self._chosen(entry)))
         self._warn(entry)
         known = {(s.id, s.code): s.end_ns for s in before.spans} if before else {}
@@ -170,6 +186,11 @@ class ArchiveFeed:
                 news[span.id] = min(news.get(span.id, since_ns), since_ns)
         return news
 
+    def _known(self, path: str) -> FileEntry | None:
+        """What the journal has of a file, unless it has changed."""
+        entry = self._journal.files.get(path)
+        return entry if entry is not None and entry.state == state_of(path) else None
+
     def _chosen(self, entry: FileEntry) -> list[Span]:
         wanted = [span for span in entry.spans if self.selection.matches(span)]
         by_set: dict[ChannelSetId, list[Span]] = defaultdict(list)
@@ -180,7 +201,8 @@ class ArchiveFeed:
 
     def _drop(self, path: str) -> dict[ChannelSetId, int]:
         """Forget a file that is gone; what was scored stays."""
-        for span in self._entries.pop(path).spans:
+        before = self._entries.pop(path, None)
+        for span in before.spans if before else ():
             self._files_of[span.id].discard(path)
         return {}
 

@@ -7,6 +7,7 @@ one job at a time in a process, more threads wait for each other.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import re
 import secrets
@@ -33,6 +34,9 @@ _WARN_EVERY_S = 60.0
 
 # Jobs that wait at the scheduler for each worker: enough for none to be idle between two.
 _AHEAD = 3
+
+# Of malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 # Runs whose work a worker keeps open: models are large.
 _KEPT = 2
@@ -260,12 +264,26 @@ def _do(opener: Opener[Any, Any], token: str, kept: _Kept) -> _Answered | _NotOp
         work = _opened.get(token)
         if work is None:
             try:
+                _keep_memory()
                 work = _opened[token] = opener()
             except Exception as error:
                 return _NotOpened(error)
             while len(_opened) > _KEPT:
                 _opened.popitem(last=False)
         return _Answered(attempt(work, kept.job), logs)
+
+
+def _keep_memory() -> None:
+    """Let the C library keep freed memory, as it does in processes that Dask has not started.
+
+    Dask has workers give memory back at once (``MALLOC_TRIM_THRESHOLD_``). Arrays of some
+    megabytes, one after the other, are then asked of the system each time: a third more processor
+    time. These are the values that glibc comes to by itself, see mallopt(3).
+    """
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL("libc.so.6")
+        library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)
+        library.mallopt(_M_TRIM_THRESHOLD, 64 << 20)
 
 
 def _distributed() -> Any:

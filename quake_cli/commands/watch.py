@@ -227,9 +227,8 @@ def _follow(
 
 def _feed(inputs: Sequence[str], request: _Request, store: Store) -> AbstractContextManager[Any]:
     if inputs[0].startswith(_SEEDLINK):
-        from quake.live.seedlink import SeedLinkFeed, parse_address
-
         from quake.live.follow import last_scored
+        from quake.live.seedlink import SeedLinkFeed, parse_address
         from quake.live.seedlink_feed import SeedLinkArrivals
 
         begin_ns: dict[str, int] = {}
@@ -244,6 +243,7 @@ def _feed(inputs: Sequence[str], request: _Request, store: Store) -> AbstractCon
         inputs,
         lambda: _all_files(inputs, request),
         request.selection,
+        store.journal,
         is_sds=request.is_sds,
         poll_s=request.poll_s,
     )

@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import numpy as np
 import pytest
 from archives import DAY_NS, around_midnight, sds_path, write_mseed, write_sds
 from stores import (
@@ -174,6 +175,44 @@ def test_yesterday_is_left_alone_when_todays_file_grows(run, small, store, fresh
     run()
     assert redone(before, store) == OF_ALFA[2:]
     assert_same_tree(store, fresh())
+
+
+def otherwise(traces, seconds):
+    """Traces of which all that comes after so many seconds is something else."""
+    for trace in traces:
+        later = np.arange(trace.stats.npts) >= seconds * trace.stats.sampling_rate
+        trace.data = np.where(later, -8 * trace.data[::-1], trace.data)
+    return traces
+
+
+def test_what_changes_behind_other_channel_sets_of_tomorrows_file_is_seen(predict, store, tmp_path):
+    today, other = ALFA[1], around_midnight("OTHER", "2021-03-05")
+    midnight_ns = today.end_ns // DAY_NS * DAY_NS
+    root, fresh = tmp_path / "archive", tmp_path / "fresh"
+    write_mseed(root / "today", today.traces(end_ns=midnight_ns))
+    write_mseed(root / "tomorrow", [*other.traces(midnight_ns), *today.traces(midnight_ns)])
+    assert predict(root, "--output", store).status == 0
+    changed = otherwise(today.traces(midnight_ns), 5)
+    write_mseed(root / "tomorrow", [*other.traces(midnight_ns), *changed])
+    assert predict(root, "--output", store).status == 0
+    assert predict(root, "--output", fresh).status == 0
+    assert_same_tree(store, fresh)
+
+
+def test_what_changes_late_in_a_window_over_midnight_is_seen(predict, store, tmp_path):
+    fast = around_midnight("ALFA", "2021-03-05", minutes=2, rate_hz=500.0)
+    midnight_ns = fast.end_ns // DAY_NS * DAY_NS
+    root, fresh = tmp_path / "archive", tmp_path / "fresh"
+    tomorrow = fast.traces(midnight_ns)
+    for trace in tomorrow:
+        trace.data = trace.data.astype("float64")  # 4 kB a second
+    write_mseed(root / "today", fast.traces(end_ns=midnight_ns))
+    write_mseed(root / "tomorrow", tomorrow)
+    assert predict(root, "--output", store).status == 0
+    write_mseed(root / "tomorrow", otherwise(tomorrow, 25))
+    assert predict(root, "--output", store).status == 0
+    assert predict(root, "--output", fresh).status == 0
+    assert_same_tree(store, fresh)
 
 
 def test_a_file_that_grows_is_done_again(run, small, store, fresh):
