@@ -11,6 +11,13 @@ from pathlib import Path
 from quake.errors import ModelError
 
 
+class TwoArgumentsError(Exception):
+    """Can be pickled, and not be read again: pickle gives it one argument."""
+
+    def __init__(self, name, reason):
+        super().__init__(f"{name} {reason}")
+
+
 @dataclass(frozen=True)
 class Squares:
     """Jobs are (what, number, folder); answers the square, and the process that found it.
@@ -19,11 +26,19 @@ class Squares:
     """
 
     folder: str
-    missing: bool = False
+    fault: str = ""
 
     def __call__(self):
-        if self.missing:
+        if self.fault == "missing":
             raise ModelError("model.onnx: no such model file")
+        if self.fault == "unreadable":
+            raise FileNotFoundError(2, "No such file or directory", "model.onnx")
+        if self.fault == "unpicklable":
+            raise TwoArgumentsError("model.onnx", "is broken")
+        if self.fault == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "die once" and self._is_first("opening"):
+            os.kill(os.getpid(), signal.SIGKILL)
         Path(self.folder, f"opened-{os.getpid()}-{time.monotonic_ns()}").touch()
         return self.work
 
@@ -37,6 +52,10 @@ class Squares:
             os.kill(os.getpid(), signal.SIGKILL)
         if what == "warn":
             logging.getLogger("quake.data").warning("%d is odd", number)
+        if what == "unreadable":
+            return TwoArgumentsError("an answer", "that can be sent and not be read")
+        if what == "raise unpicklable":
+            raise TwoArgumentsError("a job", "that fails")
         if what == "unpicklable":
             return threading.Lock()
         if what == "sleep":

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from quake.archive.journal import FileEntry, Journal, head_of, state_of
-from quake.data.readers import scan
+from quake.archive.digests import heads_of
+from quake.archive.journal import FileEntry, Journal, state_of
+from quake.data.readers import scan_with_index
 from quake.errors import QuakeError, WaveformError
 from quake.parallel.executor import Executor, Lost, Raised
 
@@ -47,7 +48,7 @@ def read_headers(
     executor : Executor
         Used where there are many files to be read.
     retry_failed : bool
-        Read files again that something was wrong with.
+        Read files again that something was wrong with, or in whose station-days.
     on_file : callable
         Called with the number of files that are known.
 
@@ -58,9 +59,10 @@ def read_headers(
     """
     found: dict[str, FileEntry] = {}
     unknown: list[str] = []
+    suspects = _suspects(journal) if retry_failed else set()
     for path in paths:
         absolute = os.path.abspath(path)  # noqa: PTH100 - a link keeps its name
-        entry = _known(absolute, journal, retry_failed)
+        entry = None if absolute in suspects else _known(absolute, journal)
         if entry is None:
             unknown.append(absolute)
         else:
@@ -74,11 +76,17 @@ def read_headers(
     return found
 
 
-def _known(path: str, journal: Journal, retry_failed: bool) -> FileEntry | None:
+def _known(path: str, journal: Journal) -> FileEntry | None:
     entry = journal.files.get(path)
-    if entry is None or (retry_failed and entry.problems):
-        return None
-    return entry if entry.state == state_of(path) else None
+    return entry if entry is not None and entry.state == state_of(path) else None
+
+
+def _suspects(journal: Journal) -> set[str]:
+    """Files with problems: in their headers, or in samples of which something was made."""
+    of_files = {path for path, entry in journal.files.items() if entry.problems}
+    return of_files | {
+        problem.source for entry in journal.days.values() for problem in entry.problems
+    }
 
 
 def _scanned(paths: list[str], executor: Executor) -> Iterator[FileEntry]:
@@ -113,7 +121,7 @@ def scan_file(path: str) -> FileEntry:
     """Read the headers of one file; what is wrong with it is in the entry."""
     state = state_of(path)
     try:
-        spans, problems = scan(path)
+        spans, problems, index = scan_with_index(path)
     except WaveformError as error:
         return FileEntry(state, (), (str(error),))
-    return FileEntry(state, tuple(spans), tuple(problems), head_of(path))
+    return FileEntry(state, tuple(spans), tuple(problems), heads_of(path, spans, index))

@@ -7,7 +7,6 @@ tells nothing of how often it was interrupted.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -21,7 +20,6 @@ from quake.data.source import Problem
 from quake.data.waveform import ChannelSetId, Span
 from quake.errors import OutputError, QuakeError
 from quake.inference.coverage import Coverage
-from quake.inference.station_days import DAY_NS, StationDay
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +27,6 @@ OUTPUT_ADVICE = (
     "results written so far are complete; make room, or see to the permissions, and run the same "
     "command again"
 )
-
-# A minute of a channel has 48 kB at 200 Hz if it is not compressed, and 10 kB if it is.
-_HEAD_BYTES = 1 << 16
 
 DayKey = tuple[ChannelSetId, str]
 
@@ -55,14 +50,14 @@ class FileEntry:
     spans : tuple of Span
     problems : tuple of str
         What is wrong with it; without spans, nothing of it can be used.
-    head : str
-        Digest of its first part.
+    heads : tuple of (ChannelSetId, str)
+        Digests of how channel sets begin, see `quake.archive.digests.heads_of`.
     """
 
     state: FileState
     spans: tuple[Span, ...]
     problems: tuple[str, ...] = ()
-    head: str = ""
+    heads: tuple[tuple[ChannelSetId, str], ...] = ()
 
 
 @dataclass
@@ -75,7 +70,7 @@ class DayEntry:
     date : str
         UTC, as in ``2020-05-02``.
     inputs : str
-        Digest of the files, as they were, and of what of them was chosen.
+        Digest of the files, see `quake.archive.digests.digest_of_inputs`.
     outputs : mapping of format to size in bytes
         None of a day without windows.
     windows, labels : mapping of status, and of label, to number
@@ -251,47 +246,6 @@ def state_of(path: str) -> FileState:
     return FileState(path, status.st_size, status.st_mtime_ns)
 
 
-def head_of(path: str) -> str:
-    """Digest of the first part of a file, which does not change when it grows; empty if unread."""
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.sha256(file.read(_HEAD_BYTES)).hexdigest()[:16]
-    except OSError:
-        return ""
-
-
-def digest_of_inputs(day: StationDay, entries: Mapping[str, FileEntry], window_ns: int) -> str:
-    """Digest of all that the windows of a station-day depend on.
-
-    Of files with samples in the day, path, size and modification time. Of files that begin after
-    it, as tomorrow's does, the first part: windows reach no further, and it must not count that
-    today more is added. Of files that end before it, when they end.
-
-    Parameters
-    ----------
-    day : StationDay
-    entries : mapping of path to FileEntry
-    window_ns : int
-        Length of a window.
-    """
-    begin_ns, end_ns = day.day_ns, day.day_ns + DAY_NS
-    files: list[tuple[str | int, ...]] = []
-    for path in sorted({span.source for span in day.spans}):
-        spans = [span for span in day.spans if span.source == path]
-        state = entries[path].state
-        if all(span.start_ns >= end_ns for span in spans):
-            files.append((path, entries[path].head))
-        elif any(span.end_ns > begin_ns for span in spans):
-            files.append((path, state.size, state.modified_ns))
-    low, high = begin_ns - 2 * window_ns, end_ns + 2 * window_ns
-    parts = sorted(
-        (s.source, s.code, max(s.start_ns, low), min(s.end_ns, high), s.sampling_rate_hz)
-        for s in day.spans
-    )
-    text = json.dumps([files, parts])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
 def _place(entry: FileEntry | DayEntry) -> tuple[int, Any]:
     """Where an entry stands among others."""
     return (0, entry.state.path) if isinstance(entry, FileEntry) else (1, entry.key)
@@ -348,18 +302,9 @@ def _file_line(entry: FileEntry) -> str:
             "path": state.path,
             "size": state.size,
             "mtime_ns": state.modified_ns,
-            "head": entry.head,
+            "heads": [[*_codes(key), head] for key, head in entry.heads],
             "spans": [
-                [
-                    s.id.network,
-                    s.id.station,
-                    s.id.location,
-                    s.id.band_instrument,
-                    s.code,
-                    s.start_ns,
-                    s.end_ns,
-                    s.sampling_rate_hz,
-                ]
+                [*_codes(s.id), s.code, s.start_ns, s.end_ns, s.sampling_rate_hz]
                 for s in entry.spans
             ],
             "problems": list(entry.problems),
@@ -381,15 +326,16 @@ def _file_entry(values: Mapping[str, Any]) -> FileEntry:
         for row in values["spans"]
     )
     state = FileState(path, int(values["size"]), int(values["mtime_ns"]))
-    return FileEntry(state, spans, tuple(map(str, values["problems"])), str(values["head"]))
+    heads = tuple((ChannelSetId(*map(str, row[:4])), str(row[4])) for row in values["heads"])
+    return FileEntry(state, spans, tuple(map(str, values["problems"])), heads)
 
 
 def _day_line(entry: DayEntry) -> str:
-    key, coverage = entry.id, entry.coverage
+    coverage = entry.coverage
     return _line(
         {
             "kind": "station_day",
-            "id": [key.network, key.station, key.location, key.band_instrument],
+            "id": _codes(entry.id),
             "date": entry.date,
             "inputs": entry.inputs,
             "outputs": dict(sorted(entry.outputs.items())),
@@ -424,6 +370,10 @@ def _day_entry(values: Mapping[str, Any]) -> DayEntry:
         problems=[Problem(str(a), str(b), bool(c)) for a, b, c in values["problems"]],
         failed=str(values["failed"]),
     )
+
+
+def _codes(key: ChannelSetId) -> list[str]:
+    return [key.network, key.station, key.location, key.band_instrument]
 
 
 def _intervals(rows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from quake.archive.journal import FileEntry, Journal, digest_of_inputs, state_of
+from quake.archive.digests import digest_of_inputs
+from quake.archive.journal import DayEntry, FileEntry, Journal, state_of
 from quake.archive.layout import date_of
 from quake.archive.selection import Selection
 from quake.data.intervals import Interval
@@ -23,8 +24,8 @@ class DayJob:
     Attributes
     ----------
     day : StationDay
-    inputs : str
-        Digest of its files and spans.
+    inputs, inputs_if_failed : str
+        Digests of its files and spans, see `digest_of_inputs`.
     window_ns : int
         Length of a window.
     formats : tuple of str
@@ -33,8 +34,13 @@ class DayJob:
 
     day: StationDay
     inputs: str
+    inputs_if_failed: str
     window_ns: int
     formats: tuple[str, ...] = ()
+
+    def inputs_of(self, entry: DayEntry) -> str:
+        """Digest that the entry has if nothing has changed since."""
+        return self.inputs_if_failed if entry.has_failed else self.inputs
 
     @property
     def input(self) -> list[Interval]:
@@ -95,8 +101,11 @@ def make_plan(
         states = [entries[path].state for path in sorted({span.source for span in day.spans})]
         is_new = newer_than_ns is None or any(s.modified_ns >= newer_than_ns for s in states)
         if is_new:
-            digest = digest_of_inputs(day, entries, grid.window_ns)
-            plan.jobs.append(DayJob(day, digest, grid.window_ns))
+            inputs, if_failed = (
+                digest_of_inputs(day, entries, grid.window_ns, has_failed=has_failed)
+                for has_failed in (False, True)
+            )
+            plan.jobs.append(DayJob(day, inputs, if_failed, grid.window_ns))
     return plan
 
 

@@ -120,7 +120,7 @@ def _failed(job: DayJob, answer: Lost | Raised) -> DayEntry:
     return DayEntry(
         id=job.day.id,
         date=date_of(job.day.day_ns),
-        inputs=job.inputs,
+        inputs=job.inputs_if_failed,
         coverage=Coverage(input=job.input, failed=job.input),
         failed=reason,
     )

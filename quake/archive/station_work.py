@@ -128,10 +128,10 @@ class StationDayWork:
             outputs = self._write(job, records)
         except OSError as error:
             return NotWritten(f"{error.filename or opener.root}: {error.strerror or error}")
-        return DayEntry(
+        entry = DayEntry(
             id=job.day.id,
             date=date_of(job.day.day_ns),
-            inputs=job.inputs,
+            inputs="",
             outputs=outputs,
             windows=dict(prediction.summary.windows),
             labels=dict(prediction.summary.labels),
@@ -139,6 +139,8 @@ class StationDayWork:
             coverage=prediction.coverage.get(job.day.id, Coverage()),
             problems=sorted(source.problems, key=lambda problem: problem.message),
         )
+        entry.inputs = job.inputs_of(entry)
+        return entry
 
     def _write(self, job: DayJob, records: Sequence[WindowRecord]) -> dict[str, int]:
         if not records:

@@ -95,7 +95,7 @@ class Store:
         removed, or that have another size, are to be made again.
         """
         entry = self.journal.days.get(job.key)
-        if entry is None or entry.inputs != job.inputs:
+        if entry is None or entry.inputs != job.inputs_of(entry):
             return False
         if retry_failed and entry.has_failed:
             return False

@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from quake.archive.digests import digest_of_inputs
 from quake.archive.headers import scan_file
 from quake.archive.journal import (
     FileEntry,
     FileState,
     Journal,
-    digest_of_inputs,
     state_of,
 )
 from quake.archive.sds import parse_name
@@ -125,9 +125,9 @@ class ArchiveFeed:
             if span.id == channel_set
         ]
 
-    def digest(self, day: StationDay, window_ns: int) -> str:
+    def digest(self, day: StationDay, window_ns: int, *, has_failed: bool) -> str:
         """Digest of the inputs of a station-day, as `quake predict` has it in the journal."""
-        return digest_of_inputs(day, self._entries, window_ns)
+        return digest_of_inputs(day, self._entries, window_ns, has_failed=has_failed)
 
     def forget(self, channel_set: ChannelSetId, before_ns: int) -> None:
         """Nothing is kept of samples."""

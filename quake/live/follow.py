@@ -60,7 +60,7 @@ class Feed(Protocol):
     def spans(self, channel_set: ChannelSetId) -> list[Span]:
         """All that is known to have arrived of a channel set."""
 
-    def digest(self, day: StationDay, window_ns: int) -> str:
+    def digest(self, day: StationDay, window_ns: int, *, has_failed: bool) -> str:
         """Of the inputs of a station-day, as `quake predict` has it in the journal; or empty."""
 
     def forget(self, channel_set: ChannelSetId, before_ns: int) -> None:
@@ -191,7 +191,8 @@ class Follower:
         entry = self.store.journal.days.get((day.id, date_of(day.day_ns)))
         if entry is None or entry.inputs == LIVE:
             return False
-        return entry.inputs == self.feed.digest(day, self.grid.window_ns)
+        window_ns, has_failed = self.grid.window_ns, entry.has_failed
+        return entry.inputs == self.feed.digest(day, window_ns, has_failed=has_failed)
 
     def _scored(self, key: ChannelSetId, day_ns: int) -> set[int]:
         """Starts of the windows that are in the store, of the day and of the one before it."""

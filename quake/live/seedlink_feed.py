@@ -57,7 +57,7 @@ class SeedLinkArrivals:
         """All that has arrived, also what is not in memory any more."""
         return list(self._spans.get(channel_set, ()))
 
-    def digest(self, day: StationDay, window_ns: int) -> str:
+    def digest(self, day: StationDay, window_ns: int, *, has_failed: bool) -> str:
         """None: there are no files."""
         return ""
 

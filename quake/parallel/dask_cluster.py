@@ -24,7 +24,8 @@ from typing import Any
 
 from quake.errors import ParameterError, QuakeError
 from quake.parallel.executor import Answer, Job, Lost, Opener, Raised, attempt
-from quake.parallel.logs import LogLine, collected_logs, repeat
+from quake.parallel.logs import collected_logs
+from quake.parallel.replies import Reply
 
 logger = logging.getLogger(__name__)
 
@@ -40,17 +41,6 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 # Runs whose work a worker keeps open: models are large.
 _KEPT = 2
-
-
-@dataclass(frozen=True)
-class _Answered:
-    answer: Any
-    logs: list[LogLine]
-
-
-@dataclass(frozen=True)
-class _NotOpened:
-    error: BaseException
 
 
 class DaskExecutor:
@@ -146,6 +136,25 @@ def _check_reachable(address: str) -> None:
             f"{address}: no Dask scheduler can be reached there within {_CONNECT_S:g} s "
             f"({error.strerror or error}); {advice}"
         ) from error
+    kind = _kind_of(address)
+    if kind != "Scheduler":
+        raise ParameterError(f"{address}: {kind} is there, not a Dask scheduler; {advice}")
+
+
+def _kind_of(address: str) -> str:
+    """What listens at an address, in the words of Dask; `something else` if it is none of it."""
+
+    async def identity() -> str:
+        async with _distributed().core.rpc(address, timeout=_CONNECT_S) as there:
+            return str((await there.identity())["type"])
+
+    async def soon() -> str:
+        return await asyncio.wait_for(identity(), _CONNECT_S)
+
+    try:
+        return asyncio.run(soon())
+    except Exception:  # whatever Dask makes of what it hears
+        return "something else"
 
 
 class _Run:
@@ -156,6 +165,7 @@ class _Run:
         self._token = secrets.token_hex(8)
         self._futures: dict[Any, Any] = {}
         self._warned_s = -_WARN_EVERY_S
+        self._is_opened = False
 
     def __enter__(self) -> _Run:
         # A task, and not scattered data: these are lost with the worker that holds them.
@@ -176,7 +186,7 @@ class _Run:
             self._fill(jobs, at_once)
             if not self._futures:
                 return
-            for future in self._finished():
+            for future in self._finished(list(self._futures)):
                 job = self._futures.pop(future)
                 answer = self._answer(future, job)
                 if answer is None:
@@ -204,14 +214,12 @@ class _Run:
     def _n_workers(self) -> int:
         return len(self._client.scheduler_info(n_workers=-1)["workers"])
 
-    def _finished(self) -> list[Any]:
+    def _finished(self, futures: list[Any]) -> list[Any]:
         """Futures that are done; waits for one."""
         while True:
             with suppress(TimeoutError):
-                _distributed().wait(
-                    list(self._futures), timeout=_LOOK_S, return_when="FIRST_COMPLETED"
-                )
-            done = [future for future in self._futures if future.status != "pending"]
+                _distributed().wait(futures, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+            done = [future for future in futures if future.status != "pending"]
             if done:
                 return done
             self._warn_of_no_workers()
@@ -224,12 +232,21 @@ class _Run:
 
     def _answer(self, future: Any, job: Any) -> Any:
         """What came back; None if workers died of it."""
+        said = self._said(future)
+        if said is None:
+            self._check_opening()
+            return None
+        self._is_opened = True
+        return said.read() if isinstance(said, Reply) else said
+
+    def _said(self, future: Any) -> Reply | Raised | None:
+        """What a worker replied; None if workers died of it."""
         if future.status == "finished":
-            said = future.result()
-            if isinstance(said, _NotOpened):
-                raise said.error
-            repeat(said.logs)
-            return said.answer
+            try:
+                said: Reply = future.result()
+            except Exception as unread:  # it could be sent
+                return Raised(f"{type(unread).__name__}: {unread}", "")
+            return said
         if self._client.status != "running":
             raise CancelledError  # not the job is at fault
         error = future.exception() if future.status == "error" else None
@@ -241,6 +258,26 @@ class _Run:
                 "the same version of quake as here"
             ) from error
         return Raised(f"{type(error).__name__}: {error}", "")
+
+    def _check_opening(self) -> None:
+        """Find out whether workers die before any job, where none has been done yet.
+
+        Raises
+        ------
+        QuakeError
+            If they do.
+        """
+        if self._is_opened:
+            return
+        key = f"quake-{self._token}-open"
+        future = self._client.submit(_open, self._shipped, self._token, key=key, pure=False)
+        said = self._said(self._finished([future])[0])
+        if said is None:
+            raise QuakeError(
+                "workers of the cluster die before they can work (killed, or out of memory?); see "
+                "their logs"
+            )
+        self._is_opened = True
 
 
 @dataclass(frozen=True)
@@ -258,19 +295,34 @@ _lock = threading.Lock()
 _opened: OrderedDict[str, Callable[[Any], Any]] = OrderedDict()
 
 
-def _do(opener: Opener[Any, Any], token: str, kept: _Kept) -> _Answered | _NotOpened:
+def _do(opener: Opener[Any, Any], token: str, kept: _Kept) -> Reply:
     """Do a job, in a worker; the first one of a run opens what it needs."""
     with _lock, collected_logs() as logs:
-        work = _opened.get(token)
-        if work is None:
-            try:
-                _keep_memory()
-                work = _opened[token] = opener()
-            except Exception as error:
-                return _NotOpened(error)
-            while len(_opened) > _KEPT:
-                _opened.popitem(last=False)
-        return _Answered(attempt(work, kept.job), logs)
+        try:
+            work = _work(opener, token)
+        except Exception as error:
+            return Reply.not_opened(error)
+        return Reply(attempt(work, kept.job), logs=tuple(logs))
+
+
+def _open(opener: Opener[Any, Any], token: str) -> Reply:
+    """Open what the jobs of a run need, and do none."""
+    with _lock:
+        try:
+            _work(opener, token)
+        except Exception as error:
+            return Reply.not_opened(error)
+        return Reply()
+
+
+def _work(opener: Opener[Any, Any], token: str) -> Callable[[Any], Any]:
+    work = _opened.get(token)
+    if work is None:
+        _keep_memory()
+        work = _opened[token] = opener()
+        while len(_opened) > _KEPT:
+            _opened.popitem(last=False)
+    return work
 
 
 def _keep_memory() -> None:

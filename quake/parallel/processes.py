@@ -13,34 +13,24 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from quake.errors import ParameterError, QuakeError
 from quake.parallel.executor import Answer, Job, Lost, Opener, Raised, attempt
-from quake.parallel.logs import LogLine, collected_logs, repeat
+from quake.parallel.logs import collected_logs
+from quake.parallel.replies import Reply
 
 # Libraries that would take all cores in each process.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
+_OPENED = "opened"
 _WATCH_S = 0.5
 _PATIENCE_S = 2.0
 
-
-@dataclass(frozen=True)
-class _Answered:
-    """What a process says of a job."""
-
-    answer: Any
-    logs: list[LogLine]
-
-
-@dataclass(frozen=True)
-class _NotOpened:
-    """What a process says if there is nothing that it could work with."""
-
-    error: BaseException
+# Processes in a row that may end before they can work: one may be an accident.
+_FALSE_STARTS = 3
 
 
 class ProcessExecutor:
@@ -70,6 +60,8 @@ class ProcessExecutor:
         ------
         Exception
             What the opener raises in a process.
+        QuakeError
+            If processes die of it.
         """
         suspects: list[Job] = []
         with _shared_cores(self.n_workers):
@@ -87,11 +79,13 @@ def _round(
     """Do jobs in some processes at once; those whose process dies are handed to `died`."""
     idle: list[_Worker] = []
     busy: dict[Connection, tuple[_Worker, Job]] = {}
+    again: list[Job] = []
+    n_false_starts = 0
     try:
         while True:
             while len(busy) < n_workers:
                 try:
-                    job = next(jobs)
+                    job = again.pop() if again else next(jobs)
                 except StopIteration:
                     break
                 worker = idle.pop() if idle else _Worker(opener)
@@ -101,15 +95,21 @@ def _round(
                 return
             ready = wait(list(busy))
             for connection in [connection for connection in busy if connection in ready]:
-                worker, job = busy.pop(connection)
-                try:
-                    answer = worker.take()
-                except (EOFError, OSError):
-                    worker.stop()
-                    died(job)
+                worker, job = busy[connection]
+                said = worker.hear()
+                if said == _OPENED:
+                    n_false_starts = 0
                     continue
-                idle.append(worker)
-                yield job, answer
+                del busy[connection]
+                if isinstance(said, Reply):
+                    idle.append(worker)
+                    yield job, said.read()
+                elif worker.is_open:
+                    died(job)
+                else:
+                    n_false_starts += 1
+                    again.append(job)
+                    worker.raise_after(n_false_starts)
     finally:
         for worker in [*idle, *(worker for worker, _ in busy.values())]:
             worker.terminate()
@@ -136,28 +136,38 @@ class _Worker:
             target=_serve, args=(other, opener, os.getpid()), name="quake-worker", daemon=True
         )
         self._process.start()
+        self.is_open = False
         other.close()
 
     def give(self, job: Any) -> None:
-        """Send a job; if the process is dead, `take` says so."""
+        """Send a job; if the process is dead, `hear` says so."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(job)
 
-    def take(self) -> Any:
-        """Receive the answer.
+    def hear(self) -> Reply | str:
+        """Receive what it says: an answer, that it can work, or nothing if it has died."""
+        try:
+            said: Reply | str = self.connection.recv()
+        except (EOFError, OSError):
+            self.stop()
+            return ""
+        except Exception as error:  # it could be sent, and cannot be read
+            return Reply(_raised(error))
+        self.is_open |= said == _OPENED
+        return said
+
+    def raise_after(self, n_false_starts: int) -> None:
+        """Give up if too many have ended as this one.
 
         Raises
         ------
-        EOFError, OSError
-            If the process has died.
-        Exception
-            What its opener raised.
+        QuakeError
         """
-        said = self.connection.recv()
-        if isinstance(said, _NotOpened):
-            raise said.error
-        repeat(said.logs)
-        return said.answer
+        if n_false_starts >= _FALSE_STARTS:
+            raise QuakeError(
+                f"{n_false_starts} processes in a row ended before they could work (exit code "
+                f"{self._process.exitcode}); killed, or out of memory? Try fewer workers"
+            )
 
     def terminate(self) -> None:
         """Tell it to end."""
@@ -187,23 +197,21 @@ def _serve(connection: Connection, opener: Opener[Any, Any], parent: int) -> Non
                     try:
                         work = opener()
                     except Exception as error:
-                        _say(connection, _NotOpened(error))
+                        connection.send(Reply.not_opened(error))
                         return
+                    connection.send(_OPENED)
                 answer = attempt(work, job)
-            _say(connection, _Answered(answer, logs))
+            reply = Reply(answer, logs=tuple(logs))
+            try:
+                connection.send(reply)
+            except OSError:
+                raise
+            except Exception as error:  # it cannot be pickled
+                connection.send(replace(reply, answer=_raised(error)))
 
 
-def _say(connection: Connection, said: _Answered | _NotOpened) -> None:
-    """Send an answer, or what is wrong with it."""
-    try:
-        connection.send(said)
-    except OSError:
-        raise
-    except Exception as error:  # it cannot be pickled
-        if isinstance(said, _NotOpened):
-            connection.send(_NotOpened(QuakeError(f"{type(said.error).__name__}: {said.error}")))
-        else:
-            connection.send(_Answered(Raised(f"{type(error).__name__}: {error}", ""), said.logs))
+def _raised(error: Exception) -> Raised:
+    return Raised(f"{type(error).__name__}: {error}", "")
 
 
 def _end_with(parent: int) -> None:

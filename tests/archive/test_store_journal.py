@@ -1,7 +1,6 @@
 """The journal: what was written is read back, and a line that was cut off is none."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -10,13 +9,10 @@ from quake.archive.journal import (
     FileEntry,
     FileState,
     Journal,
-    digest_of_inputs,
-    head_of,
 )
 from quake.data.source import Problem
 from quake.data.waveform import ChannelSetId, Span
 from quake.inference.coverage import Coverage
-from quake.inference.station_days import DAY_NS, StationDay
 
 ID = ChannelSetId("XX", "STA", "", "HH")
 
@@ -26,7 +22,7 @@ def span(path="/a/b.mseed", code="Z", start_ns=0):
 
 
 def file_entry(path="/a/b.mseed", size=512):
-    return FileEntry(FileState(path, size, 7), (span(path),), ("it is cut off",), "0123")
+    return FileEntry(FileState(path, size, 7), (span(path),), ("it is cut off",), ((ID, "0123"),))
 
 
 def day_entry(date="2020-05-02", inputs="abc"):
@@ -131,68 +127,3 @@ def test_names_that_are_no_utf8_survive(tmp_path):
     assert json.loads((tmp_path / "journal.jsonl").read_text())["path"] == name
     with Journal(tmp_path) as journal:
         assert journal.files == {name: file_entry(name)}
-
-
-WINDOW_NS = 60 * 10**9
-HALF_DAY_NS = DAY_NS // 2
-
-
-def digest(*spans, **changes):
-    """Of the day from midnight on, with a file a span; changed as by path."""
-    entries = {}
-    for part in spans:
-        size, head = changes.get(part.source, (512, "head"))
-        entries[part.source] = FileEntry(FileState(part.source, size, 7), (part,), (), head)
-    return digest_of_inputs(StationDay(ID, 0, spans), entries, WINDOW_NS)
-
-
-def file_span(path, start_ns, end_ns, code="Z"):
-    return Span(ID, code, start_ns, end_ns, 100.0, path)
-
-
-TODAY = file_span("today", 0, DAY_NS)
-YESTERDAY = file_span("yesterday", -DAY_NS, 0)
-TOMORROW = file_span("tomorrow", DAY_NS, DAY_NS + HALF_DAY_NS)
-
-
-def test_the_digest_of_inputs_does_not_depend_on_their_order():
-    assert digest(YESTERDAY, TODAY, TOMORROW) == digest(TOMORROW, TODAY, YESTERDAY)
-
-
-def test_a_file_of_the_day_counts_with_its_state():
-    assert digest(TODAY) != digest(TODAY, today=(513, "head"))
-    assert digest(TODAY) != digest(replace(TODAY, source="elsewhere"))
-    assert digest(TODAY) != digest(replace(TODAY, end_ns=DAY_NS - 1))
-    assert digest(TODAY) != digest(replace(TODAY, code="N"))
-
-
-def test_that_tomorrows_file_grows_does_not_count():
-    grown = replace(TOMORROW, end_ns=2 * DAY_NS)
-    assert digest(TODAY, TOMORROW) == digest(TODAY, grown, tomorrow=(1024, "head"))
-
-
-def test_how_tomorrows_file_begins_counts():
-    before = digest(TODAY, TOMORROW)
-    assert before != digest(TODAY)
-    assert before != digest(TODAY, TOMORROW, tomorrow=(512, "other"))
-    assert before != digest(TODAY, replace(TOMORROW, end_ns=DAY_NS + WINDOW_NS))
-
-
-def test_of_yesterdays_file_its_end_counts():
-    before = digest(YESTERDAY, TODAY)
-    assert before == digest(YESTERDAY, TODAY, yesterday=(1024, "other"))
-    assert before != digest(replace(YESTERDAY, end_ns=-1), TODAY)
-    over_midnight = replace(YESTERDAY, end_ns=5)
-    assert digest(over_midnight, TODAY) != digest(over_midnight, TODAY, yesterday=(1024, "head"))
-
-
-def test_the_head_of_a_file_stays_when_it_grows(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(bytes(1 << 16))
-    before = head_of(str(path))
-    with path.open("ab") as file:
-        file.write(b"more")
-    assert head_of(str(path)) == before
-    path.write_bytes(b"x" + bytes(1 << 16))
-    assert head_of(str(path)) != before
-    assert head_of(str(tmp_path / "missing")) == ""

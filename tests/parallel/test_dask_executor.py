@@ -1,6 +1,8 @@
 """The executor of a Dask cluster, on real scheduler and worker processes of this machine."""
 
+import contextlib
 import os
+import socket
 import sys
 import threading
 import time
@@ -61,7 +63,29 @@ def test_an_error_of_a_job_is_its_answer(executor, squares):
 
 def test_what_cannot_be_opened_ends_the_run_with_that_error(executor, tmp_path):
     with pytest.raises(ModelError, match="no such model file"):
-        list(executor.run(Squares(str(tmp_path), missing=True), [("square", 1)]))
+        list(executor.run(Squares(str(tmp_path), "missing"), [("square", 1)]))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("unreadable", "FileNotFoundError: .*No such file or directory: 'model.onnx'"),
+        ("unpicklable", "TwoArgumentsError: model.onnx is broken"),
+        ("die", "workers of the cluster die before they can work"),
+    ],
+)
+def test_any_error_of_the_opener_ends_the_run(executor, fault, said, tmp_path):
+    with pytest.raises(QuakeError, match=said):
+        list(executor.run(Squares(str(tmp_path), fault), [("square", 1), ("square", 2)]))
+
+
+def test_an_answer_that_cannot_be_sent_or_read_is_an_error(executor, squares):
+    jobs = [("unpicklable", 0), ("unreadable", 1), ("raise unpicklable", 2), ("square", 3)]
+    found = dict(executor.run(squares, jobs))
+    assert isinstance(found["unpicklable", 0], Raised)
+    assert isinstance(found["unreadable", 1], Raised)
+    assert found["raise unpicklable", 2].error == "TwoArgumentsError: a job that fails"
+    assert found["square", 3][0] == 9
 
 
 def test_warnings_of_the_work_are_logged_here(executor, squares, caplog):
@@ -139,6 +163,31 @@ def test_a_scheduler_that_is_not_there_is_said(squares, monkeypatch):
     monkeypatch.setattr("quake.parallel.dask_cluster._CONNECT_S", 1.0)
     with pytest.raises(ParameterError, match="no Dask scheduler can be reached"):
         list(DaskExecutor("tcp://127.0.0.1:9").run(squares, [("square", 1)]))
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_an_address_where_something_else_listens_is_said(squares, monkeypatch, says):
+    monkeypatch.setattr("quake.parallel.dask_cluster._CONNECT_S", 2.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_answer, args=(server, says), daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ParameterError, match="something else is there, not a Dask scheduler"):
+            list(DaskExecutor(address).run(squares, [("square", 1)]))
+
+
+def _answer(server, says):
+    connections = []
+    with contextlib.suppress(OSError):
+        while True:
+            connections.append(server.accept()[0])
+            connections[-1].sendall(says)
+
+
+def test_the_address_of_a_worker_is_none_of_a_scheduler(cluster, squares):
+    with distributed.Client(cluster.address) as client:
+        address = next(iter(client.scheduler_info()["workers"]))
+    with pytest.raises(ParameterError, match="Worker is there, not a Dask scheduler"):
+        list(DaskExecutor(address).run(squares, [("square", 1)]))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from parallel_work import Squares
 
-from quake.errors import ModelError, ParameterError
+from quake.errors import ModelError, ParameterError, QuakeError
 from quake.parallel.executor import Lost, Raised
 from quake.parallel.inline import InlineExecutor
 from quake.parallel.processes import ProcessExecutor
@@ -58,8 +58,32 @@ def test_an_error_of_a_job_is_its_answer(executor, squares):
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_what_cannot_be_opened_ends_the_run_with_that_error(executor, tmp_path):
+    squares = Squares(str(tmp_path), fault="missing")
     with pytest.raises(ModelError, match="no such model file"):
-        list(executor.run(Squares(str(tmp_path), missing=True), [("square", 1), ("square", 2)]))
+        list(executor.run(squares, [("square", 1), ("square", 2)]))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("unreadable", "FileNotFoundError: .*No such file or directory: 'model.onnx'"),
+        ("unpicklable", "TwoArgumentsError: model.onnx is broken"),
+    ],
+)
+def test_any_error_of_the_opener_ends_the_run(fault, said, tmp_path):
+    with pytest.raises(QuakeError, match=said):
+        list(ProcessExecutor(2).run(Squares(str(tmp_path), fault), [("square", 1), ("square", 2)]))
+
+
+def test_an_opener_of_which_processes_die_ends_the_run(tmp_path):
+    with pytest.raises(QuakeError, match=r"ended before they could work \(exit code -9\)"):
+        list(ProcessExecutor(2).run(Squares(str(tmp_path), "die"), [("square", 1), ("square", 2)]))
+
+
+def test_a_process_that_dies_while_it_opens_is_replaced(tmp_path):
+    jobs = [("square", n) for n in range(5)]
+    found = list(ProcessExecutor(1).run(Squares(str(tmp_path), "die once"), jobs))
+    assert numbers(found) == {job: job[1] ** 2 for job in jobs}
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -87,6 +111,14 @@ def test_an_answer_that_cannot_be_sent_is_an_error(squares):
     found = dict(ProcessExecutor(1).run(squares, [("unpicklable", 1), ("square", 2)]))
     assert isinstance(found["unpicklable", 1], Raised)
     assert found["square", 2][0] == 4
+
+
+def test_an_answer_that_cannot_be_read_is_an_error(squares):
+    jobs = [("unreadable", 1), ("raise unpicklable", 2), ("square", 3)]
+    found = dict(ProcessExecutor(1).run(squares, jobs))
+    assert isinstance(found["unreadable", 1], Raised)
+    assert found["raise unpicklable", 2].error == "TwoArgumentsError: a job that fails"
+    assert found["square", 3][0] == 9
 
 
 def test_a_process_that_dies_costs_a_retry(squares):

@@ -29,8 +29,8 @@ def store(tmp_path):
 @pytest.fixture
 def start(launch, archive, store):
     """Start a run with two workers, otherwise as the undisturbed one."""
-    return lambda *options: launch(
-        "--sds", archive, "--output", store, *ALL_FORMATS, "--workers", "2", *options
+    return lambda *options, env=None: launch(
+        *("--sds", archive, "--output", store, *ALL_FORMATS, "--workers", "2", *options), env=env
     )
 
 
@@ -88,8 +88,26 @@ def test_no_worker_outlives_a_run(start):
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
 
 
-def test_what_workers_die_of_is_failed_told_and_tried_again_when_asked(start, store, undisturbed):
-    ended = kill_workers_to_the_end(start("--events"))
+POISON = """
+import os, signal
+from quake.archive.station_work import StationDayWork
+StationDayWork.__call__ = lambda self, job: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def poison(tmp_path):
+    """Environment in which each station-day is the death of the worker that does it."""
+    folder = tmp_path / "poison"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(POISON)
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_what_workers_die_of_is_failed_told_and_tried_again_when_asked(
+    start, store, undisturbed, poison
+):
+    ended = finished(start("--events", env=poison))
     assert ended.status in (1, 3)
     # The six station-days, each with a reason.
     assert len([line for line in ended.errors if "died" in line]) == 6
@@ -106,4 +124,14 @@ def test_what_workers_die_of_is_failed_told_and_tried_again_when_asked(start, st
     assert (again.status, sorted(again.errors)) == (ended.status, sorted(ended.errors))
     assert tree(store) == before
     assert_status(finished(start("--events", "--retry-failed")), 0)
+    assert_same_tree(store, undisturbed)
+
+
+def test_workers_that_cannot_start_end_the_run_and_no_station_day_has_failed(
+    start, store, undisturbed
+):
+    ended = kill_workers_to_the_end(start("--events"))
+    assert_status(ended, 1)
+    assert [line for line in ended.errors if "ended before they could work" in line]
+    assert_status(finished(start("--events")), 0)
     assert_same_tree(store, undisturbed)
