@@ -103,7 +103,10 @@ def test_no_path_of_this_machine_is_in_the_file(exported, name):
             assert text.encode() not in content
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n == "torch-export" else n for n in NAMES],
+)
 def test_the_example_uses_the_file_with_nothing_of_ours(exported, bundled, windows, tmp_path, name):
     program = ROOT / "examples" / f"export_{EXAMPLES[name]}.py"
     text = program.read_text()
@@ -131,6 +134,7 @@ def test_other_rates_classes_and_networks_are_exported(tiny_exported, name):
     assert sorted(report.paths[0].parent.iterdir()) == sorted(report.paths)
 
 
+@pytest.mark.slow
 def test_v2_s_is_exported(tmp_path):
     path = save_random(
         tmp_path / "v2.safetensors", {"architecture": "efficientnet", "backbone": "v2_s"}

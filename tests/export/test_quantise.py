@@ -167,6 +167,7 @@ def test_ranges_clip_what_is_rare_and_keep_zero():
     assert quantise._best_range(np.ones(quantise._N_BINS), (0.0, 5.0)) == (0.0, 5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BUNDLED.is_file(), reason="no bundled graph in this checkout")
 def test_the_bundled_network_in_integers(tmp_path):
     texts = metadata_in(onnx.load(BUNDLED))

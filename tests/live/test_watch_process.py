@@ -139,7 +139,14 @@ def test_a_component_that_comes_late_is_waited_for(watch, archive):
     assert found["components"] == "ZNE"
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_after_a_restart_no_window_is_scored_again(watch, archive, tmp_path, how):
     station = Station(archive)
     first = watch("--sds", archive)

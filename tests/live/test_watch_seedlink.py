@@ -83,7 +83,9 @@ def test_records_of_a_server_are_scored_as_they_arrive(watch):
     assert_same([*found, *map(json.loads, out.splitlines())], golden())
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_after_a_restart_the_server_is_asked_for_what_is_missing(watch, how):
     with SeedLinkServer(part(0, 70)) as server:
         first = watch(server.url("BK.MHC..BH?"), *SINCE)

@@ -105,6 +105,7 @@ def test_a_poisonous_job_is_lost_and_the_others_are_done(executor, squares):
     assert numbers(found.items()) == {job: job[1] ** 2 for job in jobs if job[0] != "die"}
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_cluster_do_not_meet(cluster, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
@@ -133,6 +134,7 @@ def test_a_run_that_is_broken_off_leaves_nothing_to_do(cluster, executor, square
         raise AssertionError("tasks are left at the scheduler")
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_dies_is_said_in_one_sentence(tmp_path, capfd):
     mortal = Cluster()
     try:
@@ -147,6 +149,7 @@ def test_a_scheduler_that_dies_is_said_in_one_sentence(tmp_path, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_workers_may_come_late(squares, caplog):
     late = Cluster()
     try:

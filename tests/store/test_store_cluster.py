@@ -93,6 +93,7 @@ def test_workers_that_are_killed_cost_a_retry_and_nothing_else(
     assert tree(store) == expected
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_gone_on_with_by_another_on_the_same_cluster(
     cluster, launch, archive, tmp_path, expected
 ):
@@ -114,6 +115,7 @@ def test_without_a_scheduler_there_is_one_line_and_status_2(launch, archive, tmp
     assert "no Dask scheduler can be reached" in run.errors[0]
 
 
+@pytest.mark.slow
 def test_a_local_cluster_makes_the_same_store(launch, archive, tmp_path, expected):
     store = tmp_path / "store"
     run = finished(launch("--sds", archive, "--output", store, "--dask-local", 2))

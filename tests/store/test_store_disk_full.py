@@ -59,7 +59,7 @@ def assert_windows_complete(store, undisturbed):
 
 
 # Shares of the journal: what files hold is the first part of it, what is done the second.
-@pytest.mark.parametrize("share", [0.25, 0.7])
+@pytest.mark.parametrize("share", [pytest.param(0.25, marks=pytest.mark.slow), 0.7])
 def test_files_that_may_not_grow_end_the_run_and_the_next_one_completes_it(
     run, undisturbed, tmp_path, share
 ):
@@ -82,7 +82,7 @@ def test_where_nothing_can_be_written_one_line_says_so(run, undisturbed, tmp_pat
     assert_same_tree(store, undisturbed)
 
 
-@pytest.mark.parametrize("n_pages", [8, 16, 30])
+@pytest.mark.parametrize("n_pages", [pytest.param(8, marks=pytest.mark.slow), 16, 30])
 def test_a_full_disk_ends_the_run_and_the_next_one_completes_it(
     run, undisturbed, small_disk, n_pages
 ):
