@@ -26,6 +26,7 @@ _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
 _COMMANDS = {
     "predict": "Say of each window of seismic records how probable each class is.",
     "watch": "Follow an archive that is being written, or a SeedLink server.",
+    "report": "Write one page over a result store: maps, histograms, the strongest windows.",
     "models": "List the backbones with their facts, and the bundled and installed models.",
     "info": "Show the card of a model: classes, preprocessing, training data, measured quality.",
     "train": "Train a model on labelled waveforms, and measure it on rows that it has not seen.",

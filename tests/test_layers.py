@@ -99,7 +99,7 @@ def test_executors_know_nothing_of_waveforms():
 
 def test_the_verbs_know_nothing_of_archives_and_clusters():
     found = importers(QUAKE, "quake.archive", "quake.live", "quake.parallel")
-    assert found <= below("quake/archive/") | below("quake/live/") | below("quake/parallel/")
+    assert found <= below("quake/archive/", "quake/live/", "quake/parallel/", "quake/report/")
 
 
 def test_models_know_nothing_of_data():
@@ -139,7 +139,17 @@ def test_synthetic_records_need_nothing_of_ours_but_errors():
 
 
 def test_only_the_pictures_draw():
-    assert importers(QUAKE + CLI, "matplotlib") <= below("quake/metrics/plots.py")
+    allowed = below("quake/pictures/", "quake/metrics/plots.py", "quake/explain/picture.py")
+    assert importers(QUAKE + CLI, "matplotlib") <= allowed
+
+
+def test_pages_are_written_by_the_report():
+    assert importers(QUAKE + CLI, "jinja2") <= below("quake/report/")
+
+
+def test_explanations_and_pictures_know_nothing_of_archives_and_reports():
+    known = importers(QUAKE, "quake.archive", "quake.report", "quake.live")
+    assert known & below("quake/explain/", "quake/pictures/", "quake/doctor/") == set()
 
 
 def test_nothing_is_unpickled():

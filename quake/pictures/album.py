@@ -1,0 +1,147 @@
+"""Album: station-days and their windows go in, a folder with one picture of each comes out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from quake.checkpoint import ModelCard
+from quake.data.labels import NOISE
+from quake.data.source import Source
+from quake.data.times import format_time, parse_time
+from quake.data.waveform import component_map
+from quake.events import EventOptions, find_events
+from quake.inference.records import WindowRecord
+from quake.inference.station_days import StationDay
+from quake.pictures.picture_file import note_of, picture_name, write_picture
+
+logger = logging.getLogger(__name__)
+
+# Raised when the same station-day is drawn in another way than before.
+_VERSION = 1
+
+_KEYWORD = "quake-inputs"
+
+
+@dataclass(frozen=True)
+class Album:
+    """Pictures of station-days in a folder.
+
+    Attributes
+    ----------
+    folder : str
+    card : ModelCard
+    thresholds : tuple of float
+        Of the windows, in the order of the classes.
+    events : EventOptions
+        What makes an event of windows; one station is enough, for a picture is of one.
+    settings : str
+        All that windows depend on besides the data.
+    """
+
+    folder: str
+    card: ModelCard
+    thresholds: tuple[float, ...]
+    events: EventOptions
+    settings: str = ""
+
+    def draw(
+        self, source: Source, day: StationDay, records: Sequence[WindowRecord], inputs: str = ""
+    ) -> bool:
+        """Draw a station-day; if that cannot be done, log a warning.
+
+        Parameters
+        ----------
+        source : Source
+            Of the samples.
+        day : StationDay
+        records : sequence of WindowRecord
+            In the order of time; without any there is no picture.
+        inputs : str
+            What tells whether the data have changed.
+
+        Returns
+        -------
+        bool
+            Whether there is a picture.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        if not records:
+            return False
+        try:
+            picture = self._picture(source, day, records, self._note(inputs))
+        except Exception as error:  # a picture is no reason to lose results
+            logger.warning(
+                "%s on %s: no picture of it (%s: %s)",
+                *(day.id, _date(day), type(error).__name__, error),
+                exc_info=logger.isEnabledFor(logging.DEBUG),
+            )
+            return False
+        write_picture(self.path_of(day), picture)
+        return True
+
+    def has(self, day: StationDay, inputs: str) -> bool:
+        """Whether the picture of a station-day is there, and is of these inputs and settings."""
+        return note_of(self.path_of(day), _KEYWORD) == self._note(inputs)
+
+    def path_of(self, day: StationDay) -> Path:
+        """File of the picture of a station-day."""
+        return Path(self.folder) / picture_name(day.id, _date(day))
+
+    def _picture(
+        self, source: Source, day: StationDay, records: Sequence[WindowRecord], note: str
+    ) -> bytes:
+        from quake.pictures.day_picture import PANEL_PX, DayText, draw_day
+        from quake.pictures.traces import read_traces
+
+        start_ns, end_ns = ends_of(day, records)
+        top_hz = self.card.preprocessing.band_hz[1]
+        traces = read_traces(source, day.spans, day.id, start_ns, end_ns, top_hz, PANEL_PX)
+        events = find_events(records, replace(self.events, min_stations=1))
+        names = self.card.labels.names
+        text = DayText(
+            id=str(day.id),
+            date=_date(day),
+            thresholds=dict(zip(names, self.thresholds, strict=True)),
+            event_classes=[n for n in names if n != NOISE and n in self.events.thresholds],
+        )
+        return draw_day(traces, records, list(events), text, {_KEYWORD: note})
+
+    def _note(self, inputs: str) -> str:
+        about = [_VERSION, inputs, self.settings, asdict(self.events), self.thresholds]
+        text = json.dumps(about, sort_keys=True, default=dict)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def ends_of(day: StationDay, records: Sequence[WindowRecord]) -> tuple[int, int]:
+    """Beginning and end of a picture, ns since the epoch: of the windows, as far as there are data.
+
+    Parameters
+    ----------
+    day : StationDay
+    records : sequence of WindowRecord
+        Not empty.
+    """
+    first_ns = min(parse_time(record.start) for record in records)
+    last_ns = max(parse_time(record.end) for record in records)
+    mapping = component_map(day.spans)
+    spans = [
+        span
+        for span in day.spans
+        if span.code in mapping and span.start_ns < last_ns and span.end_ns > first_ns
+    ]
+    start_ns = max(first_ns, min((s.start_ns for s in spans), default=first_ns))
+    end_ns = min(last_ns, max((s.end_ns for s in spans), default=last_ns))
+    return start_ns, max(end_ns, start_ns + 1)
+
+
+def _date(day: StationDay) -> str:
+    return format_time(day.day_ns)[:10]

@@ -1,0 +1,107 @@
+"""Envelope: segments go in, the smallest and largest sample of each column of pixels come out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quake.data.timeline import ABSURD_AMPLITUDE
+from quake.data.waveform import NS_PER_S, Segment
+
+Floats = NDArray[np.float64]
+
+# A hundred thousandth of a sample: times of samples are rounded to nanoseconds.
+_ROUNDING = 1e-5
+
+
+class Envelope:
+    """Smallest and largest sample of equal parts of a time.
+
+    Parameters
+    ----------
+    start_ns, end_ns : int
+        ns since the epoch; the end is exclusive.
+    n_columns : int
+
+    Attributes
+    ----------
+    low, high : array of shape (n_columns,)
+        NaN where there is no sample. NaN, infinite and absurd values count as none.
+    bad : array of shape (n_columns,)
+        Whether there was such a value.
+    """
+
+    def __init__(self, start_ns: int, end_ns: int, n_columns: int) -> None:
+        self.start_ns, self.end_ns = start_ns, end_ns
+        self.low = np.full(n_columns, np.nan)
+        self.high = np.full(n_columns, np.nan)
+        self.bad = np.zeros(n_columns, np.bool_)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no sample at all."""
+        return bool(np.isnan(self.low).all())
+
+    def add(self, segment: Segment) -> None:
+        """Take in samples; what lies outside of the time is left out."""
+        edges = first_samples(segment, self.start_ns, self.end_ns, len(self.low))
+        filled = np.flatnonzero(edges[1:] > edges[:-1])
+        if not len(filled):
+            return
+        starts = edges[filled]
+        samples = segment.samples[: edges[-1]]
+        possible = is_possible(samples)
+        if not possible.all():
+            samples = np.where(possible, samples, np.nan)
+            self.bad |= bad_columns(segment, edges)
+        low = np.fmin.reduceat(samples, starts).astype(np.float64)
+        high = np.fmax.reduceat(samples, starts).astype(np.float64)
+        self.low[filled] = np.fmin(self.low[filled], low)
+        self.high[filled] = np.fmax(self.high[filled], high)
+
+
+def first_samples(
+    segment: Segment, start_ns: int, end_ns: int, n_columns: int
+) -> NDArray[np.int64]:
+    """Index of the first sample of each column, and of the first one after the last column.
+
+    Parameters
+    ----------
+    segment : Segment
+    start_ns, end_ns : int
+        Of all columns together.
+    n_columns : int
+
+    Returns
+    -------
+    array of shape (n_columns + 1,)
+        Not decreasing; a column holds the samples from its index up to the next.
+    """
+    # Differences first: nanoseconds since the epoch have more digits than a double.
+    bounds_ns = np.arange(n_columns + 1) * ((end_ns - start_ns) / n_columns)
+    index = (bounds_ns + (start_ns - segment.start_ns)) * (segment.sampling_rate_hz / NS_PER_S)
+    inside = np.clip(np.ceil(index - _ROUNDING), 0, len(segment.samples))
+    return np.asarray(inside, np.int64)
+
+
+def bad_columns(segment: Segment, edges: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether columns hold a NaN, an infinite or an absurd value.
+
+    Parameters
+    ----------
+    segment : Segment
+    edges : array of shape (n_columns + 1,)
+        Of `first_samples`.
+    """
+    n_bad = np.append(0, np.cumsum(~is_possible(segment.samples)))
+    return np.asarray(n_bad[edges[1:]] > n_bad[edges[:-1]])
+
+
+def is_possible(samples: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether samples can be amplitudes."""
+    if samples.dtype.kind != "f":
+        return np.ones(len(samples), np.bool_)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(samples) <= ABSURD_AMPLITUDE)

@@ -1,0 +1,243 @@
+"""A result store goes in, all that a report tells of it comes out.
+
+Nothing in the store is changed and no lock is taken: files of a store appear as a whole, and what
+its journal does not have yet belongs to the next report.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from quake.archive.journal import DayEntry
+from quake.checkpoint import ModelCard
+from quake.errors import ParameterError, WaveformError
+from quake.inference.coverage import Seconds
+from quake.report.day_windows import DayWindows, find_windows, read_day
+from quake.report.gallery import Exhibit, SpanFinder, draw
+from quake.report.histograms import Histograms
+from quake.report.journal_reader import JournalReader
+from quake.report.ranking import Choice, Ranking, margin_scores, strength_scores
+from quake.report.run_facts import RunFacts
+from quake.report.station_map import MapMaker, StationMap
+from quake.report.stored_events import StoredEvents, count_events
+from quake.report.totals import Failure, FirstOf, Totals
+
+logger = logging.getLogger(__name__)
+
+MAX_TOP = 100
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What may be chosen.
+
+    Attributes
+    ----------
+    top : int
+        Windows in each list, 0 to `MAX_TOP`.
+    card : ModelCard or None
+        Of the model of the store; without it there are no pictures.
+    on_progress : callable
+        Called with what is going on, how many are done, and of how many.
+
+    Raises
+    ------
+    ParameterError
+    """
+
+    top: int = 6
+    card: ModelCard | None = None
+    on_progress: Progress = lambda what, done, total: None
+
+    def __post_init__(self) -> None:
+        """Check."""
+        if not 0 <= self.top <= MAX_TOP:
+            raise ParameterError(
+                f"top must be from 0 to {MAX_TOP}, got {self.top}: pictures are in the page, and "
+                "it has to stay small enough to be opened"
+            )
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All that a report tells.
+
+    Attributes
+    ----------
+    facts : RunFacts
+    totals : Totals
+    seconds : Seconds
+        Of input, and its parts.
+    events : StoredEvents
+    map : StationMap
+    histograms : Histograms
+    strongest : dict of class to Exhibits
+    least_certain : sequence of Exhibit
+    n_unreadable_lines, n_contradicting : int
+        Of the journal, see `JournalReader`.
+    missing : FirstOf
+        Station-days whose windows are gone.
+    damaged : FirstOf
+        Files of the store that cannot be read.
+    """
+
+    facts: RunFacts
+    totals: Totals
+    seconds: Seconds
+    events: StoredEvents
+    map: StationMap
+    histograms: Histograms
+    strongest: dict[str, list[Exhibit]]
+    least_certain: list[Exhibit]
+    n_unreadable_lines: int = 0
+    n_contradicting: int = 0
+    missing: FirstOf = field(default_factory=FirstOf)
+    damaged: FirstOf = field(default_factory=FirstOf)
+
+    @property
+    def n_remarks(self) -> int:
+        """Failures of all kinds, and what was left out."""
+        of_store = self.missing.count + self.damaged.count
+        of_journal = self.n_unreadable_lines + self.n_contradicting
+        return len(self.totals.failures) + of_store + of_journal
+
+    @property
+    def n_pictures(self) -> int:
+        """Pictures in the page."""
+        rows = [*self.strongest.values(), self.least_certain]
+        return sum(exhibit.picture is not None for row in rows for exhibit in row)
+
+
+def survey_store(facts: RunFacts, options: ReportOptions | None = None) -> Survey:
+    """Read a store, one station-day after the other.
+
+    Parameters
+    ----------
+    facts : RunFacts
+        See `quake.report.run_facts.read_run_facts`.
+    options : ReportOptions, optional
+    """
+    with JournalReader(facts.folder) as journal:
+        return _Surveyor(facts, options or ReportOptions(), journal).run()
+
+
+class _Surveyor:
+    def __init__(self, facts: RunFacts, options: ReportOptions, journal: JournalReader) -> None:
+        self.facts, self.options, self.journal = facts, options, journal
+        self.totals = Totals()
+        self.histograms = Histograms(facts.classes)
+        self.strongest = {name: Ranking(options.top) for name in facts.event_classes}
+        self.least_certain = Ranking(options.top)
+        self.missing = FirstOf()
+        self.events = count_events(facts.root)
+        self.damaged = self.events.unreadable
+        self.map = self._map()
+
+    def run(self) -> Survey:
+        n_days = len(self.journal.keys)
+        for done, entry in enumerate(self.journal.days(), start=1):
+            self._add(entry)
+            self.options.on_progress("reading windows", done, n_days)
+        strongest = {name: ranking.choices() for name, ranking in self.strongest.items()}
+        guesses = self.least_certain.choices()
+        finder = self._read_files([c for row in (*strongest.values(), guesses) for c in row])
+        draw = self._drawer(finder, sum(map(len, strongest.values())) + len(guesses))
+        return Survey(
+            self.facts,
+            self.totals,
+            self.totals.seconds(),
+            self.events,
+            self.map.finish(),
+            self.histograms,
+            {name: draw(choices) for name, choices in strongest.items()},
+            draw(guesses),
+            self.journal.n_unreadable,
+            self.journal.n_contradicting,
+            self.missing,
+            self.damaged,
+        )
+
+    def _map(self) -> MapMaker:
+        keys = self.journal.keys
+        found = self.events.by_station_day
+        maker = MapMaker(
+            [(key.network, key.station) for key, _ in keys] + [station for station, _ in found],
+            [date for _, date in keys] + [date for _, date in found],
+        )
+        for (station, date), number in found.items():
+            maker.add_detections(station, date, number)
+        return maker
+
+    def _add(self, entry: DayEntry) -> None:
+        self.totals.add_day(entry)
+        self.map.add_day(entry)
+        if not sum(entry.windows.values()):
+            return
+        path = find_windows(self.facts.root, entry)
+        if path is None:
+            self._miss(entry)
+            return
+        try:
+            windows = read_day(path, self.facts.classes)
+        except WaveformError as error:
+            self.damaged.add(str(error))
+            return
+        self._add_windows(entry, windows)
+
+    def _miss(self, entry: DayEntry) -> None:
+        formats = ", ".join(entry.outputs)
+        is_there = set(entry.outputs) == {"mseed"}
+        why = f"are there as {formats} alone, which tells too little" if is_there else "are gone"
+        self.missing.add(f"{entry.id} on {entry.date}: its windows {why}")
+
+    def _add_windows(self, entry: DayEntry, windows: DayWindows) -> None:
+        self.histograms.add(windows)
+        for name, ranking in self.strongest.items():
+            scores = strength_scores(windows, self.facts.classes.index(name))
+            ranking.add(entry.key, windows, scores)
+        self.least_certain.add(entry.key, windows, margin_scores(windows))
+        if not self.events.are_there:
+            station = (entry.id.network, entry.id.station)
+            self.map.add_detections(station, entry.date, self._n_detections(windows))
+
+    def _n_detections(self, windows: DayWindows) -> int:
+        """Windows that reach the threshold of a class which is no noise."""
+        is_event = np.isin(windows.labels, self.facts.event_classes)
+        return int(np.count_nonzero((windows.statuses == "ok") & is_event))
+
+    def _read_files(self, choices: Sequence[Choice]) -> SpanFinder:
+        finder = SpanFinder(choices)
+        for done, entry in enumerate(self.journal.files(), start=1):
+            self.totals.add_file(entry)
+            finder.add_file(entry)
+            self.options.on_progress("looking for files", done, self.journal.n_files)
+        return finder
+
+    def _drawer(
+        self, finder: SpanFinder, n_choices: int
+    ) -> Callable[[Sequence[Choice]], list[Exhibit]]:
+        done = 0
+
+        def count() -> None:
+            nonlocal done
+            done += 1
+            self.options.on_progress("drawing", done, n_choices)
+
+        return lambda choices: draw(choices, finder, self.options.card, count)
+
+
+def store_name(root: Path) -> str:
+    """Name of a store for titles: of its folder."""
+    return root.name or str(root)
+
+
+def all_failures(survey: Survey) -> list[Failure]:
+    """What is missing, sorted; what was left out on purpose comes last."""
+    return sorted(survey.totals.failures, key=lambda f: (not f.failed, f.source, f.reason))

@@ -1,0 +1,128 @@
+"""``quake report``: one page over a result store."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quake.errors import ModelError, OutputError, ParameterError
+from quake_cli.exits import Exit
+from quake_cli.messages import Messages, library_messages
+from quake_cli.options import Debug, Quiet
+
+if TYPE_CHECKING:
+    from quake.checkpoint import ModelCard
+    from quake.report import Survey
+    from quake.report.run_facts import RunFacts
+    from quake_cli.render import Section
+
+_STDOUT = "-"
+
+
+def report(
+    context: typer.Context,
+    store: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STORE",
+            help="Result store: the folder that `quake predict --output DIR/` wrote.",
+        ),
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="The page; - is standard output.")
+    ] = "report.html",
+    top: Annotated[
+        int, typer.Option("--top", metavar="N", help="Windows in each list, with their pictures.")
+    ] = 6,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="File or name of the store's model, where it is neither bundled nor installed.",
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Write one page over a result store: maps, histograms, the strongest windows."""
+    from quake.report import ReportOptions, survey_store
+    from quake.report.run_facts import read_run_facts
+    from quake_cli.cards import card_sections
+    from quake_cli.render import ProgressBar
+
+    messages: Messages = context.obj
+    options = ReportOptions(top=top)
+    with library_messages(messages), ProgressBar(messages) as bar:
+        facts = read_run_facts(store)
+        _check(output)
+        found = _model_of(facts, model)
+        options = ReportOptions(top, None if found is None else found[1], bar.update)
+        survey = survey_store(facts, options)
+        sections = [] if found is None else card_sections(*found)
+        _write(output, survey, sections)
+    _say(messages, output, survey)
+    return Exit.SOME_FAILED if survey.damaged.count else Exit.OK
+
+
+def _check(output: str) -> None:
+    """Refuse a place that cannot be written to before anything is read."""
+    path = Path(output)
+    if output == _STDOUT:
+        return
+    if path.is_dir():
+        raise ParameterError(f"--output {output}: is a folder; the name of a file was expected")
+    if not path.absolute().parent.is_dir():
+        raise ParameterError(f"--output {output}: there is no folder {path.absolute().parent}")
+
+
+def _model_of(facts: RunFacts, wanted: str | None) -> tuple[Path, ModelCard] | None:
+    """The model that made the results; None if it is not here."""
+    from quake.checkpoint import load_card, model_hash
+    from quake.registry import find_model, list_models
+
+    if wanted is not None:
+        path = find_model(wanted)
+        if model_hash(path) != facts.model:
+            raise ModelError(
+                f"{path}: is the model {model_hash(path)}, the results in {facts.root} are of "
+                f"{facts.model}"
+            )
+        return path, load_card(path)
+    entries, _ = list_models()
+    fitting = (entry for entry in entries if model_hash(entry.path) == facts.model)
+    return next(((entry.path, entry.card) for entry in fitting), None)
+
+
+def _write(output: str, survey: Survey, sections: list[Section]) -> None:
+    from quake.output.whole_file import whole_file
+    from quake.report import write_page
+
+    if output == _STDOUT:
+        write_page(sys.stdout.buffer, survey, sections)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with whole_file(Path(output)) as file:
+            write_page(file, survey, sections)
+    except OSError as error:
+        raise OutputError(
+            f"{output}: cannot be written ({error.strerror or error}); nothing was left there"
+        ) from error
+
+
+def _say(messages: Messages, output: str, survey: Survey) -> None:
+    for found, say in ((survey.damaged, messages.error), (survey.missing, messages.warning)):
+        for text in found.texts:
+            say(text)
+        if found.count > len(found.texts):
+            say(f"and {found.count - len(found.texts)} more like these")
+    totals = survey.totals
+    messages.note(
+        f"{'standard output' if output == _STDOUT else output}: "
+        f"{totals.station_days.total()} station-days, {totals.windows.total()} windows, "
+        f"{survey.events.total} events; {survey.n_pictures} pictures"
+    )
