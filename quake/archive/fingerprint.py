@@ -15,6 +15,8 @@ from quake.inference.classifier import PredictConfig, effective_thresholds
 # Raised when the same model and parameters give other answers than they did before.
 RESULTS_VERSION = 1
 
+_LONGEST_TEXT = 300  # of a value that is shown
+
 _NAMES = {
     "model": "the model",
     "overlap": "--overlap",
@@ -60,8 +62,13 @@ def check_fingerprint(root: Path, found: Mapping[str, Any], wanted: Mapping[str,
     Raises
     ------
     ParameterError
-        If anything differs; the message lists it.
+        If anything differs; the message lists it. Also if what was found are no parameters.
     """
+    if not isinstance(found, Mapping):
+        raise ParameterError(
+            f"--output {root}: the parameters of what is in it are damaged ({_text(found)}); name "
+            "another folder"
+        )
     differing = [
         f"{_NAMES.get(key, key)} ({_text(found.get(key))} there, {_text(wanted.get(key))} now)"
         for key in wanted
@@ -75,7 +82,8 @@ def check_fingerprint(root: Path, found: Mapping[str, Any], wanted: Mapping[str,
 
 
 def _text(value: object) -> str:
-    return "none" if value is None else json.dumps(value).strip('"')
+    text = "none" if value is None else json.dumps(value).strip('"')
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
 
 
 def _digest(path: Path) -> str:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
+from quake.archive.layout import day_of_date
 from quake.data.source import Problem
 from quake.data.waveform import ChannelSetId, Span
 from quake.errors import OutputError, QuakeError
 from quake.inference.coverage import Coverage
+from quake.output.windows import SUFFIXES
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +33,19 @@ OUTPUT_ADVICE = (
 )
 
 DayKey = tuple[ChannelSetId, str]
+
+# What Python makes of lines that hold something else than was written.
+_NONSENSE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    RecursionError,
+    ArithmeticError,
+)
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -281,8 +298,8 @@ def _entries(path: Path) -> Iterator[FileEntry | DayEntry]:
             if not line.endswith("\n"):
                 break  # another shard is writing it
             try:
-                yield _parse(json.loads(line))
-            except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+                yield parse_entry(json.loads(line))
+            except _NONSENSE:
                 n_bad += 1
     if n_bad:
         logger.warning(
@@ -290,7 +307,14 @@ def _entries(path: Path) -> Iterator[FileEntry | DayEntry]:
         )
 
 
-def _parse(values: Mapping[str, Any]) -> FileEntry | DayEntry:
+def parse_entry(values: Mapping[str, Any]) -> FileEntry | DayEntry:
+    """Make an entry of what was read from a line.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, ArithmeticError
+        If it is none.
+    """
     return _file_entry(values) if values["kind"] == "file" else _day_entry(values)
 
 
@@ -318,14 +342,14 @@ def _file_entry(values: Mapping[str, Any]) -> FileEntry:
         Span(
             ChannelSetId(*map(str, row[:4])),
             str(row[4]),
-            int(row[5]),
-            int(row[6]),
-            float(row[7]),
+            _whole(row[5]),
+            _whole(row[6]),
+            _rate(row[7]),
             path,
         )
         for row in values["spans"]
     )
-    state = FileState(path, int(values["size"]), int(values["mtime_ns"]))
+    state = FileState(path, _whole(values["size"]), _whole(values["mtime_ns"]))
     heads = tuple((ChannelSetId(*map(str, row[:4])), str(row[4])) for row in values["heads"])
     return FileEntry(state, spans, tuple(map(str, values["problems"])), heads)
 
@@ -355,12 +379,12 @@ def _day_line(entry: DayEntry) -> str:
 def _day_entry(values: Mapping[str, Any]) -> DayEntry:
     return DayEntry(
         id=ChannelSetId(*map(str, values["id"])),
-        date=str(values["date"]),
+        date=_date(values["date"]),
         inputs=str(values["inputs"]),
-        outputs={str(k): int(v) for k, v in values["outputs"].items()},
-        windows={str(k): int(v) for k, v in values["windows"].items()},
-        labels={str(k): int(v) for k, v in values["labels"].items()},
-        reasons={str(k): int(v) for k, v in values["reasons"].items()},
+        outputs=_outputs(values["outputs"]),
+        windows={str(k): _whole(v) for k, v in values["windows"].items()},
+        labels={str(k): _whole(v) for k, v in values["labels"].items()},
+        reasons={str(k): _whole(v) for k, v in values["reasons"].items()},
         coverage=Coverage(
             _intervals(values["input"]),
             _intervals(values["scored"]),
@@ -377,7 +401,37 @@ def _codes(key: ChannelSetId) -> list[str]:
 
 
 def _intervals(rows: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    return [(int(start), int(end)) for start, end in rows]
+    return [(_whole(start), _whole(end)) for start, end in rows]
+
+
+def _whole(value: Any) -> int:
+    """A number of 63 bits: times, sizes and counts have no more."""
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("too large a number")
+    return number
+
+
+def _rate(value: Any) -> float:
+    rate_hz = float(value)
+    if not 0 < rate_hz < math.inf:
+        raise ValueError(f"a sampling rate of {rate_hz:g} Hz")
+    return rate_hz
+
+
+def _date(value: Any) -> str:
+    """A date; it becomes the name of a folder."""
+    if not _DATE.fullmatch(str(value)):
+        raise ValueError(f"{value!r} is no date")
+    day_of_date(str(value))
+    return str(value)
+
+
+def _outputs(values: Mapping[str, Any]) -> dict[str, int]:
+    """Sizes by format; a format becomes a part of the name of a file, which may be removed."""
+    if not values.keys() <= SUFFIXES.keys():
+        raise ValueError(f"formats {list(values)[:5]}")
+    return {name: _whole(size) for name, size in values.items()}
 
 
 def _line(values: Mapping[str, Any]) -> str:
