@@ -14,8 +14,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from quake.archive.journal import DayEntry, DayKey, FileEntry
-from quake.archive.journal import parse_entry
+from quake.archive.journal import DayEntry, DayKey, FileEntry, parse_entry
 from quake.report.calendar import check_date
 
 logger = logging.getLogger(__name__)
