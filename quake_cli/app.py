@@ -27,6 +27,7 @@ _COMMANDS = {
     "predict": "Say of each window of seismic records how probable each class is.",
     "watch": "Follow an archive that is being written, or a SeedLink server.",
     "report": "Write one page over a result store: maps, histograms, the strongest windows.",
+    "doctor": "Check that this installation is sound, and say what to do where it is not.",
     "models": "List the backbones with their facts, and the bundled and installed models.",
     "info": "Show the card of a model: classes, preprocessing, training data, measured quality.",
     "train": "Train a model on labelled waveforms, and measure it on rows that it has not seen.",
@@ -114,6 +115,7 @@ def _explain(error: BaseException, messages: Messages) -> int:
     if isinstance(error, KeyboardInterrupt):
         messages.error("interrupted")
         return Exit.INTERRUPTED
+    error = _explained(error)
     if isinstance(error, _COMMAND_LINE_ERROR):
         messages.error(_usage(error))
         return Exit.USAGE
@@ -125,6 +127,13 @@ def _explain(error: BaseException, messages: Messages) -> int:
         what = f"{type(error).__name__}: {error}".strip(": ")
         messages.error(f"unexpected {what}; --debug shows where; please report it")
     return status_of(error)
+
+
+def _explained(error: BaseException) -> BaseException:
+    """Replace what a torchvision that does not fit torch raises by what it means."""
+    from quake.doctor.torch_pair import explained
+
+    return explained(error)
 
 
 def _usage(error: Any) -> str:

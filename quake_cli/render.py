@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from quake_cli.messages import Messages
+from quake_cli.strip import Strip, needs_ascii
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
+    from quake.doctor.check import Check
     from quake.events.event import Event
     from quake.inference.records import WindowRecord
 
@@ -38,6 +41,9 @@ _EVENT_COLUMNS = (
 _STATION_WIDTH = 8  # two letters of network, a dot, five of station
 
 _STYLES = {"ok": "green", "uncertain": "yellow", "no_data": "dim", "rejected": "red"}
+
+# In the order in which they are counted.
+_CHECK_STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 
 # Work that is done sooner needs no bar.
 _PATIENCE_S = 1.0
@@ -79,6 +85,39 @@ def show_sections(sections: Sequence[Section], file: TextIO | None = None) -> No
         screen.print(Padding(_table(section), (0, 0, 1, 2), expand=False))
 
 
+def show_checks(checks: Sequence[Check], file: TextIO | None = None) -> None:
+    """Show what `quake doctor` found: a table on a terminal, a line a check elsewhere."""
+    file = file or sys.stdout
+    counts = Counter(check.status.value for check in checks)
+    verdict = "not sound" if counts["failed"] else "sound"
+    numbers = ", ".join(f"{counts[name]} {name}" for name in _CHECK_STYLES)
+    if not (file.isatty() and _draw_checks(checks, file)):
+        for check in checks:
+            advice = f"; to do: {check.advice}" if check.advice else ""
+            file.write(f"{check.status}: {check.name}: {check.found}{advice}\n")
+    file.write(f"{verdict}: {numbers}\n")
+
+
+def _draw_checks(checks: Sequence[Check], file: TextIO) -> bool:
+    """Draw the table; False if Rich, which may be what is broken, cannot be loaded."""
+    try:
+        from rich.table import Table
+        from rich.text import Text
+    except Exception:  # a broken package may raise anything
+        return False
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("check", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("found, and what to do", overflow="fold")
+    for check in checks:
+        found = Text(check.found)
+        if check.advice:
+            found.append(f"\nto do: {check.advice}", style="bold")
+        table.add_row(check.name, Text(check.status, style=_CHECK_STYLES[check.status]), found)
+    console(file).print(table)
+    return True
+
+
 def _table(section: Section) -> Table:
     from rich.table import Table
     from rich.text import Text
@@ -106,9 +145,10 @@ def _is_number(text: str) -> bool:
 
 
 class TableWriter:
-    """Window records as lines of a table, as they come.
+    """Window records as lines of a table, as they come; below it a strip, on a terminal.
 
-    Columns have fixed widths; where the terminal is wide, each class has its column.
+    Columns have fixed widths; where the terminal is wide, each class has its column. The strip
+    shows short records of one channel set, see `quake_cli.strip`.
 
     Parameters
     ----------
@@ -122,6 +162,7 @@ class TableWriter:
         self._console = console(file)
         self._columns = _columns(classes, self._console.width)
         self._header = True  # with the first window: messages on what was not read come before
+        self._strip = Strip()
 
     def write(self, record: WindowRecord) -> None:
         """Print one line, or more where flags are many."""
@@ -148,9 +189,26 @@ class TableWriter:
         self._console.print(table)
         self._header = False
         self.file.flush()
+        self._strip.add(record)
 
     def close(self) -> None:
-        """Nothing is missing."""
+        """Draw the strip, if somebody watches."""
+        if not self.file.isatty():
+            return
+        from rich.text import Text
+
+        from quake.pictures.palette import class_colours
+
+        colours = class_colours(self.classes)
+        ascii_only = needs_ascii(self.file)
+        lines = self._strip.lines(self.classes, self._console.width, ascii_only=ascii_only)
+        if lines:
+            self._console.print()
+        for line in lines:
+            shown = Text(f"{line.name} {line.cells}".rstrip())
+            shown.stylize(colours.get(line.name.strip(), ""), len(line.name))
+            self._console.print(shown)
+        self.file.flush()
 
 
 class EventTableWriter:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from quake.data.orientation import Orientations
     from quake.events import EventOptions
     from quake.inference.classifier import Classifier, PredictConfig
+    from quake.pictures.album import Album
     from quake_cli.inputs import Inputs
 
 
@@ -86,6 +90,7 @@ class PredictRequest:
     inventory: Path | None
     events: EventOptions | None
     archive: ArchiveRequest
+    album: Album | None = None
 
 
 def selection_of(
@@ -224,6 +229,49 @@ def events_of(
         thresholds=effective,
         **{k: v for k, v in given.items() if v is not None},  # type: ignore[arg-type]
     )
+
+
+def album_of(
+    folder: Path,
+    card: ModelCard,
+    config: PredictConfig,
+    events: EventOptions,
+    fingerprint: Mapping[str, object],
+) -> Album:
+    """Where pictures go, and what is drawn in them.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    card : ModelCard
+    config : PredictConfig
+    events : EventOptions
+    fingerprint : mapping
+        All that windows depend on besides the data.
+
+    Raises
+    ------
+    ParameterError
+        If nothing can be written there.
+    """
+    from quake.inference.classifier import effective_thresholds
+    from quake.pictures.album import Album
+
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"--plot {folder}: is a file, a folder was expected; name another one")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise ParameterError(
+            f"--plot {folder}: no folder that can be written to ({error.strerror or error}); name "
+            "another one"
+        ) from error
+    thresholds = tuple(effective_thresholds(card, config.thresholds or {}))
+    settings = json.dumps(fingerprint, sort_keys=True)
+    return Album(str(folder.absolute()), card, thresholds, events, settings)
 
 
 def _patterns(texts: Sequence[str] | None) -> tuple[str, ...]:

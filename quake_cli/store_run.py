@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,16 +16,17 @@ from quake_cli.report import RunReport
 from quake_cli.request import ModelRequest, PredictRequest, of_whole_sets
 
 if TYPE_CHECKING:
-    from quake.archive.journal import DayEntry
+    from quake.archive.journal import DayEntry, DayKey
     from quake.archive.plan import Plan
     from quake.archive.run import RunOptions
-    from quake.archive.station_work import ModelFiles, StationDayOpener
+    from quake.archive.station_work import ModelFiles, PictureJob, StationDayOpener
     from quake.archive.store import Store
     from quake.data.waveform import ChannelSetId
     from quake.inference.classifier import PredictConfig
     from quake.inference.coverage import Coverage
     from quake.inference.summary import Summary
-    from quake.parallel.executor import Executor
+    from quake.parallel.executor import Executor, Lost, Raised
+    from quake.pictures.album import Album
     from quake_cli.exits import Exit
     from quake_cli.inputs import Inputs
 
@@ -64,6 +65,7 @@ class _StoreRun:
         self.report, self.bar = report, bar
         self.executor = _executor(request)
         self.coverage: dict[object, Coverage] = {}
+        self.done_before: dict[DayKey, DayEntry] = {}
 
     def run(self) -> Exit:
         from quake.inference.summary import Summary
@@ -72,6 +74,7 @@ class _StoreRun:
         if self.request.archive.scan_only:
             return self._close(Summary(), scanned_only=True, todo=len(plan.jobs))
         summary, counts = self._do(plan)
+        self._draw_missing(plan)
         n_events = None
         if self.request.events is not None:
             from quake.archive.store_events import write_store_events
@@ -122,6 +125,7 @@ class _StoreRun:
 
         division = divide(self.store, plan.jobs, self._options())
         summary = Summary()
+        self.done_before = {entry.key: entry for entry in division.done}
         for entry in division.done:
             self._add(entry, summary)
         counts = {"done": 0, "done before": 0, "failed": 0}
@@ -166,7 +170,59 @@ class _StoreRun:
             engine=model.engine,
             threads=_threads(model.threads, archive.workers, archive.dask_local, archive.scheduler),
             orientations=self.request.orientations,
+            album=self.request.album,
         )
+
+    def _draw_missing(self, plan: Plan) -> None:
+        """Draw what was done before without a picture; what is done now is drawn where it is done.
+
+        Raises
+        ------
+        OutputError
+            If a picture cannot be written.
+        """
+        from quake.archive.journal import OUTPUT_ADVICE
+        from quake.archive.station_work import NotWritten, PictureOpener
+        from quake.errors import OutputError
+
+        album = self.request.album
+        jobs = [] if album is None else list(self._pictures(album, plan))
+        if album is None or not jobs:
+            return
+        answers = self.executor.run(PictureOpener(album), jobs)
+        for n_done, (job, answer) in enumerate(answers, start=1):
+            if isinstance(answer, NotWritten):
+                raise OutputError(f"{answer.message}; {OUTPUT_ADVICE}")
+            if answer is not None:
+                self._warn_of_no_picture(job, answer)
+            self.bar.update("drawing", n_done, len(jobs))
+
+    def _pictures(self, album: Album, plan: Plan) -> Iterator[PictureJob]:
+        """Station-days with windows whose picture is not there, or is of other data."""
+        from quake.archive.station_work import PictureJob
+        from quake.output.windows import READABLE
+
+        for planned in plan.jobs:
+            entry = self.done_before.get(planned.key)
+            if entry is None or not sum(entry.windows.values()):
+                continue
+            if album.has(planned.day, entry.inputs):
+                continue
+            name = next((name for name in READABLE if name in entry.outputs), None)
+            if name is None:
+                self.report.messages.warning(
+                    f"{entry.id} on {entry.date}: no picture of it, for its windows are there as "
+                    f"{', '.join(entry.outputs)} alone; add --format {READABLE[0]}"
+                )
+            else:
+                path = str(self.store.path_of(entry, name))
+                yield PictureJob(planned.day, entry.inputs, path)
+
+    def _warn_of_no_picture(self, job: PictureJob, answer: Lost | Raised) -> None:
+        from quake.parallel.executor import Raised
+
+        reason = answer.error if isinstance(answer, Raised) else answer.reason
+        self.report.messages.warning(f"{job.windows}: no picture of it ({reason})")
 
     def _close(self, summary: Summary, **more: object) -> Exit:
         self.bar.close()

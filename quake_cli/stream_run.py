@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quake.errors import ParameterError
+from quake.errors import OutputError, ParameterError
 from quake_cli.messages import Messages
 from quake_cli.outputs import Destination, open_events, open_windows
 from quake_cli.render import ProgressBar
@@ -16,6 +18,8 @@ from quake_cli.request import PredictRequest
 from quake_cli.store_run import is_nothing_new
 
 if TYPE_CHECKING:
+    from quake.data.source import Problem, Source
+    from quake.data.waveform import ChannelSetId, Segment, Span
     from quake.inference.classifier import Classifier, Prediction
     from quake.inference.records import WindowRecord
     from quake.inference.station_days import StationDay
@@ -49,6 +53,8 @@ class _Run:
         )
         self.report: RunReport
         self.nothing_new: bool | None = None
+        self.days: list[StationDay] = []
+        self.source: Source
 
     def windows(self, spool: Path) -> Exit:
         card, config = self.request.model.card, self.request.config
@@ -57,7 +63,8 @@ class _Run:
             prediction = self._open(spool)
             for record in self._records(prediction):
                 writer.write(record)
-            return self._close(prediction)
+            self.bar.close()
+        return self._close(prediction)  # below what the writer draws at its end
 
     def events(self, spool: Path) -> Exit:
         from quake.events import find_events
@@ -94,11 +101,12 @@ class _Run:
         )
         self.report.show(left_out)
         grid = self.request.config.grid(self.request.model.card)
-        days = list(self._new(station_days(chosen, grid)))
-        self.nothing_new = is_nothing_new(self.request, days, self.report.found)
+        self.days = list(self._new(station_days(chosen, grid)))
+        self.nothing_new = is_nothing_new(self.request, self.days, self.report.found)
+        self.source = _OneReader(BoundedSource(source, wanted.start_ns, wanted.end_ns))
         return classifier.predict_days(
-            days,
-            BoundedSource(source, wanted.start_ns, wanted.end_ns),
+            self.days,
+            self.source,
             self.request.config,
             self.request.orientations,
             lambda done_s, total_s: self.bar.update("classifying", done_s, total_s),
@@ -113,11 +121,33 @@ class _Run:
                 yield day
 
     def _records(self, prediction: Prediction | None) -> Iterator[WindowRecord]:
-        for record in prediction or ():
+        for record in self._drawn(iter(prediction or ())):
             if self.destination.is_terminal and self.request.events is None:
                 self.bar.close()  # the results show how far it is
             self.report.add(record, prediction.problems if prediction else ())
             yield record
+
+    def _drawn(self, records: Iterator[WindowRecord]) -> Iterator[WindowRecord]:
+        """Pass records on; draw a station-day when its last one has gone by."""
+        album = self.request.album
+        if album is None:
+            yield from records
+            return
+        grid = self.request.config.grid(self.request.model.card)
+        for day in self.days:
+            n_windows = sum(len(starts) for _, starts in day.windows(grid))
+            kept = []
+            for record in islice(records, n_windows):
+                kept.append(record)
+                yield record
+            try:
+                album.draw(self.source, day, kept)
+            except OSError as error:
+                raise OutputError(
+                    f"{album.path_of(day)}: {error.strerror or error}; make room, or see to the "
+                    "permissions, and run the same command again"
+                ) from error
+        yield from records  # none are left; the prediction sums up at its end
 
     def _close(self, prediction: Prediction | None, n_events: int | None = None) -> Exit:
         from quake.inference.summary import Summary
@@ -133,6 +163,30 @@ class _Run:
             events=n_events,
             nothing_new=self.nothing_new,
         )
+
+
+class _OneReader:
+    """A source that the classifier and the pictures read from, never both at once."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Those of the source."""
+        return self._source.problems
+
+    def spans(self) -> dict[ChannelSetId, list[Span]]:
+        """What there is."""
+        return self._source.spans()
+
+    def read(
+        self, spans: Sequence[Span], channel_set: ChannelSetId, start_ns: int, end_ns: int
+    ) -> list[Segment]:
+        """Wait for the other one, and read."""
+        with self._lock:
+            return self._source.read(spans, channel_set, start_ns, end_ns)
 
 
 def _spare_inputs(destination: Destination, inputs: Inputs) -> None:

@@ -1,8 +1,9 @@
-"""Work of one process: a station-day in, its windows on disk and an entry for the journal out."""
+"""Work of one process: a station-day in, its windows and picture on disk, a journal entry out."""
 
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import secrets
 import shutil
@@ -16,15 +17,20 @@ from typing import TYPE_CHECKING
 from quake.archive.journal import DayEntry
 from quake.archive.layout import date_of, windows_file
 from quake.archive.plan import DayJob
-from quake.data.source import SpanSource
+from quake.data.source import Source, SpanSource
+from quake.errors import WaveformError
 from quake.inference.classifier import Classifier, PredictConfig
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
-from quake.output.windows import windows_as_bytes
+from quake.inference.station_days import StationDay
+from quake.output.windows import read_windows, windows_as_bytes
 
 if TYPE_CHECKING:
     from quake.data.file_index import FileIndex
     from quake.data.orientation import Orientations
+    from quake.pictures.album import Album
+
+logger = logging.getLogger(__name__)
 
 # Files whose index is kept: those of a station, yesterday, today and tomorrow, and a few more.
 _INDEXES = 64
@@ -83,6 +89,8 @@ class StationDayOpener:
         The store.
     temporary : str
         Folder in it for files that are not complete.
+    album : Album, optional
+        Where station-days are drawn.
     """
 
     model: ModelFiles
@@ -93,6 +101,7 @@ class StationDayOpener:
     engine: str = "auto"
     threads: int | None = None
     orientations: Orientations | None = None
+    album: Album | None = None
 
     def __call__(self) -> StationDayWork:
         """Load it."""
@@ -140,6 +149,9 @@ class StationDayWork:
             problems=sorted(source.problems, key=lambda problem: problem.message),
         )
         entry.inputs = job.inputs_of(entry)
+        if opener.album is not None:
+            failed = _draw(opener.album, source, job.day, records, entry.inputs)
+            return failed or entry
         return entry
 
     def _write(self, job: DayJob, records: Sequence[WindowRecord]) -> dict[str, int]:
@@ -154,6 +166,67 @@ class StationDayWork:
             write_whole(path, content, Path(self.opener.temporary))
             sizes[name] = len(content)
         return sizes
+
+
+@dataclass(frozen=True)
+class PictureJob:
+    """A station-day that has been done, and is to be drawn.
+
+    Attributes
+    ----------
+    day : StationDay
+    inputs : str
+        Digest of its files.
+    windows : str
+        File of its windows, of a format that can be read back.
+    """
+
+    day: StationDay
+    inputs: str
+    windows: str
+
+
+@dataclass(frozen=True)
+class PictureOpener:
+    """Prepares to draw what is in a store; no model is needed."""
+
+    album: Album
+
+    def __call__(self) -> PictureWork:
+        """Give the work."""
+        return PictureWork(self.album)
+
+
+class PictureWork:
+    """Draws station-days of which there are windows.
+
+    Parameters
+    ----------
+    album : Album
+    """
+
+    def __init__(self, album: Album) -> None:
+        self.album = album
+
+    def __call__(self, job: PictureJob) -> NotWritten | None:
+        """Do one station-day; if it cannot be drawn, log a warning."""
+        try:
+            records = read_windows(Path(job.windows))
+        except WaveformError as error:
+            logger.warning("no picture: %s", error)
+            return None
+        source = SpanSource(job.day.id, job.day.spans, {})
+        return _draw(self.album, source, job.day, records, job.inputs)
+
+
+def _draw(
+    album: Album, source: Source, day: StationDay, records: Sequence[WindowRecord], inputs: str
+) -> NotWritten | None:
+    try:
+        album.draw(source, day, records, inputs)
+    except OSError as error:
+        return NotWritten(f"{album.path_of(day)}: {error.strerror or error}")
+    return None
 
 
 def reasons(records: Sequence[WindowRecord]) -> dict[str, int]:

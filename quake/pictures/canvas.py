@@ -101,7 +101,7 @@ def plain(text: str) -> str:
     """
     known = _signs()
     shown = (
-        sign if ord(sign) in known else sign.encode("ascii", "backslashreplace").decode("ascii")
+        sign if ord(sign) in known else sign.encode("unicode_escape").decode("ascii")
         for sign in text
     )
     return "".join(shown).replace("$", "\\$")

@@ -22,6 +22,7 @@ from quake.pictures.panels import (
     SMALL,
     draw_component,
     draw_spectrogram_of,
+    draw_times,
     note,
     quiet_axes,
     say,
@@ -133,8 +134,7 @@ def draw_day_on(
     strip.tick_params(labelbottom=True)
     for axes in (above, *waves, spectrogram, below):
         axes.set_xlim(strip.get_xlim())
-        axes.set_xticks(strip.get_xticks())
-        axes.grid(axis="x", color="#000000", alpha=0.12, linewidth=0.6)
+        draw_times(axes, strip.get_xticks())
         axes.yaxis.set_label_coords(-68 / PANEL_PX, 0.5)
     _write_title(figure, records, text)
 

@@ -28,9 +28,11 @@ from quake_cli.options import (
 if TYPE_CHECKING:
     from quake.checkpoint import ModelCard
     from quake.data.orientation import Orientations
+    from quake.events import EventOptions
     from quake.inference.classifier import PredictConfig
+    from quake.pictures.album import Album
     from quake_cli.outputs import Destination, StorePlace
-    from quake_cli.request import PredictRequest
+    from quake_cli.request import ModelRequest, PredictRequest
 
 _MODEL = "Model"
 _WINDOWS = "Windows"
@@ -140,6 +142,16 @@ def predict(
     event_min_length: archives.EventMinLength = None,
     min_stations: archives.MinStations = None,
     within: archives.Within = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="DIR",
+            rich_help_panel=archives.OUTPUT,
+            help="Draw each channel set and day there too: waveforms, spectrogram, probabilities "
+            "and events, as PNG.",
+        ),
+    ] = None,
     formats: Annotated[
         list[Format] | None,
         typer.Option(
@@ -216,17 +228,19 @@ def predict(
         of_events = thresholds_of("--event-threshold", event_threshold or [])
         check_classes("--event-threshold", of_events, card)
         wants_events = events or is_of_events(place)
-        _refuse_idle(
-            wants_events,
-            shard,
-            {
-                "--event-threshold": event_threshold,
-                "--event-gap": event_gap,
-                "--event-min-length": event_min_length,
-                "--min-stations": min_stations,
-                "--within": within,
-            },
-        )
+        of_any = {
+            "--event-threshold": event_threshold,
+            "--event-gap": event_gap,
+            "--event-min-length": event_min_length,
+        }
+        of_several = {"--min-stations": min_stations, "--within": within}
+        _refuse_idle(wants_events, shard, {**({} if plot else of_any), **of_several})
+        event_options = None
+        if wants_events or plot is not None:
+            event_options = requests.events_of(
+                card, config, of_events, event_gap, event_min_length, min_stations, within
+            )
+        model_request = requests.ModelRequest(path, card, device, engine, threads)
         return _run(
             messages,
             requests.PredictRequest(
@@ -238,16 +252,13 @@ def predict(
                     requests.selection_of(network, station, location, channels, start, end),
                     requests.newer_than_of(newer_than),
                 ),
-                requests.ModelRequest(path, card, device, engine, threads),
+                model_request,
                 config,
                 _orientations(inventory),
                 inventory,
-                requests.events_of(
-                    card, config, of_events, event_gap, event_min_length, min_stations, within
-                )
-                if wants_events
-                else None,
+                event_options if wants_events else None,
                 archive,
+                _album(plot, model_request, config, inventory, event_options),
             ),
             place,
             summary_json,
@@ -321,6 +332,22 @@ def _refuse_idle(wants_events: bool, shard: str | None, options: dict[str, Any])
             "--events: needs the windows of all stations, which a shard does not have; run the "
             "same command without --shard when all shards have ended"
         )
+
+
+def _album(
+    folder: Path | None,
+    model: ModelRequest,
+    config: PredictConfig,
+    inventory: Path | None,
+    events: EventOptions | None,
+) -> Album | None:
+    if folder is None or events is None:
+        return None
+    from quake_cli.request import album_of
+    from quake_cli.store_run import fingerprint_of
+
+    fingerprint = fingerprint_of(model, config, inventory)
+    return album_of(folder, model.card, config, events, fingerprint)
 
 
 def config_of(
