@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,13 +20,31 @@ from typing import TYPE_CHECKING, Any
 
 from quake.data.labels import LabelSet
 from quake.data.preprocessing import Preprocessing
+from quake.data.special_files import refuse_special
 from quake.errors import ModelError, QuakeError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 FORMAT = 1
+
+# An hour at 1000 Hz: a longer window is a damaged number, and gigabytes.
+_LONGEST_WINDOW_SAMPLES = 3_600_000
+_SHOWN_LETTERS = 300  # of what was wrong
+
 SUFFIX = ".safetensors"
+
+
+# What Python makes of JSON of other types and sizes than a card has.
+_NONSENSE = (
+    QuakeError,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+    ArithmeticError,
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +116,7 @@ class ModelCard:
 
         Raises
         ------
-        QuakeError, KeyError, TypeError, ValueError
+        QuakeError, KeyError, TypeError, ValueError, ArithmeticError
             If something is missing or makes no sense; `load_card` names the file.
         """
         values = json.loads(text)
@@ -112,10 +131,16 @@ class ModelCard:
             raise ValueError(f"temperature {calibration.temperature}, a positive one was expected")
         if not all(0 <= threshold <= 1 for threshold in calibration.thresholds):
             raise ValueError(f"thresholds {calibration.thresholds}, numbers from 0 to 1 expected")
+        preprocessing = Preprocessing.from_dict(values["preprocessing"])
+        if preprocessing.n_samples > _LONGEST_WINDOW_SAMPLES:
+            raise ValueError(
+                f"windows of {preprocessing.n_samples} samples, at most {_LONGEST_WINDOW_SAMPLES} "
+                "were expected"
+            )
         return cls(
             network=dict(values["network"]),
             labels=labels,
-            preprocessing=Preprocessing.from_dict(values["preprocessing"]),
+            preprocessing=preprocessing,
             calibration=calibration,
             training=dict(values["training"]),
             metrics=dict(values["metrics"]),
@@ -212,10 +237,10 @@ def card_of_metadata(path: Path, metadata: Mapping[str, str]) -> ModelCard:
     _check_format(path, metadata)
     try:
         return ModelCard.from_json(metadata["quake"])
-    except (QuakeError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except _NONSENSE as error:
         raise ModelError(
-            f"{path}: its card cannot be used ({type(error).__name__}: {error}); "
-            "get the model again, or update quake"
+            f"{path}: its card cannot be used ({type(error).__name__}: "
+            f"{str(error)[:_SHOWN_LETTERS]}); get the model again, or update quake"
         ) from error
 
 
@@ -247,9 +272,10 @@ def load_model(path: str | Path) -> tuple[ModelCard, nn.Module]:
     try:
         with torch.device("meta"):  # no random numbers are drawn for weights that come anyway
             model = build_model(card.network)
-    except (QuakeError, KeyError, TypeError, ValueError) as error:
+    except (*_NONSENSE, RuntimeError) as error:
         raise ModelError(
-            f"{path}: its network {dict(card.network)} cannot be built ({error}); update quake"
+            f"{path}: its network {str(dict(card.network))[:_SHOWN_LETTERS]} cannot be built "
+            f"({str(error)[:_SHOWN_LETTERS]}); update quake"
         ) from error
     n_outputs = card.network.get("num_classes")
     if n_outputs != len(card.labels.names):
@@ -258,6 +284,7 @@ def load_model(path: str | Path) -> tuple[ModelCard, nn.Module]:
             f"network of {n_outputs} outputs; get the model again"
         )
     _check_tensors(path, model.state_dict(), state)
+    _check_finite(path, state)
     model.load_state_dict(state, assign=True)
     return card, model.eval()
 
@@ -271,6 +298,7 @@ def model_hash(path: str | Path) -> str:
         If the file cannot be read.
     """
     try:
+        refuse_special(Path(path))
         found = Path(path).stat()
         return _digest(str(path), found.st_ino, found.st_size, found.st_mtime_ns)[:12]
     except OSError as error:
@@ -299,6 +327,8 @@ def _check_is_file(path: Path) -> None:
         raise ModelError(f"{path}: is a folder, a model file was expected")
     if not path.exists():
         raise ModelError(f"{path}: no such model file; `quake models` lists the installed ones")
+    if not path.is_file():
+        raise ModelError(f"{path}: is a pipe, socket or device, a model file was expected")
 
 
 def _damaged(path: Path, error: Exception) -> str:
@@ -315,10 +345,10 @@ def _check_format(path: Path, metadata: Mapping[str, str]) -> None:
             f"{path}: not written by quake (no quake_format in its metadata); expected a model "
             "made by `quake train` or `quake export`"
         )
-    if not found.isdecimal() or int(found) > FORMAT:
+    if not re.fullmatch(r"[0-9]{1,9}", found) or int(found) > FORMAT:
         raise ModelError(
-            f"{path}: model format {found}, this version of quake reads up to {FORMAT}; "
-            "update quake"
+            f"{path}: model format {found[:_SHOWN_LETTERS]}, this version of quake reads up to "
+            f"{FORMAT}; update quake"
         )
 
 
@@ -337,3 +367,13 @@ def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[st
     ]
     if faults:
         raise ModelError(f"{path}: {'; '.join(faults)}; get the model again")
+
+
+def _check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Refuse weights that give no numbers."""
+    bad = sorted(name for name, tensor in state.items() if not bool(tensor.isfinite().all()))
+    if bad:
+        raise ModelError(
+            f"{path}: {len(bad)} tensors hold NaN or infinity ({', '.join(bad[:3])}); get the "
+            "model again"
+        )

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from quake.data.collection import Exclusion
 from quake.data.labels import canonical_label
+from quake.data.special_files import lines_of, refuse_document_type, refuse_special
 from quake.data.times import format_time, parse_time
 from quake.data.waveform import NS_PER_S
 from quake.errors import LabelError, ParameterError
@@ -42,6 +43,8 @@ _ORIGIN_COLUMNS = ("time", "latitude", "longitude")
 # Picks of one event at the stations of a network are no further apart than the waves need to
 # cross it; at 6 km/s that is 360 km.
 _SAME_EVENT_NS = 60 * NS_PER_S
+
+_SHOWN_COLUMNS, _SHOWN_LETTERS, _FAULT_LETTERS = 30, 30, 300
 
 # Bulletins write iP, eP and IPU0 for impulsive and emergent arrivals.
 _P_PHASE = re.compile(r"[ieIE]?[Pp]")
@@ -125,8 +128,10 @@ def read_catalogue(path: str | Path) -> Catalogue:
     """
     path = Path(path)
     try:
+        refuse_special(path)
         with path.open("rb") as file:
-            head = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
+            # Byte order marks, blanks, and the zeros of UTF-16.
+            head = file.read(64).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \r\n\t")
     except OSError as error:
         raise LabelError(f"{path}: cannot be read ({error.strerror or error})") from error
     catalogue = _read_quakeml(path) if head.startswith(b"<") else _read_csv(path)
@@ -145,6 +150,7 @@ def _read_quakeml(path: Path) -> Catalogue:
     from obspy import read_events
 
     try:
+        refuse_document_type(path)
         with path.open("rb") as file:
             found = read_events(file, format="QUAKEML")
     except Exception as error:  # lxml and ObsPy raise many kinds for malformed XML
@@ -153,7 +159,7 @@ def _read_quakeml(path: Path) -> Catalogue:
     events: dict[str, CatalogueEvent] = {}
     excluded: list[Exclusion] = []
     for row, event in enumerate(found, start=1):
-        event_id = event.resource_id.id
+        event_id = _id_of(event) or f"event {row}"
         what = f"{path}, event {event_id}"
         label = canonical_label(event.event_type or _DEFAULT_TYPE)
         if label in _NO_EVENTS:
@@ -175,7 +181,7 @@ def _quakeml_picks(event: Any, what: str) -> tuple[tuple[Pick, ...], list[Exclus
         arrival.pick_id.id: arrival.phase
         for origin in event.origins
         for arrival in origin.arrivals
-        if arrival.pick_id is not None and arrival.phase
+        if arrival.pick_id is not None and arrival.pick_id.id and arrival.phase
     }
     picks, excluded = [], []
     for pick in event.picks:
@@ -183,11 +189,18 @@ def _quakeml_picks(event: Any, what: str) -> tuple[tuple[Pick, ...], list[Exclus
             excluded.append(Exclusion(f"a pick of {what}", "rejected by its author"))
         elif pick.waveform_id is None or not pick.waveform_id.station_code:
             excluded.append(Exclusion(f"a pick of {what}", "without a station"))
+        elif pick.time is None:
+            excluded.append(Exclusion(f"a pick of {what}", "without a time"))
         else:
             station = f"{pick.waveform_id.network_code or ''}.{pick.waveform_id.station_code}"
-            phase = phases.get(pick.resource_id.id) or pick.phase_hint or ""
+            phase = phases.get(_id_of(pick)) or pick.phase_hint or ""
             picks.append(Pick(station, phase, int(pick.time.ns)))
     return tuple(picks), excluded
+
+
+def _id_of(thing: Any) -> str:
+    """Identifier of what should have one; empty where it has none."""
+    return (thing.resource_id.id or "") if thing.resource_id is not None else ""
 
 
 def _with_origin(entry: CatalogueEvent, event: Any) -> CatalogueEvent:
@@ -212,8 +225,11 @@ def _read_csv(path: Path) -> Catalogue:
         return _events_of_picks(path, rows)
     if all(name in columns for name in _ORIGIN_COLUMNS):
         return _events_of_origins(path, rows)
+    shown = ", ".join(name[:_SHOWN_LETTERS] for name in columns[:_SHOWN_COLUMNS])
+    if columns[_SHOWN_COLUMNS:]:
+        shown += f" and {len(columns) - _SHOWN_COLUMNS} more"
     raise LabelError(
-        f"{path}: found columns {', '.join(columns) or '(none)'}; a catalogue is QuakeML, or a "
+        f"{path}: found columns {shown or '(none)'}; a catalogue is QuakeML, or a "
         f"table with columns {', '.join(_PICK_COLUMNS)} (picks) or {', '.join(_ORIGIN_COLUMNS)} "
         "(origins)"
     )
@@ -225,8 +241,9 @@ _Row = Mapping[str, str]
 def _table(path: Path) -> tuple[list[str], Sequence[tuple[int, _Row]]]:
     """Columns under the names used here, and rows with their lines."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = file.readline()
+        with path.open(newline="", encoding="utf-8-sig") as opened:
+            file = lines_of(opened)
+            header = next(file, "")
             delimiter = max(",;|\t", key=header.count)
             names = [_column(name) for name in next(csv.reader([header], delimiter=delimiter), [])]
             rows = [
@@ -234,7 +251,7 @@ def _table(path: Path) -> tuple[list[str], Sequence[tuple[int, _Row]]]:
                 for line, row in enumerate(csv.reader(file, delimiter=delimiter), start=2)
                 if any(field.strip() for field in row)
             ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeError, csv.Error) as error:
         raise LabelError(f"{path}: cannot be read as a CSV table ({error})") from error
     if not rows:
         raise LabelError(f"{path}: no rows; a catalogue has one row a pick or an event")
@@ -280,7 +297,7 @@ def _events_of_origins(path: Path, rows: Sequence[tuple[int, _Row]]) -> Catalogu
         try:
             event = _event_of_origin(line, row)
         except ParameterError as error:
-            faults.append(f"line {line}: {error}")
+            faults.append(f"line {line}: {str(error)[:_FAULT_LETTERS]}")
             continue
         what = f"{path}, line {line}"
         if event.label in _NO_EVENTS:
@@ -322,7 +339,7 @@ def _events_of_picks(path: Path, rows: Sequence[tuple[int, _Row]]) -> Catalogue:
         try:
             found = _pick_of(line, row)
         except ParameterError as error:
-            faults.append(f"line {line}: {error}")
+            faults.append(f"line {line}: {str(error)[:_FAULT_LETTERS]}")
             continue
         if found.label in _NO_EVENTS:
             excluded.append(Exclusion(f"{path}, line {line}", f"its type is {row['event_type']!r}"))

@@ -25,6 +25,7 @@ from quake.data.mseed import (
     read_records,
     record_bytes,
 )
+from quake.data.record_headers import without_impossible
 from quake.data.waveform import ChannelSetId
 
 PIECE_BYTES = 2 << 20
@@ -32,6 +33,9 @@ PIECE_BYTES = 2 << 20
 
 # Of bytes that are decoded at once.
 _RANGE_BYTES = 32 << 20
+
+# libmseed looks for a blockette at the very end too.
+_MARGIN_BYTES = 64
 
 # Times of records are rounded to microseconds.
 _ROUNDING_NS = 1000
@@ -172,8 +176,8 @@ def join_traces(parts: Iterable[list[RawTrace]]) -> list[RawTrace]:
 def _next_piece(file: BinaryIO, at: int, size: int) -> tuple[int, list[RawTrace], list[str], int]:
     """Read the headers of a piece.
 
-    Where a cut proves wrong, the piece is made longer; if that does not help, it is the rest of
-    the file, as it is where records are damaged so that libmseed does not find to the next.
+    Where a cut proves wrong, the piece is made longer, up to the most that is decoded at once: no
+    record is as long as that.
 
     Returns
     -------
@@ -187,16 +191,17 @@ def _next_piece(file: BinaryIO, at: int, size: int) -> tuple[int, list[RawTrace]
     while True:
         data = _bytes(file, at, min(length, size - at))
         is_rest = len(data) < length or at + length == size
+        is_longest = length >= _RANGE_BYTES
         if not is_rest:
-            data = data[: last_header(data)]
+            data = data[: last_header(data) or is_longest * length]
         if is_rest or len(data):
             traces, texts = read_records(data, headonly=True, at=at)
             n_bytes, fits = _size_of_records(data, traces, texts)
             if is_rest:
                 return size, traces, texts, n_bytes
-            if fits:
+            if fits or is_longest:
                 return at + len(data), traces, texts, n_bytes
-        length = 2 * length if length < _RANGE_BYTES else size - at
+        length *= 2
 
 
 def _size_of_records(
@@ -209,13 +214,16 @@ def _size_of_records(
     if any("will not be read" in text for text in complaints):
         return n_bytes, False
     # Records of two sizes, or something between them.
-    walked, fits = record_bytes(data)
+    walked, fits = record_bytes(without_impossible(data)[0])
     return walked or n_bytes, fits
 
 
 def _bytes(file: BinaryIO, at: int, length: int) -> NDArray[np.int8]:
+    """Bytes of a file; some more are behind them in memory, for a look beyond the end."""
+    memory = np.zeros(length + _MARGIN_BYTES, np.int8)
     file.seek(at, io.SEEK_SET)
-    return np.fromfile(file, np.int8, length)
+    n_read = file.readinto(memory[:length])  # type: ignore[attr-defined]
+    return memory[:n_read]
 
 
 def _times(traces: list[RawTrace]) -> Times:

@@ -60,6 +60,7 @@ ALIASES: Mapping[str, str] = {
 NOISE = "noise"
 
 _KNOWN = frozenset(name.replace(" ", "_") for name in ALIASES) | frozenset(ALIASES.values())
+_LONGEST = max(map(len, _KNOWN))
 # Slips of the pen in a name, by its length; more of them make another name.
 _SLIPS = ((9, 2), (5, 1))
 
@@ -257,7 +258,7 @@ def nearest_known(label: str) -> str | None:
     >>> nearest_known("earthqauke"), nearest_known("volcanic_tremor"), nearest_known("noise")
     ('earthquake', None, None)
     """
-    if label in _KNOWN:
+    if label in _KNOWN or len(label) > _LONGEST + max(slips for _, slips in _SLIPS):
         return None
     allowed = next((slips for length, slips in _SLIPS if len(label) >= length), 0)
     distance, near = min((_slips(label, name), name) for name in sorted(_KNOWN))

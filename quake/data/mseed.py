@@ -2,8 +2,8 @@
 
 libmseed does it, through the binding that ObsPy ships with. Its lists are walked here, because
 ObsPy makes objects of them that take ten times as long as decoding where a day has thousands of
-gaps. Whatever is unusual, from a full SEED header to a damaged code, is left to ObsPy's own
-reader, and so is everything if the binding is not as expected.
+gaps. Neither sees a record that `quake.data.record_headers` found impossible. Whatever is unusual
+is left to ObsPy's own reader, and so is everything if the binding is not as expected.
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quake.data.record_headers import (
+    BLOCK_BYTES,
+    header_starts,
+    walk,
+    without,
+    without_impossible,
+)
 from quake.data.waveform import ChannelSetId, split_channel
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace
 
-BLOCK_BYTES = 128
-"""Where a record does not begin, libmseed looks for one so many bytes further on."""
-
 _LONGEST_BYTES = 2**31 - 1  # libmseed counts bytes with C integers
-
-_QUALITIES = b"DRQM"
 
 _NO_KIND = "\0"  # of headers alone
 
@@ -124,19 +126,68 @@ def read_records(
     Exception
         Whatever ObsPy makes of damaged bytes.
     """
+    data, faults = without_impossible(data)
+    told = [_shifted(text, at) for text in faults]
+    starts = header_starts(data)
+    if not len(starts):
+        return [], told
+    # Full SEED has headers of other kinds before the records.
+    first = int(starts[0])
+    data, at = data[first:], at + first
+    try:
+        traces, complaints = _read(data, headonly, selection, at)
+    except Exception:
+        data, undecodable = _without_undecodable(data, headonly, selection)
+        if not undecodable:
+            raise
+        traces, complaints = _read(data, headonly, selection, at)
+        complaints = undecodable + complaints
+    told += [_shifted(text, at) for text in complaints]
+    return traces, list(dict.fromkeys(told))
+
+
+def _shifted(text: str, n_bytes: int) -> str:
+    """A sentence whose offsets count from the beginning of the file."""
+    return _OFFSET.sub(lambda found: str(int(found[0]) + n_bytes), text)
+
+
+def _read(
+    data: NDArray[np.int8], headonly: bool, selection: Selection | None, at: int
+) -> tuple[list[RawTrace], list[str]]:
+    """Read what begins with a record."""
     with caught_warnings() as complaints:
         headers = _binding()
         ordinary = headers is not None and _is_ordinary(data, headers, at)
     direct = _read_directly(headers, data, headonly, selection) if ordinary else None
     if direct is not None:
-        traces = direct[0]
-        complaints += direct[1]
-    else:
-        with caught_warnings() as complaints:
-            stream = _read_with_obspy(data, headonly, selection)
-        traces = [trace_from_obspy(trace) for trace in stream]
-    in_file = [_OFFSET.sub(lambda found: str(int(found[0]) + at), text) for text in complaints]
-    return traces, list(dict.fromkeys(in_file))
+        return direct[0], complaints + direct[1]
+    with caught_warnings() as complaints:
+        stream = _read_with_obspy(data, headonly, selection)
+    return [trace_from_obspy(trace) for trace in stream], complaints
+
+
+def _without_undecodable(
+    data: NDArray[np.int8], headonly: bool, selection: Selection | None
+) -> tuple[NDArray[np.int8], list[str]]:
+    """Leave out the records that cannot be read by themselves, as damaged samples cannot."""
+    starts = [found.at for found in walk(data) if not found.fault]
+
+    def bad(first: int, stop: int) -> list[int]:
+        """Of the records from the first to before the stop, by halves."""
+        end = starts[stop] if stop < len(starts) else len(data)
+        try:
+            _read(data[starts[first] : end], headonly, selection, BLOCK_BYTES)
+        except Exception:
+            if stop - first == 1:
+                return [starts[first]]
+            middle = (first + stop) // 2
+            return bad(first, middle) + bad(middle, stop)
+        return []
+
+    found = bad(0, len(starts)) if starts else []
+    return without(data, found), [
+        f"the record at offset {at} cannot be decoded; it is left out" for at in found
+    ]
 
 
 def record_bytes(data: NDArray[np.int8]) -> tuple[int, bool]:
@@ -166,10 +217,8 @@ def record_bytes(data: NDArray[np.int8]) -> tuple[int, bool]:
 
 def last_header(data: NDArray[np.int8]) -> int:
     """Find where the last record in a buffer seems to begin; 0 if none begins after the first."""
-    n_blocks = len(data) // BLOCK_BYTES
-    blocks = data[: n_blocks * BLOCK_BYTES].reshape(n_blocks, BLOCK_BYTES)
-    likely = np.flatnonzero(np.isin(blocks[:, 6], np.frombuffer(_QUALITIES, np.int8)))
-    return next((int(n) * BLOCK_BYTES for n in likely[::-1] if _is_header(blocks[n])), 0)
+    starts = header_starts(data)
+    return int(starts[-1]) if len(starts) else 0
 
 
 @contextmanager
@@ -296,7 +345,13 @@ def _logged(headers: Any) -> Iterator[list[str]]:
 def _read_directly(
     headers: Any, data: NDArray[np.int8], headonly: bool, selection: Selection | None
 ) -> tuple[list[RawTrace], list[str]] | None:
-    """Traces and complaints, or None where ObsPy's reader has to see to it."""
+    """Traces and complaints, or None where ObsPy's reader has to see to it.
+
+    Raises
+    ------
+    ValueError
+        If libmseed speaks of an error.
+    """
     samples: list[NDArray[Any]] = []
     dtypes = {kind: np.dtype(ctype) for kind, ctype in headers.DATATYPES.items()}
 
@@ -313,42 +368,35 @@ def _read_directly(
         found = library.readMSEEDBuffer(
             data, len(data), wanted, int(not headonly), -1, 0, 0, -1, callback
         )
+    complaints: list[str] = []
     try:
-        if any(line.startswith("ERROR: ") for line in lines):
-            return None
-        traces = list(_traces(headers, found, None if headonly else iter(samples)))
-    except (ValueError, StopIteration):
+        traces = list(_traces(headers, found, None if headonly else iter(samples), complaints))
+    except StopIteration:
         return None
     finally:
         library.lil_free(found)
-    return traces, [first_line(line[6:]) for line in lines if line.startswith("INFO: ")]
+    error = next((line for line in lines if line.startswith("ERROR: ")), None)
+    if error:
+        raise ValueError(first_line(error[7:]))
+    return traces, [
+        *(first_line(line[6:]) for line in lines if line.startswith("INFO: ")),
+        *complaints,
+    ]
 
 
 def _is_ordinary(data: NDArray[np.int8], headers: Any, at: int) -> bool:
     """Whether a buffer begins with a data record in an encoding that can be decoded."""
     from obspy.io.mseed.util import get_record_information
 
-    if not BLOCK_BYTES <= len(data) <= _LONGEST_BYTES or not _is_header(data):
+    if not BLOCK_BYTES <= len(data) <= _LONGEST_BYTES:
         return False
     if at:
         return True
-    # It warns of what is odd in the first record of a file.
-    first = get_record_information(io.BytesIO(data[: 2**20].tobytes()))
+    try:  # It warns of what is odd in the first record of a file.
+        first = get_record_information(io.BytesIO(data[: 2**20].tobytes()))
+    except Exception:  # It stumbles over what libmseed reads, as a leap second.
+        return True
     return "encoding" not in first or first["encoding"] in headers.ENCODINGS
-
-
-def _is_header(data: NDArray[np.int8]) -> bool:
-    """Test for what libmseed takes for the header of a data record."""
-    head = data[:27].tobytes()
-    hour, minute, second = head[24:27]
-    return (
-        all(byte in b"0123456789 \0" for byte in head[:6])
-        and head[6] in _QUALITIES
-        and head[7] in b" \0"
-        and hour <= 23
-        and minute <= 59
-        and second <= 60
-    )
 
 
 def _selections(headers: Any, selection: Selection) -> Any:
@@ -376,21 +424,23 @@ def _microseconds(time_ns: int | None, unbounded: int) -> int:
     return unbounded if time_ns is None else (time_ns + 500) // 1000
 
 
-def _traces(headers: Any, found: Any, samples: Iterator[NDArray[Any]] | None) -> Iterator[RawTrace]:
+def _traces(
+    headers: Any, found: Any, samples: Iterator[NDArray[Any]] | None, complaints: list[str]
+) -> Iterator[RawTrace]:
     """Walk the list of channels, and of each the list of its traces.
 
     Raises
     ------
     ValueError
-        If a code is not ASCII, or an encoding unknown.
+        If an encoding is unknown.
     """
     while found:
         codes = found.contents
         network, station, location, name = (
-            code.strip().decode("ascii")
-            for code in (codes.network, codes.station, codes.location, codes.channel)
+            _code(part, getattr(codes, part).strip(), complaints)
+            for part in ("network", "station", "location", "channel")
         )
-        channel = _channel(network, station, location, name, codes.dataquality.decode("ascii"))
+        channel = _channel(network, station, location, name, codes.dataquality.decode("latin-1"))
         pointer = codes.firstSegment
         while pointer:
             segment = pointer.contents
@@ -410,6 +460,18 @@ def _traces(headers: Any, found: Any, samples: Iterator[NDArray[Any]] | None) ->
             )
             pointer = segment.next
         found = codes.next
+
+
+def _code(part: str, code: bytes, complaints: list[str]) -> str:
+    """Letters of a code; what is not ASCII is left out, with a complaint."""
+    if code.isascii():
+        return code.decode("ascii")
+    from obspy.io.mseed.util import _decode_header_field
+
+    with caught_warnings() as texts:
+        text: str = _decode_header_field(part, code)
+    complaints += texts
+    return text
 
 
 def _channel(network: str, station: str, location: str, channel: str, quality: str) -> Channel:

@@ -10,12 +10,13 @@ import io
 import logging
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quake.data.file_index import PIECE_BYTES, FileIndex, read_ranges, scan_records
 from quake.data.mseed import (
@@ -25,6 +26,9 @@ from quake.data.mseed import (
     first_line,
     trace_from_obspy,
 )
+from quake.data.record_headers import BLOCK_BYTES, header_starts
+from quake.data.special_files import refuse_special
+from quake.data.times import parse_time
 from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, Span, duration_ns
 from quake.errors import WaveformError
 
@@ -38,9 +42,21 @@ _ADVICE = "check the file, or leave it out"
 _SKIPPED_BYTES = re.compile("Will skip bytes|Record will be skipped")
 
 _SAC_UNDEFINED = -12345.0
+_LONGEST_S = 1e9  # a record of thirty years
 
-# No seismometer is slower or faster, but damaged headers are: they would ask for centuries.
-_SLOWEST_HZ, _FASTEST_HZ = 0.001, 100_000
+# No seismometer is slower or faster, but damaged headers are: they would ask for centuries, or for
+# filters of gigabytes.
+_SLOWEST_HZ, _FASTEST_HZ = 0.001, 10_000
+
+# Nanoseconds since 1970 have 63 bits, in files of results too.
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261
+_EARLIEST_NS = parse_time(f"{_FIRST_YEAR}-01-01")
+_LATEST_NS = parse_time(f"{_LAST_YEAR + 1}-01-01")
+
+_RECORD_TYPES = (b"D", b"R", b"Q", b"M", b"V")
+
+# Where a damaged file is searched for a record.
+_SEARCHED_BYTES = 1 << 16
 
 
 def scan(path: str | Path) -> tuple[list[Span], list[str]]:
@@ -107,11 +123,12 @@ def is_waveform_file(path: str | Path) -> bool:
     """
     path = Path(path)
     try:
+        refuse_special(path)
         with path.open("rb") as file:
             _format(path, file)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise WaveformError(
-            f"{path}: cannot be read ({error.strerror or error}); check its permissions"
+            f"{path}: cannot be read ({_why(error)}); check its permissions"
         ) from error
     except WaveformError:
         return False
@@ -156,7 +173,12 @@ def read_segments(
             traces, complaints = _read_sac_traces(file)
         else:
             traces, complaints = read_ranges(file, _ranges(file, selection, index), selection)
-    return _segments(traces, selection), _complaints(path, complaints)
+    problems = _complaints(path, complaints)
+    for trace in traces:
+        # Headers do not tell of text where samples were expected.
+        if trace.channel.id == channel_set and trace.n_samples and (fault := _fault(trace)):
+            problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
+    return _segments(traces, selection), list(dict.fromkeys(problems))
 
 
 def sac_p_ns(path: str | Path) -> int | None:
@@ -172,9 +194,10 @@ def sac_p_ns(path: str | Path) -> int | None:
     except WaveformError:
         return None
     header = stats.get("sac", {})
-    if header.get("a", _SAC_UNDEFINED) == _SAC_UNDEFINED:
+    since_s = float(header.get("a", _SAC_UNDEFINED)) - float(header.get("b", 0.0))
+    if header.get("a", _SAC_UNDEFINED) == _SAC_UNDEFINED or not abs(since_s) < _LONGEST_S:
         return None
-    return int(stats.starttime.ns) + round(float(header["a"] - header["b"]) * NS_PER_S)
+    return int(stats.starttime.ns) + round(since_s * NS_PER_S)
 
 
 def spans_from_stream(stream: Stream) -> list[Span]:
@@ -205,6 +228,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
     """Open a file and find out its format; what goes wrong in the block is a WaveformError."""
     waveform_format = "waveform"
     try:
+        refuse_special(path)
         with path.open("rb") as file:
             waveform_format = _format(path, file)
             yield file, waveform_format
@@ -215,8 +239,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
     except IsADirectoryError as error:
         raise WaveformError(f"{path}: is a folder, a file was expected") from error
     except OSError as error:
-        reason = error.strerror or first_line(error)
-        raise WaveformError(f"{path}: cannot be read ({reason})") from error
+        raise WaveformError(f"{path}: cannot be read ({_why(error)})") from error
     except Exception as error:  # ObsPy raises whatever its C library or NumPy made of the bytes
         raise WaveformError(
             f"{path}: damaged {waveform_format} data ({_reason(error)}); {_ADVICE}"
@@ -267,17 +290,15 @@ def _format(path: Path, file: BinaryIO) -> str:
     size = file.seek(0, io.SEEK_END)
     if size == 0:
         raise WaveformError(f"{path}: empty file (0 bytes); {_ADVICE}")
-    for name in ("MSEED", "SAC"):
-        file.seek(0)
-        try:
-            found = _test_of(name)(file)
-        except Exception:  # a test that stumbles over the bytes does not recognise them
-            found = False
-        if found:
-            file.seek(0)
-            return name
     file.seek(0)
-    head = file.read(8)
+    head = file.read(_SEARCHED_BYTES)
+    if _begins_like_seed(head):
+        return "MSEED"
+    if _is_sac(file):
+        return "SAC"
+    if len(header_starts(np.frombuffer(head, np.int8))):  # a damaged first record
+        return "MSEED"
+    head = head[:8]
     if head.startswith(b"MS\x03"):
         raise WaveformError(
             f"{path}: miniSEED 3, which ObsPy does not read; convert it to miniSEED 2"
@@ -287,15 +308,21 @@ def _format(path: Path, file: BinaryIO) -> str:
     )
 
 
-def _test_of(waveform_format: str) -> Callable[[BinaryIO], bool]:
-    """ObsPy's test of a format; its modules are loaded when they are needed."""
-    if waveform_format == "SAC":
-        from obspy.io.sac.core import _is_sac
+def _begins_like_seed(head: bytes) -> bool:
+    """Whether the first block that is not blank has a sequence number and a type of records.
 
-        return cast("Callable[[BinaryIO], bool]", _is_sac)
-    from obspy.io.mseed.core import _is_mseed
+    Records of data are of the types D, R, Q and M; a volume of full SEED begins with V.
+    """
+    at = next((n for n in range(0, len(head), BLOCK_BYTES) if head[n : n + BLOCK_BYTES].strip()), 0)
+    sequence = head[at : at + 6].replace(b"\0", b" ").strip()
+    return (not sequence or sequence.isdigit()) and head[at + 6 : at + 7] in _RECORD_TYPES
 
-    return cast("Callable[[BinaryIO], bool]", _is_mseed)
+
+def _is_sac(file: BinaryIO) -> bool:
+    from obspy.io.sac.core import _is_sac
+
+    file.seek(0)
+    return bool(_is_sac(file))
 
 
 def _fault(trace: RawTrace) -> str:
@@ -308,6 +335,9 @@ def _fault(trace: RawTrace) -> str:
             f"sampling rate {rate_hz:g} Hz, one from {_SLOWEST_HZ:g} to {_FASTEST_HZ:g} Hz was "
             "expected"
         )
+    end_ns = trace.start_ns + duration_ns(trace.n_samples, rate_hz)
+    if trace.start_ns < _EARLIEST_NS or end_ns >= _LATEST_NS:
+        return f"times before {_FIRST_YEAR} or after {_LAST_YEAR}"
     if not trace.channel.code:
         return "no channel code, so its component is unknown"
     if trace.samples and trace.samples[0].dtype.kind not in "iuf":
@@ -363,13 +393,25 @@ def _trimmed(trace: RawTrace, selection: Selection) -> Iterator[Segment]:
     if first >= stop or not trace.samples:
         return
     samples = trace.samples[0] if len(trace.samples) == 1 else np.concatenate(trace.samples)
-    yield Segment(trace.channel.code, start_ns, rate_hz, samples[first:stop])
+    yield Segment(trace.channel.code, start_ns, rate_hz, _quiet(samples[first:stop]))
+
+
+def _quiet(samples: NDArray[Any]) -> NDArray[Any]:
+    """Samples whose NaNs are quiet: of signalling ones NumPy warns wherever they are copied."""
+    if samples.dtype.kind == "f" and (lost := np.isnan(samples)).any():
+        samples = samples.copy()
+        samples[lost] = np.nan
+    return samples
 
 
 def _nearest_sample(offset_ns: int, rate_hz: float) -> int:
     """Round half away from zero, times to microseconds, as ObsPy does."""
     position = round(offset_ns / NS_PER_S, 6) * rate_hz
     return int(math.copysign(math.floor(abs(position) + 0.5), position))
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or first_line(error)
 
 
 def _reason(error: Exception) -> str:

@@ -15,7 +15,9 @@ from typing import Any
 
 from quake.data.collection import Collection, without_repetitions
 from quake.data.labels import LabelledSpan, canonical_label
+from quake.data.mseed import first_line
 from quake.data.seisbench_labels import label_rule
+from quake.data.special_files import lines_of, refuse_special
 from quake.data.times import parse_time
 from quake.errors import LabelError, ParameterError
 
@@ -41,6 +43,9 @@ _SPLITS = {
     "test": "test",
 }
 _SHOWN = 5  # faults in a message
+_SHOWN_COLUMNS = 30
+_SHOWN_LETTERS = 300  # of a fault
+_MOST_ROWS_A_BYTE = 100  # a thousand rows that differ in their times alone take 3 kB
 
 Row = Mapping[str, str]
 
@@ -102,13 +107,14 @@ class _Labels:
 
 def _csv_rows(table: Path, needed: Sequence[str]) -> Iterator[Row]:
     try:
+        refuse_special(table)
         with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(lines_of(file))
             _check_columns(table, reader.fieldnames or (), needed)
             for row in reader:
                 surplus = "".join(row.pop(None, ()))
                 yield {**{k: v or "" for k, v in row.items()}, _SURPLUS: surplus}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeError, csv.Error) as error:
         raise LabelError(f"{table}: cannot be read as a CSV table ({error})") from error
 
 
@@ -117,14 +123,31 @@ def _parquet_rows(table: Path, needed: Sequence[str]) -> Iterator[Row]:
     from pyarrow import parquet
 
     try:
-        columns = parquet.read_table(table)
-    except (OSError, pa.ArrowException) as error:
-        raise LabelError(f"{table}: cannot be read as a Parquet table ({error})") from error
-    _check_columns(table, columns.column_names, needed)
-    used = [name for name in columns.column_names if name in {*needed, *_OTHER_COLUMNS}]
-    for batch in columns.select(used).to_batches(max_chunksize=_BATCH):
-        for row in batch.to_pylist():
-            yield {k: _text(v) for k, v in row.items()}
+        refuse_special(table)
+        with parquet.ParquetFile(table) as file:
+            names = file.schema_arrow.names
+            _check_columns(table, names, needed)
+            _check_size(table, file.metadata.num_rows)
+            used = [name for name in names if name in {*needed, *_OTHER_COLUMNS}]
+            for batch in file.iter_batches(_BATCH, columns=used):
+                for row in batch.to_pylist():
+                    yield {k: _text(v) for k, v in row.items()}
+    except LabelError:
+        raise
+    # Of damaged values it raises what Python makes of them: a year 200000, a text in no encoding.
+    except (OSError, pa.ArrowException, ValueError, OverflowError) as error:
+        raise LabelError(
+            f"{table}: cannot be read as a Parquet table ({first_line(error)})"
+        ) from error
+
+
+def _check_size(table: Path, n_rows: int) -> None:
+    """Refuse a few bytes that claim to be millions of rows."""
+    n_bytes = table.stat().st_size
+    if n_rows > _MOST_ROWS_A_BYTE * n_bytes:
+        raise LabelError(
+            f"{table}: claims {n_rows} rows in {n_bytes} bytes; write the table again, as CSV"
+        )
 
 
 def _text(value: Any) -> str:
@@ -141,8 +164,11 @@ def _check_columns(table: Path, found: Iterable[str], needed: Sequence[str]) -> 
     found = list(found)
     missing = [c for c in needed if c not in found]
     if missing:
+        shown = ", ".join(name[:_SHOWN_COLUMNS] for name in found[:_SHOWN_COLUMNS])
+        if found[_SHOWN_COLUMNS:]:
+            shown += f" and {len(found) - _SHOWN_COLUMNS} more"
         raise LabelError(
-            f"{table}: no column {', '.join(missing)}; found {', '.join(found) or 'nothing'}; "
+            f"{table}: no column {', '.join(missing)}; found {shown or 'nothing'}; "
             f"expected at least {', '.join(needed)}"
         )
 
@@ -153,7 +179,7 @@ def _parse_rows(table: Path, rows: Iterable[Row], labels: _Labels) -> list[Label
         try:
             spans.append(_parse_row(table, line, row, labels))
         except ParameterError as error:
-            faults.append(f"line {line}: {error}")
+            faults.append(f"line {line}: {str(error)[:_SHOWN_LETTERS]}")
     if faults:
         shown = "; ".join(faults[:_SHOWN])
         more = f"; and {len(faults) - _SHOWN} more" if faults[_SHOWN:] else ""
@@ -172,6 +198,8 @@ def _parse_row(table: Path, line: int, row: Row, labels: _Labels) -> LabelledSpa
     for name in _REQUIRED_COLUMNS:
         if not text(name):
             raise ParameterError(f"{name} is empty")
+    if "\0" in text("path"):
+        raise ParameterError("path has a NUL in it")
     start_ns, end_ns = parse_time(text("start")), parse_time(text("end"))
     if end_ns <= start_ns:
         raise ParameterError(f"ends ({text('end')}) before it starts ({text('start')})")

@@ -53,7 +53,9 @@ def open_graph(model: Path) -> Graph:
     """
     if model.suffix == SUFFIX:
         session = open_session(model)
-        return Graph(model, card_of_metadata(model, metadata_of(session)), session)
+        card = card_of_metadata(model, metadata_of(session))
+        _check_shapes(model, card, session)
+        return Graph(model, card, session)
     card = load_card(model)
     source = model_hash(model)
     cached = graph_folder() / f"{source}-{GRAPH_VERSION}{SUFFIX}"
@@ -73,6 +75,32 @@ def open_graph(model: Path) -> Graph:
         return _build_for_now(model, card)
     _build(model, cached)
     return Graph(cached, card, open_session(cached))
+
+
+def _check_shapes(path: Path, card: ModelCard, session: Any) -> None:
+    """Refuse a graph that takes, or gives, something else than its card says."""
+    windows = [BATCH_SIZE, len(card.preprocessing.components), card.preprocessing.n_samples]
+    for what, tensors, wanted in (
+        ("takes", session.get_inputs(), windows),
+        ("gives", session.get_outputs(), [BATCH_SIZE, len(card.labels.names)]),
+    ):
+        try:
+            found = [_shape_of(tensor, wanted) for tensor in tensors]
+        except UnicodeDecodeError:  # names of dimensions
+            found = []
+        if found != [("tensor(float)", wanted)]:
+            raise ModelError(
+                f"{path}: its graph {what} {str(found)[:300]}; by its card {wanted} numbers were "
+                "expected; export the model again"
+            )
+
+
+def _shape_of(tensor: Any, wanted: list[int]) -> tuple[str, list[Any]]:
+    """Type and shape; what is open is taken for what is wanted."""
+    shape = list(tensor.shape)
+    if len(shape) == len(wanted):
+        shape = [n if isinstance(n, int) else w for n, w in zip(shape, wanted, strict=True)]
+    return tensor.type, shape
 
 
 def graph_folder() -> Path:
@@ -108,8 +136,11 @@ def open_session(path: Path) -> Any:
 
 
 def metadata_of(session: Any) -> dict[str, str]:
-    """Texts that an ONNX file carries."""
-    return dict(session.get_modelmeta().custom_metadata_map)
+    """Texts that an ONNX file carries; none if they are no texts."""
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError:
+        return {}
 
 
 def _session_of(graph: Path, source: str) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.checkpoint import ModelCard
+from quake.errors import ModelError
 from quake.inference.graphs import BATCH_SIZE, open_graph
 
 
@@ -40,19 +41,36 @@ class OnnxEngine:
         self._input = self._session.get_inputs()[0].name
 
     def probabilities(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities (B, K) of windows (B, 3, N)."""
+        """Probabilities (B, K) of windows (B, 3, N).
+
+        Raises
+        ------
+        ModelError
+            If the graph cannot be run, or gives no numbers.
+        """
         rows = [
             self._run(windows[first : first + BATCH_SIZE])
             for first in range(0, len(windows), BATCH_SIZE)
         ]
-        return np.concatenate(rows).astype(np.float64)
+        found = np.concatenate(rows).astype(np.float64)
+        lost = ~np.isfinite(found).all(axis=1)
+        if lost.any() and np.isfinite(windows[lost]).all(axis=(1, 2)).any():
+            raise ModelError(
+                f"{self._graph.path}: gives probabilities that are no numbers; get the model again"
+            )
+        return found
 
     def _run(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         batch = np.ascontiguousarray(windows, np.float32)
         if len(windows) < BATCH_SIZE:
             batch = np.zeros((BATCH_SIZE, *windows.shape[1:]), np.float32)
             batch[: len(windows)] = windows
-        (found,) = self._session.run(None, {self._input: batch})
+        try:
+            (found,) = self._session.run(None, {self._input: batch})
+        except Exception as error:  # ONNX Runtime has a class of its own for each cause
+            raise ModelError(
+                f"{self._graph.path}: ONNX Runtime cannot run it ({str(error).splitlines()[0]})"
+            ) from error
         return np.asarray(found)[: len(windows)]
 
 

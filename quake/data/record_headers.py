@@ -1,0 +1,332 @@
+"""Headers of miniSEED records: bytes in; the same bytes, without records that cannot be, out.
+
+libmseed believes what a header says: how many samples follow, how long the record is, where its
+blockettes are. Of a damaged header it reads and writes outside of its buffers, which ends the
+process, or asks for gigabytes. So headers are looked at here first. What is no record any more is
+passed over by every reader, and its neighbours are read as if it were not there.
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_BYTES = 128
+"""Where a record does not begin, libmseed looks for one so many bytes further on."""
+
+_FIXED_BYTES = 48
+_QUALITY_AT = 6
+_QUALITIES = b"DRQM"
+
+# Powers of two that libmseed takes for the length of a record.
+_SHORTEST, _LONGEST = 7, 20
+
+# Bytes that a sample takes at least, by encoding (SEED manual 2.4, blockette 1000, and appendix B
+# for Steim: four differences in a word of four bytes, or seven). 15 to 19, 31 and 33 are encodings
+# that libmseed does not know.
+_SAMPLE_BYTES = {
+    0: 1.0,
+    1: 2.0,
+    3: 4.0,
+    4: 4.0,
+    5: 8.0,
+    10: 1.0,
+    11: 4 / 7,
+    12: 3.0,
+    13: 2.0,
+    14: 2.0,
+    16: 2.0,
+    30: 2.0,
+    32: 2.0,
+}
+_STEIM_1 = 10  # what records without a blockette 1000 have
+
+# Lengths of blockettes, SEED manual 2.4, chapter 8. libmseed 2.19 has less for some of them, and
+# copies more.
+_BLOCKETTE_BYTES = {
+    100: 12,
+    200: 52,
+    201: 60,
+    300: 60,
+    310: 60,
+    320: 64,
+    390: 28,
+    395: 16,
+    400: 16,
+    500: 200,
+    1000: 8,
+    1001: 8,
+}
+_PLAIN_BYTES = 80  # blockettes of most records end before
+_OPAQUE, _OPAQUE_BYTES = 2000, 15  # its length is in it
+_DATA_ONLY = 1000
+
+Blocks = NDArray[np.uint8]
+Numbers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+class Found(NamedTuple):
+    """A record: where it begins, how long it is, and why it cannot be one; empty if it can."""
+
+    at: int
+    size: int
+    fault: str
+
+
+def without_impossible(data: NDArray[np.int8]) -> tuple[NDArray[np.int8], list[str]]:
+    """Make what cannot be a record look like none.
+
+    Parameters
+    ----------
+    data : int8 array of shape (N,)
+        Records, the first one at the beginning or a multiple of 128 bytes from it.
+
+    Returns
+    -------
+    data : int8 array of shape (N,)
+        The same one if nothing is wrong with it, or else a copy.
+    faults : list of str
+        What is left out and why, a sentence each.
+    """
+    blocks = _blocks(data)
+    likely = _header_blocks(blocks)
+    plain, sizes = _are_plain(blocks[likely])
+    ends = likely * BLOCK_BYTES + sizes
+    if plain.all() and (ends[:-1] <= likely[1:] * BLOCK_BYTES).all() and (ends <= len(data)).all():
+        return data, []
+    bad = [found for found in walk(data) if found.fault]
+    return without(data, [found.at for found in bad]), [
+        f"the record at offset {found.at} {found.fault}; it is left out" for found in bad
+    ]
+
+
+def without(data: NDArray[np.int8], starts: list[int]) -> NDArray[np.int8]:
+    """Make records look like none, given where they begin."""
+    if not starts:
+        return data
+    changed = data.copy()
+    changed[np.asarray(starts) + _QUALITY_AT] = 0
+    return changed
+
+
+def header_starts(data: NDArray[np.int8]) -> Numbers:
+    """Find where data records seem to begin, in bytes from the beginning, in order."""
+    return _header_blocks(_blocks(data)) * BLOCK_BYTES
+
+
+def walk(data: NDArray[np.int8]) -> Iterator[Found]:
+    """Go from record to record as libmseed does, and judge each."""
+    view = memoryview(data.tobytes())
+    starts = header_starts(data).tolist()
+    at = 0
+    while (nth := bisect_right(starts, at - 1)) < len(starts):
+        at = starts[nth]
+        following = starts[nth + 1] if nth + 1 < len(starts) else None
+        found = _judged(view, at, following)
+        yield found
+        at += BLOCK_BYTES if found.fault else found.size
+
+
+# --- many at once -------------------------------------------------------------------------
+
+
+def _table(values: bytes) -> Mask:
+    table = np.zeros(256, np.bool_)
+    table[list(values)] = True
+    return table
+
+
+_IS_QUALITY = _table(_QUALITIES)
+_IS_SEQUENCE = _table(b"0123456789 \0")
+_IS_BLANK = _table(b" \0")
+_LEAST_BYTES = np.array([_SAMPLE_BYTES.get(code, 0.0) for code in range(256)])  # 0: unknown
+
+
+def _blocks(data: NDArray[np.int8]) -> Blocks:
+    n_blocks = len(data) // BLOCK_BYTES
+    whole = np.ascontiguousarray(data[: n_blocks * BLOCK_BYTES])
+    return whole.view(np.uint8).reshape(n_blocks, BLOCK_BYTES)
+
+
+def _header_blocks(blocks: Blocks) -> Numbers:
+    """Numbers of the blocks that libmseed takes for the beginning of a data record."""
+    likely = np.flatnonzero(_IS_QUALITY[blocks[:, _QUALITY_AT]])
+    head = blocks[likely, :27]
+    return likely[
+        _IS_SEQUENCE[head[:, :6]].all(axis=1)
+        & _IS_BLANK[head[:, 7]]
+        & (head[:, 24] <= 23)
+        & (head[:, 25] <= 59)
+        & (head[:, 26] <= 60)
+    ]
+
+
+def _are_plain(heads: Blocks) -> tuple[Mask, Numbers]:
+    """Which headers are beyond doubt, as nearly all are; the others have to be looked at.
+
+    Plain ones have a date, their blockettes are 100, 1000 and 1001 in the first 80 bytes, and
+    their samples have room. Also the sizes of the records, bytes.
+    """
+    words, plain = _words(heads)
+    exponent, encoding, has_length = _lengths(heads, words, plain)
+    plain &= has_length & (exponent >= _SHORTEST) & (exponent <= _LONGEST)
+    n_samples, data_at = words[:, 15].astype(np.int64), words[:, 22].astype(np.int64)
+    sizes = 1 << np.clip(exponent, 0, _LONGEST).astype(np.int64)
+    least = _LEAST_BYTES[encoding]
+    fits = (n_samples == 0) | ((data_at >= _FIXED_BYTES) & (n_samples * least <= sizes - data_at))
+    return np.asarray(plain & (least > 0) & fits), sizes
+
+
+def _words(heads: Blocks) -> tuple[NDArray[np.uint16], Mask]:
+    """Numbers of two bytes that each header begins with, and which of them have a date."""
+    little = np.ascontiguousarray(heads[:, :_PLAIN_BYTES]).view("<u2")
+    is_little = _is_date(little[:, 10], little[:, 11])
+    if is_little.all():
+        return little, is_little
+    big = little.byteswap()
+    is_big = _is_date(big[:, 10], big[:, 11])
+    return np.where(is_little[:, None], little, big), is_little | is_big
+
+
+def _lengths(heads: Blocks, words: NDArray[np.uint16], plain: Mask) -> tuple[Blocks, Blocks, Mask]:
+    """Exponents of lengths, encodings, and which headers tell them, once.
+
+    Headers with other blockettes than usual are struck off the plain ones.
+    """
+    rows = np.arange(len(heads))
+    exponent, encoding = np.zeros(len(heads), np.uint8), np.zeros(len(heads), np.uint8)
+    has_length = np.zeros(len(heads), np.bool_)
+    at = words[:, 23].astype(np.int64)
+    end = np.full(len(heads), _FIXED_BYTES)
+    there = at != 0
+    while there.any():
+        plain &= ~there | ((at >= end) & (at <= _PLAIN_BYTES - 12) & (at % 2 == 0))
+        there &= plain
+        at = np.where(there, at, 0)
+        kind = words[rows, at // 2]
+        is_data_only = there & (kind == _DATA_ONLY)
+        plain &= ~there | (kind == 100) | (kind == 1001) | (is_data_only & ~has_length)
+        has_length |= is_data_only
+        encoding = np.where(is_data_only, heads[rows, at + 4], encoding)
+        exponent = np.where(is_data_only, heads[rows, at + 6], exponent)
+        end = at + np.where(kind == 100, 12, 8)
+        at = words[rows, at // 2 + 1].astype(np.int64)
+        there &= plain & (at != 0)
+    return exponent, encoding, has_length
+
+
+def _is_date(year: Any, day: Any) -> Any:
+    """Test for what libmseed takes for a year and a day in it."""
+    return (year >= 1900) & (year <= 2100) & (day >= 1) & (day <= 366)
+
+
+# --- one at a time ------------------------------------------------------------------------
+
+
+class _ImpossibleError(ValueError):
+    """What is said of a record that cannot be one."""
+
+
+def _judged(view: memoryview, at: int, following: int | None) -> Found:
+    """Judge one record.
+
+    Parameters
+    ----------
+    view : all bytes
+    at : where it begins
+    following : where the next one seems to begin
+    """
+    try:
+        return Found(at, _size(view, at, following), "")
+    except _ImpossibleError as error:
+        return Found(at, BLOCK_BYTES, str(error))
+
+
+def _size(view: memoryview, at: int, following: int | None) -> int:
+    order = _order(view, at)
+    (n_samples,) = struct.unpack_from(f"{order}H", view, at + 30)
+    data_at, blockette_at = struct.unpack_from(f"{order}HH", view, at + 44)
+    left = len(view) - at
+    encoding, size = _STEIM_1, 0
+    for kind, begin, end in _chain(view[at:], order, blockette_at):
+        if kind == _DATA_ONLY:
+            if size:
+                raise _ImpossibleError("has two blockettes 1000")
+            encoding, size = view[at + begin + 4], _length(view[at + begin + 6])
+        if size and end > size:
+            raise _ImpossibleError(f"of {size} bytes has a blockette {kind} up to byte {end}")
+    if not size:
+        size = _distance(left) if following is None else following - at
+    _check_samples(n_samples, encoding, data_at, size)
+    if following is not None and following < at + size and _is_sound(view, following):
+        raise _ImpossibleError(
+            f"claims {size} bytes, where the next one begins after {following - at}"
+        )
+    return size
+
+
+def _is_sound(view: memoryview, at: int) -> bool:
+    """Whether there is a header that could be one, whatever follows."""
+    try:
+        _size(view, at, None)
+    except _ImpossibleError:
+        return False
+    return True
+
+
+def _order(view: memoryview, at: int) -> str:
+    """Byte order of a header: the one in which it has a date, as libmseed decides it."""
+    for order in "<>":
+        if _is_date(*struct.unpack_from(f"{order}HH", view, at + 20)):
+            return order
+    raise _ImpossibleError("has no date from 1900 to 2100")
+
+
+def _chain(record: memoryview, order: str, at: int) -> Iterator[tuple[int, int, int]]:
+    """Blockettes of a record: type, and where each begins and ends."""
+    end = _FIXED_BYTES
+    while at:
+        if at < end:
+            raise _ImpossibleError(f"has a blockette at byte {at}, within what goes before it")
+        if at + 8 > len(record):
+            raise _ImpossibleError(f"has a blockette at byte {at}, outside of it")
+        kind, following, length = struct.unpack_from(f"{order}HHH", record, at)
+        if kind != _OPAQUE:
+            length = _BLOCKETTE_BYTES.get(kind, 0)
+        if not length or (kind == _OPAQUE and length < _OPAQUE_BYTES):
+            raise _ImpossibleError(f"has a blockette of type {kind} and unknown length")
+        end = at + length
+        if end > len(record):
+            raise _ImpossibleError(f"has a blockette {kind} that ends outside of it")
+        yield kind, at, end
+        at = following
+
+
+def _length(exponent: int) -> int:
+    if not _SHORTEST <= exponent <= _LONGEST:
+        raise _ImpossibleError(f"claims 2^{exponent} bytes")
+    return int(1 << exponent)
+
+
+def _distance(left: int) -> int:
+    """Length of a last record that does not tell it."""
+    if left & (left - 1) or left > 1 << _LONGEST:
+        raise _ImpossibleError("does not tell its length")
+    return left
+
+
+def _check_samples(n_samples: int, encoding: int, data_at: int, size: int) -> None:
+    if encoding not in _SAMPLE_BYTES:
+        raise _ImpossibleError(f"has the encoding {encoding}, which is unknown")
+    if not n_samples:
+        return
+    if not _FIXED_BYTES <= data_at < size:
+        raise _ImpossibleError(f"of {size} bytes has its samples at byte {data_at}")
+    if n_samples * _SAMPLE_BYTES[encoding] > size - data_at:
+        raise _ImpossibleError(f"claims {n_samples} samples, more than {size} bytes can hold")
