@@ -7,7 +7,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from quake.data.times import format_time
+from quake.data.waveform import NS_PER_S
 from quake.report.gallery import Exhibit
+
+# What a picture shows before and behind a window.
+_AROUND_NS = 120 * NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -96,4 +101,11 @@ def _command(exhibit: Exhibit) -> str:
     if not exhibit.files:
         return ""
     files = " ".join(map(shlex.quote, exhibit.files))
-    return f"quake inspect {files} --at {exhibit.choice.record.start}"
+    start, end = (
+        format_time(time_ns)
+        for time_ns in (
+            exhibit.choice.start_ns - _AROUND_NS,
+            exhibit.choice.end_ns + _AROUND_NS,
+        )
+    )
+    return f"quake predict {files} --start {start} --end {end} --plot ."

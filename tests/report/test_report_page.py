@@ -177,7 +177,8 @@ def test_pictures_are_in_the_page(make_store, page, card, tmp_path, monkeypatch)
     sources = [image["src"] for image in found.named("img")]
     assert sources == ["data:image/png;base64," + base64.b64encode(PNG).decode()] * 3
     quoted = str(path).replace("'", "'\"'\"'")
-    assert f"quake inspect '{quoted}' --at 2020-05-01T00:00:00.000000Z" in found.text
+    times = "--start 2020-04-30T23:58:00.000000Z --end 2020-05-01T00:03:00.000000Z"
+    assert f"quake predict '{quoted}' {times} --plot ." in found.text
 
 
 @pytest.mark.parametrize(
