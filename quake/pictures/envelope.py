@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class Envelope:
 
     def add(self, segment: Segment) -> None:
         """Take in samples; what lies outside of the time is left out."""
-        edges = first_samples(segment, self.start_ns, self.end_ns, len(self.low))
+        first, edges = first_samples(segment, self.start_ns, self.end_ns, len(self.low))
         filled = np.flatnonzero(edges[1:] > edges[:-1])
         if not len(filled):
             return
@@ -55,17 +56,18 @@ class Envelope:
         possible = is_possible(samples)
         if not possible.all():
             samples = np.where(possible, samples, np.nan)
-            self.bad |= bad_columns(segment, edges)
+            self.bad[first : first + len(edges) - 1] |= bad_columns(segment, edges)
         low = np.fmin.reduceat(samples, starts).astype(np.float64)
         high = np.fmax.reduceat(samples, starts).astype(np.float64)
-        self.low[filled] = np.fmin(self.low[filled], low)
-        self.high[filled] = np.fmax(self.high[filled], high)
+        columns = first + filled
+        self.low[columns] = np.fmin(self.low[columns], low)
+        self.high[columns] = np.fmax(self.high[columns], high)
 
 
 def first_samples(
     segment: Segment, start_ns: int, end_ns: int, n_columns: int
-) -> NDArray[np.int64]:
-    """Index of the first sample of each column, and of the first one after the last column.
+) -> tuple[int, NDArray[np.int64]]:
+    """Find the first sample of each column near a segment.
 
     Parameters
     ----------
@@ -76,14 +78,19 @@ def first_samples(
 
     Returns
     -------
-    array of shape (n_columns + 1,)
-        Not decreasing; a column holds the samples from its index up to the next.
+    first : int
+        Column from which on there may be samples of the segment.
+    edges : array of shape (n + 1,)
+        Not decreasing; column `first + i` holds the samples from ``edges[i]`` up to
+        ``edges[i + 1]``, and the columns before and after these n hold none.
     """
+    column_ns = (end_ns - start_ns) / n_columns
+    first = max(math.floor((segment.start_ns - start_ns) / column_ns) - 1, 0)
+    stop = min(math.ceil((segment.end_ns - start_ns) / column_ns) + 1, n_columns)
     # Differences first: nanoseconds since the epoch have more digits than a double.
-    bounds_ns = np.arange(n_columns + 1) * ((end_ns - start_ns) / n_columns)
-    index = (bounds_ns + (start_ns - segment.start_ns)) * (segment.sampling_rate_hz / NS_PER_S)
-    inside = np.clip(np.ceil(index - _ROUNDING), 0, len(segment.samples))
-    return np.asarray(inside, np.int64)
+    bounds_ns = np.arange(first, max(stop, first) + 1) * column_ns + (start_ns - segment.start_ns)
+    index = np.ceil(bounds_ns * (segment.sampling_rate_hz / NS_PER_S) - _ROUNDING)
+    return first, np.clip(index, 0, len(segment.samples)).astype(np.int64)
 
 
 def bad_columns(segment: Segment, edges: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -92,7 +99,7 @@ def bad_columns(segment: Segment, edges: NDArray[np.int64]) -> NDArray[np.bool_]
     Parameters
     ----------
     segment : Segment
-    edges : array of shape (n_columns + 1,)
+    edges : array of shape (n + 1,)
         Of `first_samples`.
     """
     n_bad = np.append(0, np.cumsum(~is_possible(segment.samples)))

@@ -182,8 +182,9 @@ def shade(axes: Axes, gaps: Iterable[Interval], start_ns: int, end_ns: int) -> N
     if not spans:
         return
     least_s = (end_ns - start_ns) / NS_PER_S * 1.5 / max(axes.get_window_extent().width, 1)
+    wide = _joined((a, max(b, a + least_s)) for a, b in spans)
     axes.broken_barh(
-        [(a, max(b - a, least_s)) for a, b in spans],
+        [(a, b - a) for a, b in wide],
         (0, 1),
         transform=axes.get_xaxis_transform(),
         facecolor=_GAP,
@@ -191,6 +192,17 @@ def shade(axes: Axes, gaps: Iterable[Interval], start_ns: int, end_ns: int) -> N
         zorder=0.5,
         label="gap",
     )
+
+
+def _joined(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Spans in order, those that overlap as one: there may be thousands of gaps."""
+    found: list[tuple[float, float]] = []
+    for first, last in spans:
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
 
 
 def draw_component(axes: Axes, trace: Trace) -> None:

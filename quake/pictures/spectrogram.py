@@ -34,7 +34,7 @@ class Spectrogram:
     top_hz : float
         Highest frequency.
     rate_hz : float
-        Lowest sampling rate that will come.
+        Highest sampling rate that will come; what has far lower ones is left out.
     most_columns : int
         There are fewer for records that are short.
 
@@ -76,12 +76,15 @@ class Spectrogram:
             either side may come more than once.
         """
         n_columns = self.power.shape[1]
-        edges = first_samples(segment, self.start_ns, self.end_ns, n_columns)
-        self._recorded |= (edges[1:] > edges[:-1]) & ~bad_columns(segment, edges)
+        first, edges = first_samples(segment, self.start_ns, self.end_ns, n_columns)
+        is_good = (edges[1:] > edges[:-1]) & ~bad_columns(segment, edges)
+        self._recorded[first : first + len(is_good)] |= is_good
         rate_hz = segment.sampling_rate_hz
         n_piece = round(self.piece_s * rate_hz)
         hop = max(1, math.floor(min(self.piece_s / 2, self.column_s) * rate_hz))
-        if len(segment.samples) < n_piece or not len(self.frequencies_hz):
+        if not _FEWEST_SAMPLES / 4 <= n_piece <= len(segment.samples):
+            return
+        if not len(self.frequencies_hz):
             return
         pieces = np.lib.stride_tricks.sliding_window_view(segment.samples, n_piece)[::hop]
         middle_s = (np.arange(len(pieces)) * hop + n_piece / 2) / rate_hz

@@ -34,6 +34,9 @@ Floats = NDArray[np.float64]
 # Samples of a component that are in memory at a time.
 _BLOCK_SAMPLES = 1_080_000
 
+# Whatever a header says of the rate.
+_SHORTEST_BLOCK_S = 60.0
+
 # Up to so many samples a column, they are drawn themselves.
 _SAMPLES_PER_COLUMN = 3
 
@@ -197,7 +200,7 @@ def open_traces(
     spectrogram = None
     if shown:
         top_hz = min(top_hz, max(rates_hz[shown]) / 2)
-        spectrogram = Spectrogram(start_ns, end_ns, top_hz, min(rates_hz[shown]), n_columns)
+        spectrogram = Spectrogram(start_ns, end_ns, top_hz, max(rates_hz[shown]), n_columns)
     return Traces(start_ns, end_ns, traces, shown, spectrogram)
 
 
@@ -227,7 +230,8 @@ def read_traces(
     spans = [s for s in spans if s.start_ns < end_ns and s.end_ns > start_ns]
     traces = open_traces(start_ns, end_ns, _rates(spans), top_hz, n_columns)
     highest_hz = max((span.sampling_rate_hz for span in spans), default=1.0)
-    n_blocks = max(1, math.ceil((end_ns - start_ns) / NS_PER_S * highest_hz / _BLOCK_SAMPLES))
+    block_s = max(_BLOCK_SAMPLES / highest_hz, _SHORTEST_BLOCK_S)
+    n_blocks = math.ceil((end_ns - start_ns) / NS_PER_S / block_s)
     bounds_ns = [start_ns + i * (end_ns - start_ns) // n_blocks for i in range(n_blocks + 1)]
     piece_s = traces.spectrogram.piece_s if traces.spectrogram is not None else 0.0
     reach_ns = round(piece_s * NS_PER_S) if n_blocks > 1 else 0

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import START_NS, noise
+from strategies import START_NS, noise, segment
 
 from quake.archive.station_work import PictureJob, PictureOpener
-from quake.data.waveform import NS_PER_S, ChannelSetId
+from quake.data.waveform import NS_PER_S, ChannelSetId, Span
 from quake.data.windows import WindowGrid
 from quake.events import EventOptions
 from quake.inference.station_days import station_days
@@ -150,3 +150,23 @@ def test_blocks_give_what_the_whole_gives(array_source, monkeypatch):
         np.testing.assert_array_equal(other.envelope.high, one.envelope.high)
         assert other.gaps == one.gaps
     np.testing.assert_allclose(blocks.spectrogram.decibels(), whole.spectrogram.decibels())
+
+
+def test_headers_that_lie_about_rates_cost_no_memory_and_no_time():
+    class Lying:
+        """Has rates from a thousandth of a hertz to a gigahertz; counts how often it is read."""
+
+        problems = ()
+        n_reads = 0
+
+        def read(self, spans, channel_set, start_ns, end_ns):
+            self.n_reads += 1
+            return [segment(np.arange(20), START_NS, rate_hz) for rate_hz in (0.001, 50.0, 1e9)]
+
+    key = ChannelSetId("XX", "STA", "", "HH")
+    end_ns = START_NS + 86_400 * NS_PER_S
+    spans = [Span(key, "Z", START_NS, end_ns, rate, "") for rate in (0.001, 50.0, 1e9)]
+    source = Lying()
+    found = read_traces(source, spans, key, START_NS, end_ns, 20.0, 100)
+    assert source.n_reads <= 1440
+    assert found.spectrogram.power.size < 100_000

@@ -101,6 +101,14 @@ def test_the_spectrogram_of_a_sine_peaks_at_its_frequency(panels, record):
     assert words["spectrogram"] == "HHZ"
 
 
+def test_noise_is_seen_beside_a_spike(panels, record):
+    rows = noise(60_000)
+    rows[:, 30_000] = 1e12
+    (image,) = panels(rows, [record()])[0]["spectrogram"].images
+    low, high = image.get_clim()
+    assert low < np.nanmedian(np.asarray(image.get_array())) < high < low + 80.001
+
+
 def test_gaps_are_shaded_where_they_are_in_all_panels(panels, record):
     rows = noise(60_000)
     rows[0, 20_000:30_000] = np.nan
