@@ -28,6 +28,7 @@ _COMMANDS = {
     "watch": "Follow an archive that is being written, or a SeedLink server.",
     "report": "Write one page over a result store: maps, histograms, the strongest windows.",
     "doctor": "Check that this installation is sound, and say what to do where it is not.",
+    "completion": "Print a script that lets bash, zsh or fish complete command lines.",
     "models": "List the backbones with their facts, and the bundled and installed models.",
     "info": "Show the card of a model: classes, preprocessing, training data, measured quality.",
     "train": "Train a model on labelled waveforms, and measure it on rows that it has not seen.",
