@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check format slow wheel clean
+.PHONY: help demo test check format slow docs wheel clean
 
 help:
 	@echo "make demo    install and run quake predict on the record in examples/"
@@ -11,6 +11,7 @@ help:
 	@echo "make check   ruff and mypy, as CI runs them"
 	@echo "make slow    the tests that take minutes"
 	@echo "make format  let ruff format and sort"
+	@echo "make docs    build the documentation into site/"
 	@echo "make wheel   build the wheel and the sdist into dist/"
 
 $(BIN)/uv:
@@ -44,8 +45,11 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(VENV)/.installed-dev
+	$(BIN)/mkdocs build --strict
+
 wheel: $(BIN)/uv
 	$(BIN)/uv build --python $(BIN)/python
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
