@@ -132,6 +132,11 @@ def _explain(error: BaseException, messages: Messages) -> int:
 
 def _explained(error: BaseException) -> BaseException:
     """Replace what a torchvision that does not fit torch raises by what it means."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, RuntimeError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:  # loads no module where the disk is full
+        return error
     from quake.doctor.torch_pair import explained
 
     return explained(error)

@@ -63,7 +63,8 @@ def workers_of(cluster):
 
 def _is_worker(pid):
     try:
-        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        # With setproctitle installed, Dask gives its workers names of their own.
+        return b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 

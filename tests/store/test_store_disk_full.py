@@ -17,7 +17,8 @@ def run(launch, archive):
 
     def go(store, **options):
         arguments = ("--sds", archive, "--output", store, *ALL_FORMATS, "--events")
-        return finished(launch(*arguments, **options))
+        # Python 3.11 leaves half a file of byte code where a file may not grow, and trips over it.
+        return finished(launch(*arguments, env={"PYTHONDONTWRITEBYTECODE": "1"}, **options))
 
     return go
 
