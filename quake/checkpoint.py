@@ -244,6 +244,15 @@ def card_of_metadata(path: Path, metadata: Mapping[str, str]) -> ModelCard:
         ) from error
 
 
+def _refuse_a_pair_that_does_not_fit(error: Exception) -> None:
+    """Blame torchvision, not the model file, where torchvision cannot be imported beside torch."""
+    from quake.doctor.torch_pair import explained
+
+    known = explained(error)
+    if known is not error:
+        raise known from error
+
+
 def load_model(path: str | Path) -> tuple[ModelCard, nn.Module]:
     """Read a model file and build the network, in evaluation mode, on the CPU.
 
@@ -273,6 +282,7 @@ def load_model(path: str | Path) -> tuple[ModelCard, nn.Module]:
         with torch.device("meta"):  # no random numbers are drawn for weights that come anyway
             model = build_model(card.network)
     except (*_NONSENSE, RuntimeError) as error:
+        _refuse_a_pair_that_does_not_fit(error)
         raise ModelError(
             f"{path}: its network {str(dict(card.network))[:_SHOWN_LETTERS]} cannot be built "
             f"({str(error)[:_SHOWN_LETTERS]}); update quake"

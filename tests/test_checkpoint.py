@@ -403,3 +403,12 @@ def test_numbers_of_a_window_by_hand():
     preprocessing = Preprocessing(sampling_rate_hz=40.0, window_s=25.5, band_hz=(1.0, 20.0))
     assert (preprocessing.n_samples, preprocessing.window_ns) == (1020, 25_500_000_000)
     assert np.isclose(preprocessing.n_samples / 40, preprocessing.window_s)
+
+
+def test_a_torchvision_that_does_not_fit_is_blamed_and_not_the_model(model_path, monkeypatch):
+    def build_model(network):
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr("quake.models.build_model", build_model)
+    with pytest.raises(ModelError, match=r"does not fit torch.*install them together"):
+        load_model(model_path)
