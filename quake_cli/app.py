@@ -26,6 +26,7 @@ _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
 _COMMANDS = {
     "predict": "Say of each window of seismic records how probable each class is.",
     "watch": "Follow an archive that is being written, or a SeedLink server.",
+    "inspect": "Show what the model saw in one window, and why it said what it said.",
     "report": "Write one page over a result store: maps, histograms, the strongest windows.",
     "doctor": "Check that this installation is sound, and say what to do where it is not.",
     "completion": "Print a script that lets bash, zsh or fish complete command lines.",

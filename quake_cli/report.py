@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STATUSES = (*SCORED, "no_data", "rejected")
 
 # Flags that are reasons for a window without probabilities, and what can be done.
-_ADVICE = {
+ADVICE = {
     "low_coverage": "too few samples in a window: give longer or fuller records, or lower "
     "--min-coverage",
     "all_dead": "all components are constant: check the station",
@@ -98,7 +98,7 @@ class RunReport:
         outcome.statuses[record.status] += 1
         if record.status not in SCORED:
             flags = {flag.partition(":")[0] for flag in record.flags}  # as in bad_values:Z
-            outcome.reasons.update(sorted(flags & _ADVICE.keys()))
+            outcome.reasons.update(sorted(flags & ADVICE.keys()))
 
     def add_day(self, entry: DayEntry) -> None:
         """Count a station-day; they come in any order."""
@@ -108,7 +108,7 @@ class RunReport:
             self.show([Problem(name, f"{name}: {entry.failed}; --retry-failed tries it again")])
         outcome = self._outcomes[str(entry.id)]
         outcome.statuses.update(entry.windows)
-        outcome.reasons.update({k: n for k, n in entry.reasons.items() if k in _ADVICE})
+        outcome.reasons.update({k: n for k, n in entry.reasons.items() if k in ADVICE})
 
     def _end_channel_set(self, channel_set: str) -> None:
         """Say so where no window of the channel set could be scored."""
@@ -248,4 +248,4 @@ def _seconds(value: float) -> str:
 
 
 def _reasons(reasons: Counter[str]) -> str:
-    return "; ".join(f"{flag} ({count}): {_ADVICE[flag]}" for flag, count in reasons.most_common())
+    return "; ".join(f"{flag} ({count}): {ADVICE[flag]}" for flag, count in reasons.most_common())

@@ -167,6 +167,11 @@ class STFTTransform(nn.Module):
         first, stop = self._columns(n_samples)
         return stop - first
 
+    @property
+    def first_column(self) -> int:
+        """Index of the first column; column p is centred on sample p * hop."""
+        return self._columns(self.nperseg)[0]
+
     def _columns(self, n_samples: int) -> tuple[int, int]:
         """First and stop index p of the columns; column p is centred on sample p * hop."""
         middle = self.nperseg // 2

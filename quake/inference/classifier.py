@@ -297,7 +297,7 @@ class Prediction:
 
     def __iter__(self) -> Iterator[WindowRecord]:
         """Read, cut and classify."""
-        tasks = self._plan() if self._tasks is None else list(self._tasks)
+        tasks = self._chosen()
         self.summary = Summary(channel_sets=len({task.id for task in tasks}))
         n_windows, n_done = sum(len(task.starts_ns) for task in tasks), 0
         total_s = self._input_s()
@@ -313,6 +313,20 @@ class Prediction:
                     n_done += 1
                     self._on_seconds(total_s * n_done / n_windows, total_s)
         self.summary.close(self.coverage.values())
+
+    def windows(self) -> Iterator[Window]:
+        """Read and cut the windows, without classifying them.
+
+        Yields
+        ------
+        Window
+            In the order of the records; the network sees those with the status "usable".
+        """
+        for task in self._chosen():
+            yield from self._windows_of_task(task)
+
+    def _chosen(self) -> list[Task]:
+        return self._plan() if self._tasks is None else list(self._tasks)
 
     def _plan(self) -> list[Task]:
         """Divide what there is into station-days, and these into tasks."""

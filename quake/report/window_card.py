@@ -8,11 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from quake.data.times import format_time
-from quake.data.waveform import NS_PER_S
 from quake.report.gallery import Exhibit
-
-# What a picture shows before and behind a window.
-_AROUND_NS = 120 * NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class WindowCard:
     missing : str
         Why there is none.
     command : str
-        That shows more of it; empty where the files are not known.
+        That explains it; empty where the files are not known.
     """
 
     place: int
@@ -101,11 +97,6 @@ def _command(exhibit: Exhibit) -> str:
     if not exhibit.files:
         return ""
     files = " ".join(map(shlex.quote, exhibit.files))
-    start, end = (
-        format_time(time_ns)
-        for time_ns in (
-            exhibit.choice.start_ns - _AROUND_NS,
-            exhibit.choice.end_ns + _AROUND_NS,
-        )
-    )
-    return f"quake predict {files} --start {start} --end {end} --plot ."
+    middle = format_time((exhibit.choice.start_ns + exhibit.choice.end_ns) // 2)
+    channels = shlex.quote(exhibit.choice.record.id)
+    return f"quake inspect {files} --channels {channels} --at {middle} --output window.png"

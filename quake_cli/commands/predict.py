@@ -254,7 +254,7 @@ def predict(
                 ),
                 model_request,
                 config,
-                _orientations(inventory),
+                orientations_of(inventory),
                 inventory,
                 event_options if wants_events else None,
                 archive,
@@ -395,7 +395,8 @@ def check_classes(option: str, thresholds: Mapping[str, float], card: ModelCard)
             raise ParameterError(f"{option}: {error}") from error
 
 
-def _orientations(inventory: Path | None) -> Orientations | None:
+def orientations_of(inventory: Path | None) -> Orientations | None:
+    """Read how components are turned; None where they are taken as they are."""
     if inventory is None:
         return None
     from quake.data.orientation import read_orientations

@@ -177,8 +177,8 @@ def test_pictures_are_in_the_page(make_store, page, card, tmp_path, monkeypatch)
     sources = [image["src"] for image in found.named("img")]
     assert sources == ["data:image/png;base64," + base64.b64encode(PNG).decode()] * 3
     quoted = str(path).replace("'", "'\"'\"'")
-    times = "--start 2020-04-30T23:58:00.000000Z --end 2020-05-01T00:03:00.000000Z"
-    assert f"quake predict '{quoted}' {times} --plot ." in found.text
+    which = "--channels 'AA.ONE..HH?' --at 2020-05-01T00:00:30.000000Z"
+    assert f"quake inspect '{quoted}' {which} --output window.png" in found.text
 
 
 @pytest.mark.parametrize(
