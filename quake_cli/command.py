@@ -29,6 +29,12 @@ def _predict_defaults() -> Mapping[str, Any]:
     return {**vars(PredictConfig()), **of_events}
 
 
+def _inspect_defaults() -> Mapping[str, Any]:
+    from quake.inference.classifier import PredictConfig
+
+    return vars(PredictConfig())
+
+
 def _watch_defaults() -> Mapping[str, Any]:
     from quake.inference.classifier import PredictConfig
     from quake.live.follow import FollowOptions
@@ -57,6 +63,7 @@ def _evaluate_defaults() -> Mapping[str, Any]:
 
 _DEFAULTS: Mapping[str, Callable[[], Mapping[str, Any]]] = {
     "predict": _predict_defaults,
+    "inspect": _inspect_defaults,
     "watch": _watch_defaults,
     "train": _train_defaults,
     "evaluate": _evaluate_defaults,
