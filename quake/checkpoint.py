@@ -366,7 +366,8 @@ def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[st
     missing = sorted(expected.keys() - found.keys())
     unknown = sorted(found.keys() - expected.keys())
     misshapen = [
-        f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
+        f"{name} {_form(found[name], expected[name])} instead of "
+        f"{_form(expected[name], found[name])}"
         for name in sorted(expected.keys() & found.keys())
         if found[name].shape != expected[name].shape or found[name].dtype != expected[name].dtype
     ]
@@ -377,6 +378,12 @@ def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[st
     ]
     if faults:
         raise ModelError(f"{path}: {'; '.join(faults)}; get the model again")
+
+
+def _form(tensor: Tensor, other: Tensor) -> str:
+    """The shape of a tensor; its type too where that is what differs."""
+    kind = "" if tensor.dtype == other.dtype else f" of {str(tensor.dtype).removeprefix('torch.')}"
+    return f"{tuple(tensor.shape)}{kind}"
 
 
 def _check_finite(path: Path, state: Mapping[str, Tensor]) -> None:

@@ -17,6 +17,8 @@ def one_line(text: str) -> str:
     >>> one_line("a\nb")
     'a\\nb'
     """
+    if text.isprintable():
+        return text
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
         for c in text

@@ -105,7 +105,7 @@ class Messages:
             return
         text = "".join(traceback.format_exception(error)).rstrip()
         self._append("debug", text)
-        self.show_line(json_line("debug", text) if self.shows_json else text)
+        self.show_line(json_line("debug", text) if self.shows_json else _lines(text))
 
     def python_warning(self, text: str) -> bool:
         """Take a warning of a dependency; False if it is still to be shown on standard error."""
@@ -142,6 +142,11 @@ class Messages:
                 self._log_fails = True
                 what = f"{self._log.path}: cannot be written ({error.strerror or error})"
                 self.show_line(_as_text("error", f"--log-file {what}; messages are missing there"))
+
+
+def _lines(text: str) -> str:
+    """Several lines, each without control characters."""
+    return "\n".join(map(one_line, text.splitlines()))
 
 
 def _as_text(level: str, text: str) -> str:
@@ -196,7 +201,7 @@ def _take_warnings(messages: Messages) -> None:
     ) -> None:
         text = f"{filename}:{lineno}: {category.__name__}: {message}"
         if not messages.python_warning(text):
-            show(message, category, filename, lineno, file, line)
+            show(one_line(str(message)), category, filename, lineno, file, line)
 
     warnings.showwarning = take
 

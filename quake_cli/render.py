@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from quake_cli.logs import one_line
 from quake_cli.messages import Messages
 from quake_cli.strip import Strip, needs_ascii
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
     from rich.table import Table
+    from rich.text import Text
 
     from quake.doctor.check import Check
     from quake.events.event import Event
@@ -77,11 +79,10 @@ def console(file: TextIO | None = None) -> Console:
 def show_sections(sections: Sequence[Section], file: TextIO | None = None) -> None:
     """Draw tables one below the other."""
     from rich.padding import Padding
-    from rich.text import Text
 
     screen = console(file)
     for section in sections:
-        screen.print(Text(section.title, style="bold"))
+        screen.print(_text(section.title, "bold"))
         screen.print(Padding(_table(section), (0, 0, 1, 2), expand=False))
 
 
@@ -94,7 +95,7 @@ def show_checks(checks: Sequence[Check], file: TextIO | None = None) -> None:
     if not (file.isatty() and _draw_checks(checks, file)):
         for check in checks:
             advice = f"; to do: {check.advice}" if check.advice else ""
-            file.write(f"{check.status}: {check.name}: {check.found}{advice}\n")
+            file.write(one_line(f"{check.status}: {check.name}: {check.found}{advice}") + "\n")
     file.write(f"{verdict}: {numbers}\n")
 
 
@@ -110,9 +111,9 @@ def _draw_checks(checks: Sequence[Check], file: TextIO) -> bool:
     table.add_column("status", no_wrap=True)
     table.add_column("found, and what to do", overflow="fold")
     for check in checks:
-        found = Text(check.found)
+        found = Text(one_line(check.found))
         if check.advice:
-            found.append(f"\nto do: {check.advice}", style="bold")
+            found.append(f"\nto do: {one_line(check.advice)}", style="bold")
         table.add_row(check.name, Text(check.status, style=_CHECK_STYLES[check.status]), found)
     console(file).print(table)
     return True
@@ -120,12 +121,11 @@ def _draw_checks(checks: Sequence[Check], file: TextIO) -> bool:
 
 def _table(section: Section) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     n_columns = max((len(row) for row in section.rows), default=len(section.columns))
     table = Table(box=None, pad_edge=False, show_header=bool(section.columns), header_style="dim")
     for number in range(n_columns):
-        heading = section.columns[number] if section.columns else ""
+        heading = _text(section.columns[number]) if section.columns else ""
         numbers = [row[number] for row in section.rows if number < len(row)]
         table.add_column(
             heading,
@@ -136,8 +136,15 @@ def _table(section: Section) -> Table:
             overflow="fold",
         )
     for row in section.rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*map(_text, row))
     return table
+
+
+def _text(text: str, style: str = "") -> Text:
+    """A text that may be of a file, whatever it contains: no markup, no control characters."""
+    from rich.text import Text
+
+    return Text(one_line(text), style=style)
 
 
 def _is_number(text: str) -> bool:
@@ -167,7 +174,6 @@ class TableWriter:
     def write(self, record: WindowRecord) -> None:
         """Print one line, or more where flags are many."""
         from rich.table import Table
-        from rich.text import Text
 
         table = Table(
             box=None,
@@ -185,7 +191,7 @@ class TableWriter:
             )
         cells = _cells(record, self.classes)
         style = _STYLES.get(record.status, "")
-        table.add_row(*(Text(cells[name]) for name, _ in self._columns), style=style)
+        table.add_row(*(_text(cells[name]) for name, _ in self._columns), style=style)
         self._console.print(table)
         self._header = False
         self.file.flush()
@@ -230,7 +236,6 @@ class EventTableWriter:
     def write(self, event: Event) -> None:
         """Print one line, or more where stations are many."""
         from rich.table import Table
-        from rich.text import Text
 
         table = Table(
             box=None,
@@ -246,7 +251,7 @@ class EventTableWriter:
                 justify="right" if name in ("peak prob.", "windows") else "left",
                 overflow="fold",
             )
-        table.add_row(*map(Text, _event_cells(event)))
+        table.add_row(*map(_text, _event_cells(event)))
         self._console.print(table)
         self._header = False
         self.file.flush()
@@ -342,7 +347,7 @@ class ProgressBar:
         if self._task is None or what != self._what:  # a new estimate of what remains
             if self._task is not None:
                 progress.remove_task(self._task)
-            self._task = progress.add_task(what, total=total)
+            self._task = progress.add_task(one_line(what), total=total)
             self._what = what
         progress.update(self._task, completed=done, total=total)
 
@@ -360,7 +365,7 @@ class ProgressBar:
 
         screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeRemainingColumn(),

@@ -153,6 +153,12 @@ class Store:
         """Refuse a store of other parameters before anything in it is touched."""
         if self.root.exists() and not self.root.is_dir():
             raise ParameterError(f"--output {self.root}: is a file, a folder was expected")
+        for path in (self.folder, *self.folder.glob("*")):
+            if path.is_symlink():  # journal and lock are written to in place
+                raise ParameterError(
+                    f"{path}: is a link, which may lead out of the store; put what it points to in "
+                    "its place, or name another folder"
+                )
         try:
             found = json.loads(self._parameters.read_text(encoding="utf-8"))
         except FileNotFoundError:

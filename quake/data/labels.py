@@ -101,7 +101,7 @@ class LabelSet:
     Raises
     ------
     LabelError
-        If there are fewer than two classes or one is named twice.
+        If there are fewer than two classes, one is named twice, or one has control characters.
     """
 
     names: tuple[str, ...]
@@ -112,6 +112,9 @@ class LabelSet:
             raise LabelError(
                 f"two or more different classes are needed, got {', '.join(self.names) or 'none'}"
             )
+        for name in self.names:
+            if not name.isprintable():  # they would steer the terminal that shows them
+                raise LabelError(f"class {name!r} has control characters; rename it")
 
     def index(self, name: str) -> int:
         """Position of a class.

@@ -122,7 +122,7 @@ def _channels(file: BinaryIO) -> Iterator[tuple[str, str, Element]]:
     """
     codes = {"Network": "", "Station": ""}
     parents: list[Element] = []
-    for event, element in ElementTree.iterparse(file, ("start", "end")):
+    for event, element in ElementTree.iterparse(file, ("start", "end")):  # nosec B314
         name = element.tag.rpartition("}")[2]
         if event == "start":
             if not parents and name != "FDSNStationXML":

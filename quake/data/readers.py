@@ -340,6 +340,9 @@ def _fault(trace: RawTrace) -> str:
         return f"times before {_FIRST_YEAR} or after {_LAST_YEAR}"
     if not trace.channel.code:
         return "no channel code, so its component is unknown"
+    name = trace.channel.name
+    if not (name.isascii() and name.isprintable()):  # others steer the terminal that shows them
+        return "characters in its codes that are not printable ASCII, which no station has"
     if trace.samples and trace.samples[0].dtype.kind not in "iuf":
         return "text, not samples"
     return ""

@@ -67,7 +67,9 @@ def _imports(*names: str) -> list[Step]:
 
 
 def _version(name: str) -> Found:
-    module = import_module(name)
+    from quake.openvino_module import import_openvino
+
+    module = import_openvino() if name == "openvino" else import_module(name)
     version = str(getattr(module, "__version__", None) or metadata.version(name))
     return {"version": version.partition("-")[0]}  # OpenVINO names its build behind a dash
 

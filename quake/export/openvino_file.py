@@ -85,10 +85,11 @@ def run_openvino(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float
 
 
 def _openvino() -> Any:
+    from quake.openvino_module import import_openvino
+
     try:
-        import openvino
+        return import_openvino()
     except ImportError as error:
         raise ExportError(
             "OpenVINO is not installed; install it with: pip install 'quake[openvino]'"
         ) from error
-    return openvino

@@ -12,6 +12,7 @@ from quake.checkpoint import ModelCard
 from quake.errors import ModelError, ParameterError
 from quake.inference.graphs import BATCH_SIZE, open_graph
 from quake.inference.onnx_engine import usable_cores
+from quake.openvino_module import import_openvino
 
 
 class OpenVinoEngine:
@@ -36,7 +37,7 @@ class OpenVinoEngine:
 
     def __init__(self, model: Path, threads: int | None = None) -> None:
         try:
-            import openvino
+            openvino = import_openvino()
         except ImportError as error:
             raise ParameterError(
                 "engine openvino was asked for, but OpenVINO is not installed; "
