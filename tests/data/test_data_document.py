@@ -1,4 +1,4 @@
-"""What docs/data.md says runs as it stands, and its tables agree with the code."""
+"""What the pages on labelled data say runs as it stands, and their tables agree with the code."""
 
 import re
 import shutil
@@ -9,9 +9,11 @@ import pytest
 from quake.data.archive import ArchiveOptions
 from quake.data.labels import ALIASES, canonical_label
 from quake.data.seisbench_labels import LABEL_COLUMNS
+from quake.data.tables import read_label_table
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+TABLES = (ROOT / "docs" / "label_tables.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
@@ -26,13 +28,25 @@ def test_python_blocks_run_and_print_what_they_say(block, tmp_path, monkeypatch,
 
 
 def test_spellings_of_labels_are_as_the_table_says():
-    section = TEXT.split("## Labels")[1].split("\n## ")[0]
+    section = TABLES.split("## Labels")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`.*) \| `(\w+)` \|$", section, re.MULTILINE)
     assert len(rows) == 5
     for written, label in rows:
         for spelling in re.findall(r"`(.*?)`", written):
             assert canonical_label(spelling) == label
     assert {label for _, label in rows} == set(ALIASES.values())
+
+
+def test_the_table_that_is_shown_is_one(tmp_path):
+    (block,) = re.findall(r"```csv\n(.*?)```", TABLES, re.DOTALL)
+    (tmp_path / "labels.csv").write_text(block, encoding="utf-8")
+    event, noise = read_label_table(tmp_path / "labels.csv").spans
+    assert (event.label, noise.label) == ("earthquake", "noise")
+    assert event.group == noise.group
+    assert (event.snr_db, noise.p_ns) == (14.2, None)
+    columns = block.splitlines()[0].split(",")
+    listed = TABLES.split("## Columns")[1].split("\n## ")[0]
+    assert all(f"`{column}`" in listed for column in columns)
 
 
 def test_defaults_and_columns_are_as_the_text_says():
