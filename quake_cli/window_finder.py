@@ -106,8 +106,8 @@ class WindowFinder:
                 task,
                 start_ns,
                 source,
-                lambda near: classifier.predict_tasks(
-                    [near], source, self._config, self._orientations
+                lambda one: classifier.predict_tasks(
+                    [one], source, self._config, self._orientations
                 ),
             )
         finally:

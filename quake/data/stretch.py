@@ -150,9 +150,15 @@ class _Track:
     def rate_hz(self) -> float:
         return self.timeline.sampling_rate_hz
 
+    @property
+    def _is_far_too_slow(self) -> bool:
+        return _far_too_slow(self.rate_hz, self.preprocessing)
+
     @cached_property
     def largest(self) -> float:
         """Largest absolute value that the filter left."""
+        if self._is_far_too_slow:
+            return 0.0
         filtered = self._filtered
         return float(max(filtered.max(initial=0.0), -filtered.min(initial=0.0)))
 
@@ -173,8 +179,8 @@ class _Track:
         starts : ns after the origin, one a window
         samples, filled : arrays of shape (windows, N)
         """
-        if not self.timeline.valid.any():
-            return
+        if self._is_far_too_slow or not self.timeline.valid.any():
+            return  # of 0.003 Hz, a sample would become millions, which nobody looks at
         n_samples = samples.shape[1]
         firsts = [index_at(start, 0, self.preprocessing.sampling_rate_hz) for start in starts]
         rows = sliding_window_view(_extended(self._filtered, firsts, n_samples), n_samples)[firsts]
@@ -390,17 +396,20 @@ def _usable(
         if not part.dead
         and part.coverage > 0
         and part.coverage >= min_coverage - 1e-9
-        and not _far_too_slow(part, preprocessing)
+        and not _far_too_slow(min(part.rates_hz), preprocessing)
     }
 
 
-def _far_too_slow(part: _Part, preprocessing: Preprocessing) -> bool:
-    return min(part.rates_hz) / 2 < preprocessing.band_hz[1] / 2
+def _far_too_slow(rate_hz: float, preprocessing: Preprocessing) -> bool:
+    """Whether half of the model's band, or more, lies above the Nyquist frequency."""
+    return rate_hz / 2 < preprocessing.band_hz[1] / 2
 
 
 def _why_unusable(present: Mapping[str, _Part], preprocessing: Preprocessing) -> tuple[str, str]:
     """Status and reason of a window without a component that can be used."""
-    if present and all(_far_too_slow(part, preprocessing) for part in present.values()):
+    if present and all(
+        _far_too_slow(min(part.rates_hz), preprocessing) for part in present.values()
+    ):
         return "rejected", "sampling_rate_too_low"
     if present and all(part.dead for part in present.values()):
         return "no_data", "all_dead"

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from quake.data.labels import NOISE
 from quake.data.source import Source
 from quake.data.times import format_time, parse_time
-from quake.data.waveform import NS_PER_S, ChannelSet, ChannelSetId
+from quake.data.waveform import ChannelSet, ChannelSetId
 from quake.data.windows import Window, WindowGrid
 from quake.errors import WaveformError
 from quake.inference.classifier import Prediction, Task
 from quake.inference.records import WindowRecord
 from quake.inference.station_days import StationDay
 from quake.pictures.excerpt import read_excerpt
-
-_REACH_NS = 120 * NS_PER_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +38,8 @@ class ChosenWindow:
         cls, task: Task, start_ns: int, source: Source, predict: Callable[[Task], Prediction]
     ) -> ChosenWindow:
         """Read and classify the window of a task that begins at a time, ns since the epoch."""
-        near = _around(task, start_ns)
-        prediction, number = predict(near), list(near.starts_ns).index(start_ns)
-        record, window = list(prediction)[number], list(prediction.windows())[number]
+        prediction = predict(Task(task.id, task.spans, task.record, [start_ns]))
+        (record,), (window,) = prediction, prediction.windows()
         recorded = read_excerpt(source, task.spans, task.id, window.start_ns, window.end_ns)
         return cls(window, record, recorded)
 
@@ -108,12 +105,6 @@ def place_of(record: WindowRecord, tasks: Iterable[Task]) -> tuple[Task, int]:
     start_ns = parse_time(record.start)
     task = next(t for t in tasks if str(t.id) == record.id and _has(t, start_ns))
     return task, min(task.starts_ns, key=lambda s: abs(s - start_ns))
-
-
-def _around(task: Task, start_ns: int) -> Task:
-    """A window and those near it: at the end of what is cut at once, rounding is another."""
-    near = [s for s in task.starts_ns if abs(s - start_ns) <= _REACH_NS]
-    return Task(task.id, task.spans, task.record, near)
 
 
 def _has(task: Task, start_ns: int) -> bool:

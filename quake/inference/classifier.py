@@ -366,7 +366,10 @@ class Prediction:
         mapping = component_map(spans)
         rates_hz = sorted({span.sampling_rate_hz for span in spans if span.code in mapping})
         block_ns = max(_block_ns(max(rates_hz)), self._grid.window_ns)
-        margin_ns = round(2 * NS_PER_S / min(rates_hz))
+        # Windows that begin between two of the model's samples are rounded to one of them, and
+        # reach as much beyond their end.
+        margin_s = max(2 / min(rates_hz), 1 / preprocessing.sampling_rate_hz)
+        margin_ns = round(margin_s * NS_PER_S)
         for _, block in groupby(
             task.starts_ns, key=lambda start: (start // DAY_NS, start % DAY_NS // block_ns)
         ):
@@ -376,7 +379,7 @@ class Prediction:
                 task.id, mapping, spans, block_starts[0] - margin_ns, end_ns + margin_ns
             )
             for origin_ns, some in _stretches(block_starts, rates_hz):
-                last_ns = some[-1] + self._grid.window_ns
+                last_ns = some[-1] + self._grid.window_ns + margin_ns
                 stretch = Stretch(channel_set, origin_ns, last_ns, preprocessing)
                 for first in range(0, len(some), _WINDOWS_AT_A_TIME):
                     yield from self._cut(stretch, mapping, some[first : first + _WINDOWS_AT_A_TIME])

@@ -264,6 +264,18 @@ def test_a_rate_below_half_of_the_models_band_is_rejected_with_the_reason(rate_h
     assert "sampling_rate_too_low" in found.flags
 
 
+def test_a_rate_that_is_rejected_is_not_resampled(monkeypatch):
+    """Of 0.003 Hz, each sample would become sixteen thousand, and minutes would pass."""
+
+    def apply(self, padded):
+        raise AssertionError("the filter was asked")
+
+    monkeypatch.setattr("quake.data.filtering.RecordFilter.apply", apply)
+    assert of_z(counts(60), 1.0).status == "rejected"
+    with pytest.raises(AssertionError, match="the filter was asked"):
+        of_z(counts(1200), 20.0)
+
+
 def test_a_rate_far_above_the_models_is_resampled_at_its_true_ratio():
     rate_hz = 60_000
     found = of_z(sine(5, 60 * rate_hz, rate_hz), rate_hz)

@@ -1,7 +1,8 @@
 """What becomes of each fenced block that is not simply run: who runs it, or why nobody does.
 
-An entry is about all blocks and commands of its page in which its text occurs. Blocks of shell
-commands and of Python that no entry is about are run by ``test_snippets.py`` as they stand.
+An entry is about all blocks and commands of its page, of all pages where it names none, in which
+its text occurs. Blocks of shell commands and of Python that no entry is about are run by
+``test_snippets.py`` as they stand.
 """
 
 from typing import NamedTuple
@@ -60,14 +61,15 @@ RUN_BY = (
     RunBy("docs/tutorial.md", "python examples/", "tests/examples/test_tutorial_page.py"),
     RunBy("docs/tutorial.md", "quake: error: one class", "tests/examples/test_tutorial_page.py"),
     RunBy("docs/doctor.md", "torchvision::nms", "tests/docs/test_troubleshooting_page.py"),
+    RunBy("docs/doctor.md", "pip install", "tests/docs/test_troubleshooting_page.py"),
     RunBy("docs/label_tables.md", "path,start,end", "tests/data/test_data_document.py"),
     RunBy("docs/output.md", "quake: 9 inputs", "tests/docs/test_output_schema_page.py"),
 )
 
 NOT_RUN = (
+    NotRun("", "pip install", "changes the installation, from a package index"),
     NotRun("README.md", "make demo", "installs from a package index"),
     NotRun("README.md", "make test", "is this test suite"),
-    NotRun("README.md", "pip install .", "installs from a package index"),
     NotRun(
         "README.md",
         "--scheduler tcp://head:8786",
@@ -77,15 +79,15 @@ NOT_RUN = (
     NotRun("docs/backbones.md", "compare_backbones.py", "hours of training"),
     NotRun("docs/export.md", "docker run", "needs Docker and the Triton server, as the page says"),
     NotRun("docs/export.md", "trtexec", "needs TensorRT and a GPU, as the page says"),
-    NotRun("docs/quickstart.md", "pip install .", "installs from a package index"),
+    NotRun("docs/fuzzing.md", "campaign.py", "needs atheris, and minutes"),
+    NotRun("docs/fuzzing.md", "pytest", "is a part of this test suite"),
     NotRun("docs/scaling.md", "benchmarks/archive.py", "hours; tests/benchmarks/ runs it small"),
     NotRun("docs/training.md", "(all else as above)", "a record of what was done, not a command"),
     NotRun("docs/watch.md", "seedlink://", "needs a network; tests/live/ has a server of its own"),
-    NotRun("docs/doctor.md", "pip install", "changes the installation"),
 )
 
 SHOWN = (
-    Shown("docs/data.md", "by_class/", "a tree of folders"),
+    Shown("docs/data.md", "by_class/\n├──", "a tree of folders"),
     Shown("docs/examples.md", "50 of 64 other", "losses, which differ by processor"),
     Shown("docs/export.md", "config.pbtxt", "a tree of files"),
     Shown("docs/export.md", "max_batch_size", "a configuration of the Triton server"),

@@ -55,12 +55,15 @@ class Place:
         return text
 
     def run(self, page, command):
-        """Run one command of a page: in this process where it is ``quake`` alone."""
+        """Run one command of a page: what is ``quake`` in this process, but pipes of README."""
         here = self.here(page, command)
         plain, _, target = here.partition(" > ")
-        simple = words(plain)
-        if simple and simple[0] == "quake" and "|" not in target:
-            return self._quake(here, simple[1:], target.strip())
+        first, pipe, rest = here.partition(" | ")
+        if _is_quake(plain) and "|" not in target:
+            return self._quake(here, words(plain)[1:], target.strip())
+        if pipe and page != "README.md" and _is_quake(first):
+            run = self._quake(here, words(first)[1:], "")
+            return self._shell(rest, run.out) if run.status == 0 else run
         return self._shell(here)
 
     def python(self, block):
@@ -96,17 +99,24 @@ class Place:
             printed = b""
         return Run(command, status, printed.decode(), err.buffer.getvalue().decode())
 
-    def _shell(self, command):
+    def _shell(self, command, given=""):
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", command],
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             text=True,
             check=False,
             timeout=250,
         )
         return Run(command, done.returncode, done.stdout, done.stderr)
+
+
+def _is_quake(command):
+    try:
+        return (words(command) or [""])[0] == "quake"
+    except ValueError:  # cut in the middle of a text in quotes
+        return False
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +130,8 @@ def place(tmp_path, given, monkeypatch):
     """A folder with the inputs, the examples and the benchmarks; nothing of the tester."""
     folder = tmp_path / "here"
     shutil.copytree(given, folder)
-    (folder / "examples").symlink_to(ROOT / "examples")
+    for name in ("examples", "docs"):
+        (folder / name).symlink_to(ROOT / name)
     bin_folder = Path(sys.executable).parent
     monkeypatch.setenv("PATH", f"{bin_folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

@@ -20,8 +20,8 @@ _N_ROWS = 24
 _CLASSES = ("earthquake", "surface_event", "noise")
 _SOURCES = ("phasenet", "deepdenoiser", "nnsn")
 _PARTS = ("train", "train", "validation", "test")
-# 40 minutes, with two events and quiet hours of noise's own around them.
-_LONG_S, _LONG_P_S = 2400, (600, 1500)
+# Eleven events, enough to train, to validate and to test on, and quiet times around them.
+_LONG_S, _LONG_P_S = 10_800, tuple(range(600, 10_000, 900))
 
 
 def write_all(folder):
@@ -153,7 +153,7 @@ def _write_stead(folder):
 
     folder.mkdir()
     labels = {"earthquake_local": "earthquake", "noise": "noise"}
-    lines = ["trace_name,trace_category,trace_p_arrival_sample,trace_start_time,source_id"]
+    lines = ["trace_name,trace_category,trace_p_arrival_sample,trace_start_time,source_id,split"]
     with h5py.File(folder / "waveforms.hdf5", "w") as file:
         file["data_format/component_order"] = "ZNE"
         file["data_format/sampling_rate"] = RATE_HZ
@@ -163,7 +163,9 @@ def _write_stead(folder):
             traces = _row(i, labels[written], start_ns)
             file[f"data/{i}"] = np.array([trace.data for trace in traces])
             p_sample = "" if written == "noise" else _P_S * RATE_HZ
-            lines.append(f"{i},{written},{p_sample},{format_time(start_ns)},{i}")
+            lines.append(
+                f"{i},{written},{p_sample},{format_time(start_ns)},{i},{_PARTS[i // 3 % 4]}"
+            )
     (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
 
 

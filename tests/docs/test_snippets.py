@@ -4,7 +4,7 @@ import re
 
 import pytest
 from accounts import ADAPTED, NOT_RUN, PREPARED, RUN_BY, SHOWN, SLOW
-from fenced_blocks import ROOT, SHELL, blocks_of, pages, quake_calls
+from fenced_blocks import PROGRAMS, ROOT, SHELL, blocks_of, pages, quake_calls
 
 from quake_cli.app import app
 from quake_cli.command import load
@@ -17,26 +17,42 @@ KINDS = {*SHELL, "python", "sql", "text"}
 WHAT_TO_DO = (
     "it is not run by test_snippets.py as it stands. Make it run, or enter it in "
     "tests/docs/accounts.py: RUN_BY with the test that runs it, NOT_RUN with the reason, SHOWN if "
-    "it is no output; or write <!-- not run: REASON --> above its fence"
+    "it is a text but no output; or write <!-- not run: REASON --> above its fence"
 )
 
 
 def entry_for(page, text, lists=(RUN_BY, NOT_RUN, SHOWN)):
     """The first entry about a text of a page, or None."""
     entries = (entry for entries in lists for entry in entries)
-    return next((e for e in entries if e.page == page and e.text in text), None)
+    return next((e for e in entries if e.page in ("", page) and e.text in text), None)
 
 
 def to_run(page, *, slow):
     """Blocks with what of each is to be run now: commands, or a text that must have been shown."""
+    ran = False
     for block in blocks_of(page):
-        if block.reason or entry_for(page, block.text, (RUN_BY, SHOWN)):
+        if block.kind == "text":
+            if ran and not is_accounted_for(block):
+                yield block, [block.text]
             continue
-        parts = block.commands if block.kind in SHELL else [block.text]
-        parts = [part for part in parts if entry_for(page, part) is None]
-        parts = [part for part in parts if is_slow(part) == slow or block.kind == "text"]
+        parts = [part for part in runnable(block) if is_slow(part) == slow]
+        ran = bool(parts)
         if parts:
             yield block, parts
+
+
+def runnable(block):
+    """Commands of a block of shell, or what else it is, that are run in this file."""
+    if block.reason or entry_for(block.page, block.text, (RUN_BY,)):
+        return []
+    parts = block.commands if block.kind in SHELL else [block.text]
+    return [part for part in parts if entry_for(block.page, part, (RUN_BY, NOT_RUN)) is None]
+
+
+def is_accounted_for(block):
+    """Whether an entry or the page itself says what becomes of all of a block."""
+    lists = (RUN_BY, SHOWN) if block.kind == "text" else (RUN_BY,)
+    return block.reason is not None or entry_for(block.page, block.text, lists) is not None
 
 
 def is_slow(text):
@@ -77,7 +93,7 @@ def run_page(page, place, *, slow):
             shown = place.python(block).out
         elif block.kind == "sql":
             place.query(block)
-        elif not slow:
+        else:
             assert_shows(block.text, shown, block)
 
 
@@ -110,6 +126,32 @@ def test_each_block_is_of_a_kind_that_is_accounted_for(page):
         )
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_each_block_of_text_is_compared_or_accounted_for(page):
+    """Compared is what follows a block that is run."""
+    compared = {str(block) for slow in (False, True) for block, _ in to_run(page, slow=slow)}
+    for block in blocks_of(page):
+        if block.kind == "text":
+            assert is_accounted_for(block) or str(block) in compared, (
+                f"{block}: a text that no command before it shows; {WHAT_TO_DO}"
+            )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_block_of_text_hides_commands(page):
+    for block in blocks_of(page):
+        first = (block.text.split(maxsplit=1) or [""])[0]
+        if block.kind == "text" and first in PROGRAMS:
+            assert is_accounted_for(block), f"{block}: commands; write ```bash"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_fence_is_one_of_a_block(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    fences = re.findall(r"^[ \t]*(?:```|~~~)", text, re.MULTILINE)
+    assert len(fences) == 2 * len(blocks_of(page)), f"{page}: a fence that is none of three `"
+
+
 @pytest.mark.parametrize("entry", RUN_BY, ids=lambda e: f"{e.page}-{e.test}")
 def test_a_test_that_runs_blocks_is_there_and_names_the_page(entry):
     if not (ROOT / entry.page).exists():
@@ -120,7 +162,8 @@ def test_a_test_that_runs_blocks_is_there_and_names_the_page(entry):
 
 @pytest.mark.parametrize("entry", [*NOT_RUN, *SHOWN], ids=lambda e: f"{e.page}-{e.text}")
 def test_no_entry_is_about_nothing(entry):
-    assert any(entry.text in block.text for block in blocks_of(entry.page))
+    blocks = (block for page in PAGES if entry.page in ("", page) for block in blocks_of(page))
+    assert any(entry.text in block.text for block in blocks)
     assert len(entry[2].split()) > 1
 
 
@@ -133,12 +176,21 @@ def test_what_is_adapted_is_there():
             assert any(words in text for text in texts), entry
 
 
-def test_targets_of_make_in_the_readme_exist():
+def test_targets_of_make_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    readme = "".join(block.text for block in blocks_of("README.md"))
-    targets = re.findall(r"^make (\w+)", readme, re.MULTILINE)
+    texts = "".join(block.text for page in PAGES for block in blocks_of(page))
+    targets = re.findall(r"^make ([\w-]+)", texts, re.MULTILINE)
     assert targets
-    assert set(targets) <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+    assert set(targets) <= set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_programs_of_the_repository_that_commands_name_exist(page):
+    """Also in commands that are not run."""
+    for block in blocks_of(page):
+        if block.kind in SHELL:
+            for name in re.findall(r"(?<![\w/.])(?:tests|benchmarks|docs)/[\w/]+\.py", block.text):
+                assert (ROOT / name).is_file(), f"{block}: no {name}"
 
 
 # Command lines, also of blocks that are run elsewhere or nowhere ---------------------------------

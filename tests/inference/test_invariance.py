@@ -5,6 +5,7 @@ one test of each kind runs on a network.
 """
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import START_NS, cut_trace, cuts, noise, stream, write
 
+from quake.data.source import StreamSource
 from quake.data.waveform import NS_PER_S
-from quake.inference.classifier import PredictConfig
+from quake.inference.classifier import PredictConfig, Task
+from quake.inference.station_days import station_days
 
 N_SAMPLES = 24_000  # four minutes at 100 Hz
 FEW = settings(
@@ -129,6 +132,28 @@ def test_the_scale_of_a_record_changes_no_answer_of_the_network(classifier, whol
         trace.data = trace.data * np.float32(2.0**-30)
     for a, b in zip(classifier.predict(scaled), classifier.predict(whole), strict=True):
         assert close(a, b)
+
+
+@pytest.mark.parametrize(("rate_hz", "begin_ms"), [(100.0, 0), (100.0, 670), (250.0, 10)])
+def test_a_window_that_is_cut_alone_is_the_same(quick, begin_ms, rate_hz):
+    """Also one that begins between two samples of the model, as records do that begin anywhere."""
+    start_ns = START_NS + begin_ms * 1_000_000
+    source = StreamSource(
+        stream(noise(round(150 * rate_hz)).astype(np.float32), start_ns=start_ns, rate_hz=rate_hz)
+    )
+    grid = PredictConfig().grid(quick.card)
+    tasks = [
+        Task(day.id, day.spans, record, starts)
+        for day in station_days(source.spans(), grid)
+        for record, starts in day.windows(grid)
+    ]
+    together = list(quick.predict_tasks(tasks, source).windows())
+    one_by_one = [replace(task, starts_ns=[s]) for task in tasks for s in task.starts_ns]
+    alone = list(quick.predict_tasks(one_by_one, source).windows())
+    assert len(together) == len(alone) >= 4
+    for a, b in zip(together, alone, strict=True):
+        np.testing.assert_allclose(a.samples, b.samples, rtol=0, atol=1e-6 * abs(a.samples).max())
+        assert a.flags == b.flags
 
 
 # --- the same with a network --------------------------------------------------------------
