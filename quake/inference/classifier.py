@@ -364,12 +364,10 @@ class Prediction:
         preprocessing, record = self._classifier.card.preprocessing, task.record
         spans = [s for s in task.spans if s.start_ns < record.end_ns and s.end_ns > record.start_ns]
         mapping = component_map(spans)
+        model_rate_hz = preprocessing.sampling_rate_hz
         rates_hz = sorted({span.sampling_rate_hz for span in spans if span.code in mapping})
         block_ns = max(_block_ns(max(rates_hz)), self._grid.window_ns)
-        # Windows that begin between two of the model's samples are rounded to one of them, and
-        # reach as much beyond their end.
-        margin_s = max(2 / min(rates_hz), 1 / preprocessing.sampling_rate_hz)
-        margin_ns = round(margin_s * NS_PER_S)
+        margin_ns = round(2 * NS_PER_S / min(rates_hz))
         for _, block in groupby(
             task.starts_ns, key=lambda start: (start // DAY_NS, start % DAY_NS // block_ns)
         ):
@@ -378,8 +376,8 @@ class Prediction:
             channel_set = self._read(
                 task.id, mapping, spans, block_starts[0] - margin_ns, end_ns + margin_ns
             )
-            for origin_ns, some in _stretches(block_starts, rates_hz):
-                last_ns = some[-1] + self._grid.window_ns + margin_ns
+            for origin_ns, some in _stretches(block_starts, rates_hz, model_rate_hz):
+                last_ns = some[-1] + self._grid.window_ns
                 stretch = Stretch(channel_set, origin_ns, last_ns, preprocessing)
                 for first in range(0, len(some), _WINDOWS_AT_A_TIME):
                     yield from self._cut(stretch, mapping, some[first : first + _WINDOWS_AT_A_TIME])
@@ -474,16 +472,39 @@ def _block_ns(sampling_rate_hz: float) -> int:
     return math.ceil(DAY_NS / n_blocks)
 
 
-def _stretches(starts_ns: list[int], rates_hz: Sequence[float]) -> list[tuple[int, list[int]]]:
+def _stretches(
+    starts_ns: Sequence[int], rates_hz: Sequence[float], model_rate_hz: float
+) -> list[tuple[int, list[int]]]:
     """Divide the windows of a block into stretches: the origin of each, and its windows.
 
     Minutes hold a whole number of samples of all usual rates; counted from one, samples are where
     they are counted from any other. For the other rates each window is a stretch of its own, or
-    its samples would be rounded to other instants in another block.
+    its samples would be rounded to other instants in another block. So is a window that begins
+    between two samples of the model, or of the record: it would be rounded to one of them, and
+    reach beyond its end into what may not be there.
     """
-    if all(abs(60 * rate - round(60 * rate)) < 1e-4 for rate in rates_hz):
-        return [(starts_ns[0] // _MINUTE_NS * _MINUTE_NS, starts_ns)]
-    return [(start_ns, [start_ns]) for start_ns in starts_ns]
+    stretches = []
+    for fits, some in groupby(
+        starts_ns, lambda s: _begins_with_samples(s, rates_hz, model_rate_hz)
+    ):
+        several = list(some)
+        if fits:
+            stretches.append((several[0] // _MINUTE_NS * _MINUTE_NS, several))
+        else:
+            stretches += [(start_ns, [start_ns]) for start_ns in several]
+    return stretches
+
+
+def _begins_with_samples(start_ns: int, rates_hz: Sequence[float], model_rate_hz: float) -> bool:
+    """Whether there are samples of all rates, counted from the minute, at the start of a window."""
+    since_s = start_ns % _MINUTE_NS / NS_PER_S
+    return all(_is_whole(60 * rate_hz) for rate_hz in rates_hz) and all(
+        _is_whole(since_s * rate_hz) for rate_hz in (*rates_hz, model_rate_hz)
+    )
+
+
+def _is_whole(number: float) -> bool:
+    return abs(number - round(number)) < 1e-4
 
 
 def effective_thresholds(card: ModelCard, chosen: Mapping[str, float]) -> Sequence[float]:
