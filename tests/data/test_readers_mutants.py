@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from obspy import Stream
+from obspy import Stream, UTCDateTime
 from strategies import ID, START_NS, noise, stream, trace, write
 
 from quake.data import readers
@@ -285,3 +285,78 @@ def test_an_error_without_a_text_of_the_system_is_said_as_it_is(sac, monkeypatch
     for read in (scan, is_waveform_file):
         with pytest.raises(WaveformError, match=r"cannot be read \(the drive is gone\)"):
             read(sac)
+
+
+# --- what cannot be used ------------------------------------------------------------------
+
+
+def fault_of(samples, **codes):
+    """What is said of a stream of one trace; empty if it can be used."""
+    found = trace(samples)
+    found.stats.update(codes)
+    try:
+        spans_from_stream(Stream([found]))
+    except WaveformError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("station", ["S\xc9T", "S\x1bT", "S\nT"])
+def test_codes_that_no_station_has_are_said_to_be_such(counts, station):
+    problem = fault_of(counts, station=station)
+    assert (
+        ": characters in its codes that are not printable ASCII, which no station has)" in problem
+    )
+
+
+def test_a_record_may_begin_with_the_first_nanosecond_that_is_known(counts):
+    first = readers._EARLIEST_NS
+    assert fault_of(counts, starttime=UTCDateTime(ns=first)) == ""
+    problem = fault_of(counts, starttime=UTCDateTime(ns=first - NS_PER_S))
+    assert "times before 1678 or after 2261" in problem
+
+
+def test_a_record_ends_before_times_cannot_be_written_any_more(counts):
+    length_ns = len(counts) * NS_PER_S // 100
+    last = readers._LATEST_NS - length_ns
+    assert fault_of(counts, starttime=UTCDateTime(ns=last - NS_PER_S)) == ""
+    problem = fault_of(counts, starttime=UTCDateTime(ns=last))
+    assert "times before 1678 or after 2261" in problem
+
+
+def test_records_behind_blank_blocks_are_records(tmp_path, counts):
+    path = write(tmp_path / "a.mseed", trace(counts), reclen=512)
+    path.write_bytes(b" " * 384 + path.read_bytes())
+    assert is_waveform_file(path)
+
+
+def test_records_behind_a_damaged_one_are_records(tmp_path, counts):
+    path = write(tmp_path / "a.mseed", trace(counts), reclen=512)
+    path.write_bytes(b"garbage!" + path.read_bytes()[8:])
+    assert is_waveform_file(path)
+
+
+REST = b"STA  00HHZXX" + bytes(range(100))
+
+
+@pytest.mark.parametrize(
+    ("head", "is_seed"),
+    [
+        (b"000001D " + REST, True),
+        (b"000123M " + REST, True),
+        (b"     1R " + REST, True),
+        (b"      Q " + REST, True),
+        (bytes(6) + b"D " + REST, True),
+        (b"00001\0V " + REST, True),
+        (b" " * 256 + b"000001D " + REST, True),
+        (b"000001X " + REST, False),
+        (b"00001D  " + REST, False),
+        (b"0000001D" + REST, False),
+        (b"number D" + REST, False),
+        (b"00 001D " + REST, False),
+        (b" " * 300, False),
+        (b"", False),
+    ],
+)
+def test_a_record_of_seed_begins_with_a_number_and_a_letter(head, is_seed):
+    assert readers._begins_like_seed(head) == is_seed

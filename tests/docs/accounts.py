@@ -81,6 +81,7 @@ NOT_RUN = (
     NotRun("docs/export.md", "trtexec", "needs TensorRT and a GPU, as the page says"),
     NotRun("docs/fuzzing.md", "campaign.py", "needs atheris, and minutes"),
     NotRun("docs/fuzzing.md", "pytest", "is a part of this test suite"),
+    NotRun("docs/mutation.md", "mutmut", "takes hours"),
     NotRun("docs/scaling.md", "benchmarks/archive.py", "hours; tests/benchmarks/ runs it small"),
     NotRun("docs/training.md", "(all else as above)", "a record of what was done, not a command"),
     NotRun("docs/watch.md", "seedlink://", "needs a network; tests/live/ has a server of its own"),

@@ -1,5 +1,7 @@
 """Names of events and their options: what no other test would notice if it changed."""
 
+import hashlib
+
 import pytest
 from event_builders import event
 
@@ -36,3 +38,11 @@ def test_without_a_class_there_is_nothing_to_find():
     with pytest.raises(ParameterError) as error:
         EventOptions({})
     assert str(error.value) == "thresholds: no class makes events; name one class at least"
+
+
+def test_an_id_is_a_digest_of_lines_that_anybody_can_write_down():
+    """Ids are in stores and in the catalogues of others: they must not change."""
+    found = event(0, keys=["XX.B..HH?", "XX.A..HH?"], label="earthquake")
+    lines = f"earthquake\n{found.start}\nXX.A..HH?\nXX.B..HH?"
+    digest = hashlib.sha256(lines.encode()).hexdigest()
+    assert digest.startswith(found.id.rpartition("-")[2])
