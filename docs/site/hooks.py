@@ -1,7 +1,8 @@
 """Hooks of MkDocs: pages that read well on a code host read well in the site, too.
 
 Links into the rest of the repository work on a code host only: the site shows them as names of
-files. The changelog, which lies outside of the folder of documents, becomes a page.
+files. Code hosts want a backslash before a bar in the code of a table, and Python-Markdown shows
+it. The changelog, which lies outside of the folder of documents, becomes a page.
 """
 
 import re
@@ -13,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<target>(?:\.\./)+[^)\s]+)\)")
 
+CODE = re.compile(r"(?<!`)`[^`\n]+`(?!`)")
+
 
 def on_files(files, config):
     """Add the changelog."""
@@ -22,7 +25,7 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Replace links that lead out of the documents."""
+    """Replace links that lead out of the documents, and bars with a backslash in tables."""
     folder = (Path(config.docs_dir) / page.file.src_uri).parent
 
     def plain(match):
@@ -33,4 +36,10 @@ def on_page_markdown(markdown, page, config, files):
         shown = match["text"].strip("`")
         return f"`{name}`" if name.endswith(shown) else f"{shown} (`{name}`)"
 
-    return LINK.sub(plain, markdown)
+    return "\n".join(_without_backslashes(line) for line in LINK.sub(plain, markdown).split("\n"))
+
+
+def _without_backslashes(line):
+    if not line.startswith("| "):
+        return line
+    return CODE.sub(lambda code: code[0].replace("\\|", "|"), line)

@@ -98,6 +98,19 @@ def test_links_out_of_the_documents_are_names_of_files(site):
     assert "<code>examples/cron/crontab</code>" in text
 
 
+def test_bars_in_the_code_of_tables_have_no_backslashes(site):
+    text = (site / "commands.html").read_text(encoding="utf-8")
+    assert "<code>--model PATH|NAME</code>" in text
+    assert "\\|" not in text
+
+
+def test_the_search_works_in_a_folder(site, pages):
+    index = (site / "search" / "search_index.js").read_text(encoding="utf-8")
+    assert index.startswith("var __index = {")
+    for name, page in pages.items():
+        assert any(target.endswith("javascripts/iframe-worker.js") for target in page.loaded), name
+
+
 def test_what_makes_the_site_is_not_in_it(site):
     assert not list(site.rglob("*.py"))
     assert not (site / "bundled_b0.html").exists()
