@@ -2,9 +2,14 @@
 
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
+
+# Shells have their background jobs ignore SIGINT, and programs that tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Graphs and decoded records of test models stay out of the user's cache; programs that tests
 # start inherit it, so that a graph is built once for all of them.
