@@ -31,6 +31,35 @@ def figure_sections(figures: Figures, title: str) -> list[Section]:
     ]
 
 
+def loss_sections(missing: Figures) -> list[Section]:
+    """What missing data do, by kind and coverage, and by source."""
+    if not missing:
+        return []
+    by_kind = [
+        (kind, coverage, *_loss_cells(counts))
+        for kind, graded in missing["kinds"].items()
+        for coverage, counts in graded.items()
+    ]
+    by_source = [(name, *_loss_cells(counts)) for name, counts in missing["sources"].items()]
+    columns = ("noise", "whole", "with loss", "events", "whole", "with loss")
+    return [
+        Section("Called an event where data are missing", by_kind, ("kind", "left", *columns)),
+        Section("The same by source, all kinds", by_source, ("source", *columns)),
+    ]
+
+
+def _loss_cells(counts: Figures) -> tuple[str, ...]:
+    cells: list[str] = []
+    for name in ("noise", "events"):
+        found = counts.get(name)
+        cells += (
+            ["-", "-", "-"]
+            if found is None
+            else [str(found["trials"]), number(found["whole"]), number(found["loss"])]
+        )
+    return tuple(cells)
+
+
 def _overall(figures: Figures, title: str) -> Section:
     rows = [
         ("rows", str(figures.get("rows", "-"))),

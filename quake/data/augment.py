@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.join import true_runs
-
 Samples = NDArray[np.float32]
 
 
@@ -171,29 +169,3 @@ def _spindle(
     width_s = np.where(time_s < peak_s, rise_s, fall_s)
     shape: NDArray[np.float64] = np.exp(-0.5 * ((time_s - peak_s) / width_s) ** 2)
     return shape
-
-
-def random_gap(n_samples: int, largest_share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw which samples are there: a gap at the beginning, the end or in between.
-
-    Returns
-    -------
-    bool array of shape (n_samples,)
-    """
-    length = int(rng.uniform(0.02, largest_share) * n_samples)
-    latest = n_samples - length
-    start = (0, latest, int(rng.integers(0, latest + 1)))[rng.integers(0, 3)]
-    valid = np.ones(n_samples, np.bool_)
-    valid[start : start + length] = False
-    return valid
-
-
-def detrend_pieces(samples: Samples, valid: NDArray[np.bool_]) -> Samples:
-    """Remove the straight line of each gap-free piece, and zero what is missing."""
-    result = np.zeros_like(samples)
-    for start, stop in true_runs(valid):
-        piece = samples[:, start:stop] - samples[:, start:stop].mean(axis=1, keepdims=True)
-        t = np.arange(stop - start, dtype=np.float32) - np.float32((stop - start - 1) / 2)
-        slope = piece @ t / max(float(t @ t), 1.0)
-        result[:, start:stop] = piece - slope[:, None] * t
-    return result

@@ -32,8 +32,12 @@ class Augmentation:
         Components are lost; the sign is changed; the horizontals are turned.
     band : float
         The band is limited to a corner drawn from `band_corner_hz`.
-    gap : float
-        A gap of up to `largest_gap` of the window.
+    loss : float
+        Something of the window is missing: one of `quake.data.missing.KINDS`, as often as
+        `loss_weights` say, of which a share of the window drawn from `loss_coverage` is left.
+    raw : float
+        The window is cut out of the record as it was read, where that shows all that is not
+        missing; else out of one that is prolonged, stretched, mixed.
     earliest_onset_s : float
         The onset lies at least that long after the window's start (negative: before it).
     latest_onset : float
@@ -58,8 +62,10 @@ class Augmentation:
     rotation: float = 0.5
     band: float = 0.3
     band_corner_hz: tuple[float, float] = (8.0, 20.0)
-    gap: float = 0.15
-    largest_gap: float = 0.3
+    loss: float = 0.55
+    loss_weights: tuple[float, ...] = (5.0, 1.5, 3.0, 2.0, 2.0, 0.3, 0.3, 0.3, 0.3)
+    loss_coverage: tuple[float, float] = (0.25, 1.0)
+    raw: float = 0.5
     earliest_onset_s: float = -3.0
     latest_onset: float = 0.25
     early: float = 0.2
@@ -79,7 +85,8 @@ NO_AUGMENTATION = Augmentation(
     polarity=0,
     rotation=0,
     band=0,
-    gap=0,
+    loss=0,
+    raw=1,
     early=0,
     earliest_onset_s=2.0,
 )

@@ -1,7 +1,8 @@
 """Decoded spans on disk: the second run, and the second epoch, read no miniSEED.
 
 A folder for each set of rows and preprocessing: `samples.f32` (little-endian single precision, one
-example after the other, each of shape (3, N)) and `index.json`. Samples are written as they are
+example after the other, each of shape (3, N)), `records.bin` (segments as they were read) and
+`index.json`. Samples are written as they are
 decoded and then mapped into memory, so that data sets larger than it can be trained on. Nothing in
 it can run. The entries used last are kept, up to 20 GB; the one in use is kept whatever its size.
 """
@@ -18,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from quake.data.file_reader import FILE_READER
 from quake.data.labels import NOISE, LabelledSpan
 from quake.data.preprocessing import Preprocessing
+from quake.data.waveform import ChannelSet, ChannelSetId, Segment
 
 if TYPE_CHECKING:
     from quake.data.examples import Outcome
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Raise it when decoding gives other samples, or another reason, for the same record.
-_VERSION = 3
+_VERSION = 4
 # Of the network's picture alone: the samples do not depend on them.
 _NOT_OF_SAMPLES = {"hop_samples": 1}
 _SMALLEST_FREE_SHARE = 0.05
@@ -114,9 +116,12 @@ def load(folder: Path, n_rows: int) -> list[Outcome] | None:
     try:
         values = json.loads(index.read_text(encoding="utf-8"))
         flat = np.memmap(folder / "samples.f32", dtype="<f4", mode="r")
+        records = _bytes(folder / "records.bin")
         if len(flat) != values["total"] or len(values["rows"]) != n_rows:
             raise ValueError(f"{n_rows} rows with {values['total']} samples were expected")
-        outcomes = _outcomes(values["rows"], flat)
+        if len(records) != values["n_bytes"]:
+            raise ValueError(f"records of {values['n_bytes']} bytes were expected")
+        outcomes = _outcomes(values["rows"], flat, records)
         with suppress(OSError):  # another user's, perhaps; it is as good
             os.utime(index)
         return outcomes
@@ -125,12 +130,21 @@ def load(folder: Path, n_rows: int) -> list[Outcome] | None:
         return None
 
 
-def _outcomes(rows: Sequence[dict[str, Any]], flat: NDArray[np.float32]) -> list[Outcome]:
+def _bytes(path: Path) -> NDArray[np.uint8]:
+    """Map a file into memory; one without a byte cannot be."""
+    if not path.stat().st_size:
+        return np.zeros(0, np.uint8)
+    return np.memmap(path, dtype=np.uint8, mode="r")
+
+
+def _outcomes(
+    rows: Sequence[dict[str, Any]], flat: NDArray[np.float32], records: NDArray[np.uint8]
+) -> list[Outcome]:
     """Views of the samples, one after the other."""
     from quake.data.examples import Decoded
 
     outcomes: list[Outcome] = []
-    at = 0
+    at, at_byte = 0, 0
     for row in rows:
         if "reason" in row:
             outcomes.append(str(row["reason"]))
@@ -139,8 +153,34 @@ def _outcomes(rows: Sequence[dict[str, Any]], flat: NDArray[np.float32]) -> list
         samples = flat[at : at + 3 * n].reshape(3, n)
         at += 3 * n
         onset = None if row["onset"] is None else int(row["onset"])
-        outcomes.append(Decoded(samples, str(row["components"]), onset))
+        record = None
+        if row["segments"] is not None:
+            n_bytes = sum(_n_bytes(segment) for segment in row["segments"])
+            record = _record(row, records[at_byte : at_byte + n_bytes])
+            at_byte += n_bytes
+        outcomes.append(
+            Decoded(samples, str(row["components"]), onset, record, int(row["start_ns"]))
+        )
     return outcomes
+
+
+def _record(row: dict[str, Any], values: NDArray[np.uint8]) -> ChannelSet:
+    """Put a record together from its bytes."""
+    segments: dict[str, list[Segment]] = {}
+    at = 0
+    for described in row["segments"]:
+        component, code, start_ns, rate_hz, dtype, _ = described
+        n_bytes = _n_bytes(described)
+        samples = values[at : at + n_bytes].view(np.dtype(str(dtype)))
+        at += n_bytes
+        found = Segment(str(code), int(start_ns), float(rate_hz), samples)
+        segments.setdefault(str(component), []).append(found)
+    return ChannelSet(ChannelSetId(*map(str, row["id"])), segments)
+
+
+def _n_bytes(described: Sequence[Any]) -> int:
+    *_, dtype, n = described
+    return int(n) * np.dtype(str(dtype)).itemsize
 
 
 class Writer:
@@ -164,13 +204,16 @@ class Writer:
         self.rescued: list[Outcome] = []
         self._rows: list[dict[str, Any]] = []
         self._total = 0
+        self._n_bytes = 0
         self._temporary: Path | None = None
         self._file: FileIO | None = None
+        self._records: FileIO | None = None
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             self._temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
             # Without a buffer: what is counted as written is on the disk.
             self._file = FileIO(self._temporary / "samples.f32", "w")
+            self._records = FileIO(self._temporary / "records.bin", "w")
         except OSError as error:
             self._give_up(error)
 
@@ -181,19 +224,41 @@ class Writer:
         if isinstance(outcome, str):
             self._rows.append({"reason": outcome})
             return True
-        samples, components, onset = outcome
+        described, n_bytes = None, 0
         try:
-            self._write(self._file, samples)
+            self._write(self._file, np.ascontiguousarray(outcome.samples, "<f4"))
+            if outcome.record is not None and self._records is not None:
+                described, n_bytes = self._write_record(self._records, outcome.record)
         except OSError as error:
             self._give_up(error)
             return False
-        self._total += samples.size
-        self._rows.append({"n": samples.shape[1], "components": components, "onset": onset})
+        self._total += outcome.samples.size
+        self._n_bytes += n_bytes
+        self._rows.append(
+            {
+                "n": outcome.samples.shape[1],
+                "components": outcome.components,
+                "onset": outcome.onset,
+                "start_ns": outcome.start_ns,
+                "id": None if outcome.record is None else list(astuple(outcome.record.id)),
+                "segments": described,
+            }
+        )
         return True
 
-    def _write(self, file: FileIO, samples: NDArray[np.float32]) -> None:
+    def _write_record(self, file: FileIO, record: ChannelSet) -> tuple[list[list[Any]], int]:
+        described: list[list[Any]] = []
+        for component, segments in record.segments.items():
+            for s in segments:
+                dtype = s.samples.dtype.newbyteorder("<")
+                self._write(file, np.ascontiguousarray(s.samples, dtype))
+                what = [component, s.code, s.start_ns, s.sampling_rate_hz, dtype.str]
+                described.append([*what, len(s.samples)])
+        return described, sum(map(_n_bytes, described))
+
+    def _write(self, file: FileIO, samples: NDArray[Any]) -> None:
         self._leave_room(samples.nbytes)
-        rest = memoryview(np.ascontiguousarray(samples, "<f4").tobytes())
+        rest = memoryview(samples.tobytes())
         while rest:
             rest = rest[file.write(rest) :]
 
@@ -210,8 +275,8 @@ class Writer:
             if not self._total:  # nothing worth keeping, and nothing to map into memory
                 self._read_back()
                 return False
-            self._file.close()
-            text = json.dumps({"total": self._total, "rows": self._rows})
+            self._close()
+            text = json.dumps({"total": self._total, "n_bytes": self._n_bytes, "rows": self._rows})
             (self._temporary / "index.json").write_text(text, encoding="utf-8")
             self._rename(self._temporary)
         except OSError as error:
@@ -238,18 +303,23 @@ class Writer:
     def _read_back(self) -> None:
         """Take what was written into memory and make room on the disk."""
         if self._file is not None and self._temporary is not None:
-            self._file.close()
+            self._close()
             samples = np.fromfile(self._temporary / "samples.f32", "<f4", self._total)
-            self.rescued = _outcomes(self._rows, samples)
+            records = np.fromfile(self._temporary / "records.bin", np.uint8, self._n_bytes)
+            self.rescued = _outcomes(self._rows, samples, records)
         self.discard()
+
+    def _close(self) -> None:
+        for file in (self._file, self._records):
+            if file is not None:
+                file.close()
 
     def discard(self) -> None:
         """Throw away what was written."""
-        if self._file is not None:
-            self._file.close()
+        self._close()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
-        self._file = self._temporary = None
+        self._file = self._records = self._temporary = None
 
 
 def _prune(kept: Path) -> None:
@@ -279,7 +349,8 @@ def _used_s(folder: Path) -> float:
 
 
 def _size(folder: Path) -> int:
-    try:
-        return (folder / "samples.f32").stat().st_size
-    except OSError:
-        return 0
+    total = 0
+    for name in ("samples.f32", "records.bin"):
+        with suppress(OSError):
+            total += (folder / name).stat().st_size
+    return total

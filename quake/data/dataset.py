@@ -1,8 +1,10 @@
 """Windows for training: examples go in, randomly drawn and augmented windows come out.
 
-All classes go through the same steps, joints and gaps included, so that neither padding nor a
-joint gives a class away. The draw depends on (seed, number of the draw) alone, hence neither on
-the number of workers nor on which epoch was interrupted.
+A record is chosen or made, something of it is lost, and then the cutter of `quake predict` cuts the
+window. What is lost is drawn first, from one distribution for all classes, and the window is laid
+so that an event shows in what is left: neither a gap nor its length gives a class away. The
+draw depends on (seed, number of the draw) alone, hence neither on the number of workers nor on
+which epoch was interrupted.
 """
 
 from __future__ import annotations
@@ -18,22 +20,29 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from quake.data import augment
-from quake.data.augmentation import Augmentation
-from quake.data.examples import Example
+from quake.data.augmentation import NO_AUGMENTATION, Augmentation
+from quake.data.examples import Example, as_record, cut_with_loss
 from quake.data.labels import NOISE
+from quake.data.missing import KINDS, NOTHING, Loss, draw_loss
 from quake.data.preprocessing import Preprocessing
 from quake.data.synthetic import can_synthesise, synthetic_window
 from quake.data.timeline import ABSURD_AMPLITUDE
+from quake.data.waveform import NS_PER_S
 
 Samples = NDArray[np.float32]
+Item = tuple[Tensor, int | Tensor] | tuple[Tensor, int | Tensor, Tensor]
+"""A window, its target, and perhaps the whole window."""
 
 _FADE_S = 1.0
 _CODA_DECAY_S = (3.0, 20.0)
 _N_SYNTHETIC = 2000  # of each class
 _NOISE_BELOW_EVENT_DB = (6.0, 30.0)
+# An event shows where so much of the seconds after its onset is left.
+_TELLING_S, _TELLING_SHARE = 12.0, 0.7
+_TRIES = 12
 
 
-class WindowDataset(Dataset[tuple[Tensor, int]]):
+class WindowDataset(Dataset[Item]):
     """Draws windows from examples.
 
     Parameters
@@ -46,6 +55,10 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
     seed : int
     names : sequence of str
         The classes; needed for synthetic windows only.
+    soft : array of shape (n_examples, K), optional
+        Probabilities of the classes, which are then the targets; see `soft_targets`.
+    whole : bool
+        Whether each window comes with the same one without its loss, for a teacher.
     """
 
     def __init__(
@@ -56,16 +69,20 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         augmentation: Augmentation,
         seed: int = 0,
         names: Sequence[str] = (),
+        soft: NDArray[np.float32] | None = None,
+        whole: bool = False,
     ) -> None:
         self.examples = examples
         self.preprocessing = preprocessing
         self.augmentation = augmentation
         self.seed = seed
+        self.soft = soft
+        self.whole = whole
         self.noise_target = noise_target
         self._synthetic = {
             k: name for k, name in enumerate(names) if can_synthesise(name) and k != noise_target
         }
-        self._made: dict[tuple[int, int], Samples] = {}
+        self._synthesised_windows: dict[tuple[int, int], Samples] = {}
         self._noise = [e for e in examples if e.target == noise_target]
         self._noise_like: dict[str, list[Example]] = {}
         for example in self._noise:
@@ -76,7 +93,7 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         """Count the examples."""
         return len(self.examples)
 
-    def __getitem__(self, key: int | tuple[int, int]) -> tuple[Tensor, int]:
+    def __getitem__(self, key: int | tuple[int, int]) -> Item:
         """Draw a window of an example.
 
         Parameters
@@ -85,21 +102,109 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
 
         Returns
         -------
-        float32 tensor of shape (3, N), index of the class
+        float32 tensor of shape (3, N), index of the class or probabilities (K,), and the whole
+        window, (3, N), where that is asked for
         """
         draw, index = key if isinstance(key, tuple) else (0, key)
-        rng = np.random.default_rng((self.seed, draw, index))
         example = self.examples[index]
-        if example.target in self._synthetic and rng.random() < self.augmentation.synthetic:
-            window = self._synthesised(example, rng)
-        else:
-            window = self._real(example, rng)
-        return torch.from_numpy(self._augment(window, rng)), example.target
+        target = example.target if self.soft is None else torch.from_numpy(self.soft[index])
+        # A generator of the same seed makes the same draws again.
+        seeds = (self.seed, draw, index)
+        window = torch.from_numpy(self._window(example, np.random.default_rng(seeds)))
+        if not self.whole:
+            return window, target
+        whole = self._window(example, np.random.default_rng(seeds), whole=True)
+        return window, target, torch.from_numpy(whole)
 
-    def _real(self, example: Example, rng: np.random.Generator) -> Samples:
+    def _window(
+        self, example: Example, rng: np.random.Generator, *, whole: bool = False
+    ) -> Samples:
+        if self.augmentation == NO_AUGMENTATION:
+            return self._plain(example)
+        loss = self._loss(rng)
+        inflicted = NOTHING if whole else loss
+        if example.target in self._synthetic and rng.random() < self.augmentation.synthetic:
+            made = self._augment(self._synthesised(example, rng), rng)
+            return self._finish(made, inflicted)
+        start = self._start(example, loss, rng)
+        if rng.random() < self.augmentation.raw and self._is_recorded(example, start, loss):
+            return self._raw(example, start, inflicted, rng)
+        return self._finish(self._augment(self._made(example, start, rng), rng), inflicted)
+
+    def _plain(self, example: Example) -> Samples:
+        """The row as it is: a record that begins and ends with it, as `quake predict` cuts it."""
+        start_ns = example.start_ns
+        if example.record is not None:
+            start_ns = max(example.span.start_ns, start_ns)
+        return example.cut(start_ns, self.preprocessing, row=True)
+
+    def _loss(self, rng: np.random.Generator) -> Loss:
+        """Draw what is missing; the same for all classes."""
+        a = self.augmentation
+        if rng.random() >= a.loss:
+            return NOTHING
+        weights = np.array(a.loss_weights)
+        kind = KINDS[rng.choice(len(KINDS), p=weights / weights.sum())]
+        coverage = float(rng.uniform(*a.loss_coverage))
+        return draw_loss(kind, coverage, self.preprocessing.window_s, rng)
+
+    def _start(self, example: Example, loss: Loss, rng: np.random.Generator) -> int:
+        """Index of the example's sample at which the window starts, so that an event shows."""
+        shown = loss.shown(self.preprocessing.window_s)
+        hull = (self._n(shown[0][0]), self._n(shown[-1][1])) if shown else (0, 0)
+        starts = [self._draw_start(example, hull, rng)]
+        if example.onset is None or not loss.kind:
+            return starts[0]
+        starts += [self._draw_start(example, hull, rng) for _ in range(_TRIES)]
+        return max(starts, key=lambda start: self._shows_event(example, start, loss))
+
+    def _shows_event(self, example: Example, start: int, loss: Loss) -> float:
+        """How much of what tells an event is left; enough is as good as all."""
+        assert example.onset is not None
+        window_s = self.preprocessing.window_s
+        onset_s = (example.onset - start) / self.preprocessing.sampling_rate_hz
+        first_s = min(max(onset_s, 0.0), window_s - _TELLING_S)
+        share = loss.shows(first_s, first_s + _TELLING_S, window_s)
+        return min(share, _TELLING_SHARE)
+
+    def _is_recorded(self, example: Example, start: int, loss: Loss) -> bool:
+        """Whether the example itself has all that is not missing of a window."""
+        shown = loss.shown(self.preprocessing.window_s)
+        return not shown or (
+            start + self._n(shown[0][0]) >= -1
+            and start + self._n(shown[-1][1]) <= example.samples.shape[1] + 1
+        )
+
+    def _raw(self, example: Example, start: int, loss: Loss, rng: np.random.Generator) -> Samples:
+        """Cut out of the record as it was read, noise mixed in.
+
+        The cutter is linear, and both records lose the same: the sum of the windows is the window
+        of the sum.
+        """
+        a, p = self.augmentation, self.preprocessing
+        start_ns = example.start_ns + round(start * NS_PER_S / p.sampling_rate_hz)
+        window = example.cut(start_ns, p, loss, row=False)
+        if self._noise and rng.random() < a.noise:
+            other = self._noise[rng.integers(len(self._noise))]
+            track = self._noise_track(other, p.n_samples, rng)
+            added = cut_with_loss(as_record(track, p), 0, p, loss)
+            window = augment.mix_noise(window, added, rng.uniform(*a.noise_snr_db))
+        if rng.random() < a.polarity:
+            window = -window
+        if rng.random() < a.components:
+            window = augment.drop_components(window, rng)
+        return _bounded(window)
+
+    def _finish(self, made: Samples, loss: Loss) -> Samples:
+        """Cut the window out of a record that was made."""
+        p = self.preprocessing
+        return _bounded(cut_with_loss(as_record(made, p), 0, p, loss))
+
+    def _made(self, example: Example, start: int, rng: np.random.Generator) -> Samples:
+        """Prolong, stretch and swell the example, so that it fills the window."""
         if rng.random() < self.augmentation.stretch:
-            example = self._stretched(example, rng)
-        window = self._place(example, rng)
+            example, start = self._stretched(example, start, rng)
+        window = self._place(example, start, rng)
         if example.target == self.noise_target:
             if rng.random() < self.augmentation.swell:
                 window = augment.swell(window, self.preprocessing.sampling_rate_hz, rng)
@@ -114,33 +219,38 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         drawing ten real ones. Each depends on the seed, the class and its number alone.
         """
         key = (example.target, int(rng.integers(_N_SYNTHETIC)))
-        if key not in self._made:
-            self._made[key] = self._make(np.random.default_rng((self.seed, *key)), example.target)
-        return self._made[key]
+        kept = self._synthesised_windows
+        if key not in kept:
+            kept[key] = self._make(np.random.default_rng((self.seed, *key)), example.target)
+        return kept[key]
 
     def _make(self, rng: np.random.Generator, target: int) -> Samples:
         background = None
         if self._noise:
-            background = self._place(self._noise[rng.integers(len(self._noise))], rng)
+            noise = self._noise[rng.integers(len(self._noise))]
+            start = self._draw_start(noise, (0, self.preprocessing.n_samples), rng)
+            background = self._place(noise, start, rng)
         return synthetic_window(self._synthetic[target], self.preprocessing, background, rng)
 
-    def _place(self, example: Example, rng: np.random.Generator) -> Samples:
-        """Choose which part of the example is in the window, and fill up what it lacks."""
+    def _place(self, example: Example, start: int, rng: np.random.Generator) -> Samples:
+        """Fill up what the example lacks of the window that begins at one of its samples."""
         n = self.preprocessing.n_samples
         n_have = example.samples.shape[1]
-        start = self._draw_start(example, n_have - n, rng)
         first, stop = max(start, 0), min(start + n, n_have)
         if rng.random() < self.augmentation.joint:
             first, stop = self._cut_away(example, first, stop, rng)
         kept = example.samples[:, first:stop]
         return self._fill(example, kept, first - start, start + n - stop, rng)
 
-    def _draw_start(self, example: Example, n_spare: int, rng: np.random.Generator) -> int:
+    def _draw_start(
+        self, example: Example, shown: tuple[int, int], rng: np.random.Generator
+    ) -> int:
         """Index of the example's sample at which the window starts; may be negative.
 
-        Within the example if it is longer than the window, around it if it is shorter.
+        What is shown of the window, from one of its samples to another, lies within the example
+        if that is longer, around it if it is shorter.
         """
-        lowest, highest = min(0, n_spare), max(0, n_spare)
+        lowest, highest = sorted((-shown[0], example.samples.shape[1] - shown[1]))
         if example.onset is None:
             return int(rng.integers(lowest, highest + 1))
         rate_hz = self.preprocessing.sampling_rate_hz
@@ -183,15 +293,23 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
         # At least two seconds are left, so that the amplitude of the filling can be matched.
         return new if new[1] - new[0] >= 2 * rate_hz else (first, stop)
 
-    def _stretched(self, example: Example, rng: np.random.Generator) -> Example:
+    def _stretched(
+        self, example: Example, start: int, rng: np.random.Generator
+    ) -> tuple[Example, int]:
+        """Play an example slower or faster; the onset, or the start, stays where it is."""
         factor = float(np.exp(rng.uniform(*np.log(self.augmentation.stretch_factor))))
         first, stop = 0, example.samples.shape[1]
         if example.onset is not None:  # of a long record only what a window may show
             reach = round(1.2 * self.preprocessing.n_samples / factor)
             first, stop = max(first, example.onset - reach), min(stop, example.onset + reach)
-        onset = None if example.onset is None else round((example.onset - first) * factor)
+        fixed = min(max(start, 0), stop) if example.onset is None else example.onset
+        moved = round((fixed - first) * factor)
         samples = augment.stretch(example.samples[:, first:stop], factor)
-        return replace(example, samples=samples, onset=onset)
+        onset = None if example.onset is None else moved
+        start = start - fixed + moved
+        if example.onset is None:  # of shorter noise as much as there is
+            start = min(start, max(samples.shape[1] - self.preprocessing.n_samples, 0))
+        return replace(example, samples=samples, onset=onset, record=None), start
 
     def _fill(
         self, example: Example, kept: Samples, before: int, after: int, rng: np.random.Generator
@@ -287,17 +405,43 @@ class WindowDataset(Dataset[tuple[Tensor, int]]):
             window = augment.drop_components(window, rng)
         if rng.random() < a.band:
             window = augment.band_limit(window, rate_hz, rng.uniform(*a.band_corner_hz))
-        valid = np.ones(window.shape[1], np.bool_)
-        if rng.random() < a.gap:
-            valid = augment.random_gap(window.shape[1], a.largest_gap, rng)
-        window = augment.detrend_pieces(window, valid)
-        clipped: Samples = np.clip(window, -ABSURD_AMPLITUDE, ABSURD_AMPLITUDE)
-        return clipped
+        return window
+
+
+def _bounded(window: Samples) -> Samples:
+    bounded: Samples = np.clip(window, -ABSURD_AMPLITUDE, ABSURD_AMPLITUDE)
+    return bounded
 
 
 def _place_of(example: Example) -> str:
     """Station and components: what can stand in for each other in a joint."""
     return f"{example.span.source}/{example.span.station}/{example.components}"
+
+
+def soft_targets(
+    examples: Sequence[Example], names: Sequence[str], share: float
+) -> NDArray[np.float32] | None:
+    """Mix labels with soft labels, where there are any.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+    names : the K classes
+    share : float
+        Of the soft labels; the rest is the label's.
+
+    Returns
+    -------
+    array of shape (n_examples, K), rows of sum 1; or None if there is nothing to mix.
+    """
+    if share == 0 or not any(example.span.soft for example in examples):
+        return None
+    targets = np.eye(len(names), dtype=np.float32)[[example.target for example in examples]]
+    for row, example in zip(targets, examples, strict=True):
+        soft = np.array([dict(example.span.soft).get(name, 0.0) for name in names], np.float32)
+        if soft.sum() > 0:
+            row[:] = (1 - share) * row + share * soft / soft.sum()
+    return targets
 
 
 def sampling_weights(examples: Sequence[Example]) -> NDArray[np.float64]:

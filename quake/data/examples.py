@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from quake.data.file_reader import FILE_READER
 from quake.data.labels import NOISE, LabelledSpan, LabelSet
+from quake.data.missing import NOTHING, Loss, inflict, within
 from quake.data.preprocessing import Preprocessing
 from quake.data.times import format_time
-from quake.data.waveform import NS_PER_S
-from quake.data.windows import cut
+from quake.data.waveform import COMPONENTS, NS_PER_S, ChannelSet, ChannelSetId, Segment
+from quake.data.windows import MIN_COVERAGE, cut
 from quake.errors import LabelError, WaveformError
 
 _MIN_COVERAGE = 0.7
@@ -44,6 +45,11 @@ class Example:
     onset : int or None
         Index of the sample at which the event begins; None for noise.
     span : LabelledSpan
+    record : ChannelSet, optional
+        The same as it was read: all windows are cut out of it. Where there is none, `samples` are
+        the record.
+    start_ns : int
+        Time of the first of `samples`, ns since the epoch.
     """
 
     samples: NDArray[np.float32]
@@ -51,14 +57,63 @@ class Example:
     target: int
     onset: int | None
     span: LabelledSpan
+    record: ChannelSet | None = None
+    start_ns: int = 0
+
+    def cut(
+        self, start_ns: int, preprocessing: Preprocessing, loss: Loss = NOTHING, *, row: bool
+    ) -> NDArray[np.float32]:
+        """Cut a window out of the record, as `quake predict` would.
+
+        Parameters
+        ----------
+        start_ns : int
+            Start of the window, ns since the epoch.
+        preprocessing : Preprocessing
+        loss : Loss
+            What is missing of it.
+        row : bool
+            Whether the record is cut to the labelled row first.
+
+        Returns
+        -------
+        array of shape (3, N); zeros where there is nothing.
+        """
+        record = self.record or as_record(self.samples, preprocessing, self.start_ns)
+        if row and self.record is not None:
+            record = within(record, self.span.start_ns, self.span.end_ns)
+        return cut_with_loss(record, start_ns, preprocessing, loss)
+
+
+def as_record(
+    samples: NDArray[np.float32], preprocessing: Preprocessing, start_ns: int = 0
+) -> ChannelSet:
+    """Make a record of samples (3, N) at the model's rate; components of zeros are none."""
+    segments = {
+        component: [Segment(component, start_ns, preprocessing.sampling_rate_hz, row)]
+        for component, row in zip(COMPONENTS, samples, strict=True)
+        if row.any()
+    }
+    return ChannelSet(ChannelSetId("", "", "", ""), segments)
+
+
+def cut_with_loss(
+    record: ChannelSet, start_ns: int, preprocessing: Preprocessing, loss: Loss
+) -> NDArray[np.float32]:
+    """Inflict a loss on a record and cut a window, (3, N)."""
+    damaged = inflict(record, loss, start_ns)
+    lenient = replace(preprocessing, accepts_missing_components=True)
+    return cut(damaged, start_ns, lenient, MIN_COVERAGE).samples
 
 
 class Decoded(NamedTuple):
-    """What an `Example` has that does not depend on the classes: samples, components, onset."""
+    """What an `Example` has that does not depend on the classes."""
 
     samples: NDArray[np.float32]
     components: str
     onset: int | None
+    record: ChannelSet | None = None
+    start_ns: int = 0
 
 
 Outcome = Decoded | str
@@ -121,8 +176,18 @@ def decode(
         if isinstance(outcome, str):
             unusable.append((span, outcome))
         else:
-            samples, components, onset = outcome
-            examples.append(Example(samples, components, labels.index(span.label), onset, span))
+            target = labels.index(span.label)
+            examples.append(
+                Example(
+                    outcome.samples,
+                    outcome.components,
+                    target,
+                    outcome.onset,
+                    span,
+                    outcome.record,
+                    outcome.start_ns,
+                )
+            )
     excluded += unusable
     if not examples:
         first = f"; the first one: {excluded[0][1]}" if excluded else ""
@@ -191,7 +256,9 @@ def _decode_row(span: LabelledSpan, preprocessing: Preprocessing) -> Decoded:
     if onset_ns is not None:
         onset = round((onset_ns - start_ns) * rate_hz / NS_PER_S) - first
         onset = min(max(onset, 0), samples.shape[1] - 1)
-    return Decoded(samples, window.components, onset)
+    first_ns = start_ns + round(first * NS_PER_S / rate_hz)
+    record = within(channel_set, start_ns, end_ns)
+    return Decoded(samples, window.components, onset, record, first_ns)
 
 
 def _onset_ns(span: LabelledSpan, what: str, start_ns: int, end_ns: int) -> int | None:

@@ -156,6 +156,8 @@ class LabelledSpan:
         path where it is empty.
     reader : SpanReader or None
         Reads the waveform; None reads the miniSEED or SAC file at `path`.
+    soft : tuple of (str, float)
+        Probabilities of classes, as a person or a teacher gives them; empty where there are none.
     """
 
     row: int
@@ -171,6 +173,7 @@ class LabelledSpan:
     split: str | None = None
     record: str = ""
     reader: SpanReader | None = field(default=None, compare=False, repr=False)
+    soft: tuple[tuple[str, float], ...] = ()
 
 
 def choose_classes(

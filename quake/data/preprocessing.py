@@ -7,11 +7,16 @@ so that a model can never be run with another rate, window or spectrogram than i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from quake.data.waveform import COMPONENTS, NS_PER_S
 from quake.errors import ParameterError
+
+_OF_ALL_COLUMNS = "log10 magnitude, mean over time removed per component and frequency"
+_OF_COMPLETE_COLUMNS = (
+    "log10 magnitude of complete columns, their mean over time removed per component and frequency"
+)
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,12 @@ class Preprocessing:
         one is also the corner of the high-pass, and must be above 0.
     components : str
         Order of the components; always "ZNE".
-    filter, detrend, normalisation, spectrogram : str
+    filter, detrend, normalisation : str
         Names of the only methods of this version; they are written into the file so that a later
         one can tell models apart.
+    spectrogram : str
+        Name of the method; models trained before gaps were left out have another one, see
+        `leaves_gaps_out`.
     """
 
     sampling_rate_hz: float = 50.0
@@ -46,7 +54,7 @@ class Preprocessing:
     filter: str = "Butterworth high-pass of order 4 at band_hz[0], forward and backward"
     detrend: str = "linear, each gap-free piece of a window"
     normalisation: str = "z-score per component"
-    spectrogram: str = "log10 magnitude, mean over time removed per component and frequency"
+    spectrogram: str = _OF_COMPLETE_COLUMNS
 
     def __post_init__(self) -> None:
         """Refuse numbers that no window or spectrogram can be made with.
@@ -75,12 +83,26 @@ class Preprocessing:
             if not fulfilled:
                 raise ParameterError(f"preprocessing: {sentence}; got {self}")
         for name in ("filter", "detrend", "normalisation", "spectrogram"):
-            default = type(self).__dataclass_fields__[name].default
-            if getattr(self, name) != default:
+            known = [type(self).__dataclass_fields__[name].default]
+            if name == "spectrogram":
+                known.append(_OF_ALL_COLUMNS)
+            if getattr(self, name) not in known:
                 raise ParameterError(
                     f"preprocessing: {name} is {getattr(self, name)!r}, this version knows "
-                    f"{default!r} only; update quake"
+                    f"{' and '.join(map(repr, known))} only; update quake"
                 )
+
+    @property
+    def leaves_gaps_out(self) -> bool:
+        """Whether columns of the spectrogram that touch a gap are left out, as they should be.
+
+        Models of before December 2026 take them as they come.
+        """
+        return self.spectrogram == _OF_COMPLETE_COLUMNS
+
+    def with_gaps_left_in(self) -> Preprocessing:
+        """Preprocessing of a model of before gaps were left out."""
+        return replace(self, spectrogram=_OF_ALL_COLUMNS)
 
     @property
     def n_samples(self) -> int:

@@ -188,7 +188,7 @@ class _Track:
         if self._is_whole and max(firsts) + n_samples <= len(self._filtered):
             samples[:], filled[:] = rows, True
             return
-        there = sliding_window_view(_extended(self._there, firsts, n_samples), n_samples)[firsts]
+        there = self._shown(firsts, n_samples)
         np.logical_and(there, ~filled, out=there)
         np.copyto(samples, rows, where=there)
         filled |= there
@@ -201,10 +201,31 @@ class _Track:
     def _is_whole(self) -> bool:
         return bool(self.timeline.valid.all())
 
+    def _shown(self, firsts: Sequence[int], n_samples: int) -> Mask:
+        """Which outputs of windows are shown, shape (windows, N).
+
+        A gap that is bridged needs samples on both sides of it within the window: at its edge
+        nobody could tell it from a longer one.
+        """
+        valid = _extended(self._valid_outputs, firsts, n_samples)
+        windows = sliding_window_view(valid, n_samples)[firsts]
+        if self.timeline.bridged is self.timeline.valid:
+            return windows
+        bridged = _extended(self._bridged_outputs, firsts, n_samples)
+        begun = np.logical_or.accumulate(windows, axis=1)
+        unfinished = np.logical_or.accumulate(windows[:, ::-1], axis=1)[:, ::-1]
+        return np.asarray(begun & unfinished & sliding_window_view(bridged, n_samples)[firsts])
+
     @cached_property
-    def _there(self) -> Mask:
+    def _valid_outputs(self) -> Mask:
+        return self._there(self.timeline.valid)
+
+    @cached_property
+    def _bridged_outputs(self) -> Mask:
+        return self._there(self.timeline.bridged)
+
+    def _there(self, valid: Mask) -> Mask:
         """Which outputs have a sample of the record before the next output's."""
-        valid = self.timeline.valid
         up, down = self._filter.up_down
         n = len(self._filtered)
         if up == 1 and self.rate_hz == down * self.preprocessing.sampling_rate_hz:
@@ -273,6 +294,8 @@ def _parts(
             for name, holds in (
                 ("bad_values", any(counts.bad[i] for counts in here)),
                 ("flat", not dead and any(counts.flat[i] for counts in here)),
+                ("line", not dead and any(counts.line[i] for counts in here)),
+                ("spike", any(counts.wild[i] for counts in here)),
                 ("dead", dead),
                 ("clipped", not dead and any(counts.is_clipped(i) for counts in here)),
             )
@@ -293,6 +316,8 @@ class _Counts:
     recorded: Counts
     bad: Counts
     flat: Counts
+    line: Counts
+    wild: Counts
     plateau: Counts
     coverage: Samples
     dead: Mask
@@ -303,11 +328,14 @@ class _Counts:
     def of(cls, track: _Track, starts: Sequence[int], preprocessing: Preprocessing) -> _Counts:
         line = track.timeline
         first, stop = track.bounds(starts)
-        names = ("recorded", "valid", "bad", "flat", "plateau")
-        recorded, valid, bad, flat, plateau = (line.count(name, first, stop) for name in names)
+        names = ("recorded", "valid", "bad", "flat", "line", "wild", "plateau")
+        recorded, valid, bad, flat, straight, wild, plateau = (
+            line.count(name, first, stop) for name in names
+        )
         # A window in which nothing but flat stretches is left is dead, not full of gaps.
-        all_flat = (valid == 0) & (flat > 0)
-        counted = np.where(all_flat, flat, valid)
+        filled = flat + straight
+        all_flat = (valid == 0) & (filled > 0)
+        counted = np.where(all_flat, filled, valid)
         n_nominal = preprocessing.window_s * line.sampling_rate_hz
         n_column = preprocessing.nperseg * line.sampling_rate_hz / preprocessing.sampling_rate_hz
         # Of less than one column of the spectrogram nobody can tell.
@@ -320,10 +348,12 @@ class _Counts:
             recorded=recorded,
             bad=bad,
             flat=flat,
+            line=straight,
+            wild=wild,
             plateau=plateau,
             coverage=coverage,
             dead=dead,
-            clean=(coverage == 1.0) & (bad == 0) & (flat == 0) & (plateau == 0) & ~dead,
+            clean=(coverage == 1.0) & (bad + filled + wild + plateau == 0) & ~dead,
             clean_part=_Part(1.0, frozenset({line.sampling_rate_hz}), False, ()),
         )
 

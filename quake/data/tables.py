@@ -31,6 +31,9 @@ _OTHER_COLUMNS = (
     "snr_db",
     "split",
 )
+# A column for each class, as in soft_earthquake.
+_SOFT = "soft_"
+_SOFT_SLACK = 0.01  # of their sum, for rounded numbers
 _SURPLUS = ""  # where cells without a column are kept
 _BATCH = 10_000  # rows of Parquet that are Python objects at a time
 _SPLITS = {
@@ -59,7 +62,8 @@ def read_label_table(
     """Read a label table.
 
     Needed columns: path (relative to the table), start, end (ISO 8601, UTC), label. Used if
-    present: event_id, p_time, network, station, source, snr_db, split; others are ignored.
+    present: event_id, p_time, network, station, source, snr_db, split, and soft labels, which are
+    probabilities in a column for each class (soft_earthquake); others are ignored.
 
     Parameters
     ----------
@@ -128,7 +132,11 @@ def _parquet_rows(table: Path, needed: Sequence[str]) -> Iterator[Row]:
             names = file.schema_arrow.names
             _check_columns(table, names, needed)
             _check_size(table, file.metadata.num_rows)
-            used = [name for name in names if name in {*needed, *_OTHER_COLUMNS}]
+            used = [
+                name
+                for name in names
+                if name in {*needed, *_OTHER_COLUMNS} or name.startswith(_SOFT)
+            ]
             for batch in file.iter_batches(_BATCH, columns=used):
                 for row in batch.to_pylist():
                     yield {k: _text(v) for k, v in row.items()}
@@ -215,7 +223,22 @@ def _parse_row(table: Path, line: int, row: Row, labels: _Labels) -> LabelledSpa
         p_ns=parse_time(text("p_time")) if text("p_time") else None,
         snr_db=_number(text("snr_db")) if text("snr_db") else None,
         split=_split(text("split")),
+        soft=_soft(row),
     )
+
+
+def _soft(row: Row) -> tuple[tuple[str, float], ...]:
+    """Probabilities of the classes that a row gives some for; they sum to one."""
+    cells = {name: text for name, text in row.items() if name.startswith(_SOFT) and text.strip()}
+    given = [(canonical_label(name[len(_SOFT) :]), _number(cells[name])) for name in cells]
+    if not given:
+        return ()
+    if any(p is None or not 0 <= p <= 1 for _, p in given):
+        raise ParameterError(f"soft labels are probabilities from 0 to 1, got {cells}")
+    total = sum(p for _, p in given if p is not None)
+    if abs(total - 1) > _SOFT_SLACK:
+        raise ParameterError(f"soft labels sum to {total:.3f}, 1 was expected: {cells}")
+    return tuple((name, p / total) for name, p in given if p is not None)
 
 
 def _number(text: str) -> float | None:

@@ -11,10 +11,13 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quake.data.filled import least_samples, repeated, straight, wild
+from quake.data.join import true_runs
 from quake.data.waveform import NS_PER_S, Segment
 
 Mask = NDArray[np.bool_]
@@ -24,9 +27,9 @@ Counts = NDArray[np.int64]
 # largest double: sums of squares stay finite.
 ABSURD_AMPLITUDE = 1e20
 
-# A digitiser that works never gives the same value for so long: this is what a gap was filled
-# with, by a data centre or a telemetry system.
-FLAT_S = 3.0
+# Gaps this short are bridged and stay so: single samples that were lost, or were wild. Longer
+# ones are cut out of windows.
+_BRIDGED_S = 0.1
 
 # A plateau this long at the extreme value may be a saturated digitiser or sensor.
 PLATEAU_SAMPLES = 4
@@ -50,9 +53,10 @@ class Timeline:
     recorded : array of shape (n,)
         Where the record has a sample, good or bad.
     valid : array of shape (n,)
-        Where it has one that can be used: finite, possible, not part of a flat stretch.
-    flat : array of shape (n,)
-        Stretches of one and the same value, three seconds or longer.
+        Where it has one that can be used: finite, possible, not filled, not wild.
+    flat, line, wild : arrays of shape (n,)
+        Stretches of one and the same value, or of a straight line, a second or longer; single
+        samples that stand far out of their neighbours.
     pad : int
     """
 
@@ -61,6 +65,8 @@ class Timeline:
     recorded: Mask
     valid: Mask
     flat: Mask
+    line: Mask
+    wild: Mask
     pad: int
     _sums: dict[str, NDArray[np.int32] | bool] = field(default_factory=dict, repr=False)
 
@@ -104,12 +110,30 @@ class Timeline:
     @cached_property
     def plateau(self) -> Mask:
         """Where a value is repeated a few times or more, shape (n,)."""
-        return _repeated(self.unpadded, self.valid, PLATEAU_SAMPLES)
+        return repeated(self.unpadded, self.valid, PLATEAU_SAMPLES)
+
+    @cached_property
+    def bridged(self) -> Mask:
+        """Where samples can be shown: the valid ones, and gaps so short that they are bridged."""
+        longest = int(_BRIDGED_S * self.sampling_rate_hz + 1e-9)
+        if longest < 1 or self.valid.all():
+            return self.valid
+        gaps = [
+            (start, stop)
+            for start, stop in true_runs(~self.valid)
+            if start > 0 and stop < len(self.valid) and stop - start <= longest
+        ]
+        if not gaps:
+            return self.valid
+        closed = self.valid.copy()
+        for start, stop in gaps:
+            closed[start:stop] = True
+        return closed
 
     @property
     def bad(self) -> Mask:
         """Where the record has NaN, Inf or an absurd amplitude, shape (n,)."""
-        return self.recorded & ~self.valid & ~self.flat
+        return self.recorded & ~self.valid & ~self.flat & ~self.line & ~self.wild
 
 
 def _sums(mask: Mask) -> NDArray[np.int32] | bool:
@@ -182,29 +206,33 @@ def _timeline(
         if not possible.all():
             valid = recorded & possible
             axis[~possible] = 0.0
-    flat = _repeated(axis, valid, max(round(FLAT_S * rate_hz), 2))
-    if flat.any():
-        valid = valid & ~flat
+    flat, line, single = _made_up(segments, axis, valid, rate_hz)
+    if flat.any() or line.any() or single.any():
+        valid = valid & ~flat & ~line & ~single
     padded = np.concatenate([np.zeros(pad, np.bool_), valid, np.zeros(pad, np.bool_)])
     bridge(samples, padded, pad)
-    return Timeline(rate_hz, samples, recorded, valid, flat, pad)
+    return Timeline(rate_hz, samples, recorded, valid, flat, line, single, pad)
 
 
-def _repeated(samples: NDArray[np.float64], there: Mask, n_least: int) -> Mask:
-    """Where one value stands `n_least` times in a row or more, shape (n,)."""
-    same = np.zeros(len(samples) + 1, np.int8)
-    same[1:-1] = (samples[1:] == samples[:-1]) & there[1:] & there[:-1]
-    if not (same[1:-3] & same[2:-2] & same[3:-1]).any() and n_least >= PLATEAU_SAMPLES:
-        return np.zeros(len(samples), np.bool_)
-    steps = np.diff(same)
-    starts, stops = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    long = stops - starts + 1 >= n_least
-    if not long.any():
-        return np.zeros(len(samples), np.bool_)
-    inside = np.zeros(len(samples) + 1, np.int8)
-    inside[starts[long]] += 1
-    inside[stops[long] + 1] -= 1
-    return np.cumsum(inside[:-1]).astype(np.bool_)
+def _made_up(
+    segments: Sequence[Segment], axis: NDArray[np.float64], valid: Mask, rate_hz: float
+) -> tuple[Mask, Mask, Mask]:
+    """Where the samples are flat, on a line, or wild."""
+    n_least = least_samples(rate_hz)
+    quantum = max(_quantum(segment.samples) for segment in segments)
+    flat = repeated(axis, valid, n_least)
+    line = straight(axis, valid, n_least, quantum) & ~flat
+    return flat, line, wild(axis, valid, rate_hz, quantum)
+
+
+def _quantum(samples: NDArray[Any]) -> float:
+    """Step of the numbers of a record: a count, or what the rounding of floats leaves."""
+    if samples.dtype.kind != "f":
+        return 1.0
+    with np.errstate(invalid="ignore"):
+        finite = np.abs(samples[np.abs(samples) <= ABSURD_AMPLITUDE])
+    largest = float(finite.max(initial=0.0))
+    return 4 * largest * float(np.finfo(samples.dtype).eps)
 
 
 def bridge(samples: NDArray[np.float64], there: Mask, reach: int) -> None:

@@ -22,6 +22,10 @@ Array = NDArray[Any] | Tensor
 # Relative to unit variance: 80 dB down; what lies lower was not recorded but resampled or rounded.
 LOG_FLOOR = 1e-4
 
+# A standard deviation below this share of the largest absolute value is what rounding leaves of a
+# constant.
+_EPS = 1e-7
+
 
 def as_float_tensor(values: Array) -> Tensor:
     """View an array as a tensor of real floats; complex numbers become magnitudes.
@@ -81,7 +85,7 @@ class ZScore(nn.Module):
             [ 0.,  0.]], dtype=torch.float64)
     """
 
-    def __init__(self, eps: float = 1e-7) -> None:
+    def __init__(self, eps: float = _EPS) -> None:
         super().__init__()
         self.eps = eps
 
@@ -181,12 +185,12 @@ class STFTTransform(nn.Module):
         last = max(n_samples // self.hop, (n_samples - 2 + middle) // self.hop)
         return first, last + 1
 
-    def _pad(self, x: Tensor) -> Tensor:
+    def _pad(self, x: Tensor, value: float = 0.0) -> Tensor:
         first, stop = self._columns(x.shape[-1])
         before = self.nperseg // 2 - first * self.hop
         n_padded = (stop - first - 1) * self.hop + self.nperseg
         # A negative amount cuts samples that lie behind the last window.
-        return nn.functional.pad(x, (before, n_padded - before - x.shape[-1]))
+        return nn.functional.pad(x, (before, n_padded - before - x.shape[-1]), value=value)
 
     def _centre_phase(self, spectrum: Tensor) -> Tensor:
         """Refer phases to the centre of each window, as ShortTimeFFT does; shape (F, 1)."""
@@ -262,9 +266,108 @@ class LogMagnitude(nn.Module):
         return f"floor={self.floor:g}"
 
 
+class CompleteColumns(nn.Module):
+    """Which columns of an STFT have all samples that they are made of.
+
+    A sample that is exactly zero is missing, see `quake.data.stretch`, and so is what lies before
+    the window and after it.
+
+    Parameters
+    ----------
+    stft : STFTTransform
+    """
+
+    def __init__(self, stft: STFTTransform) -> None:
+        super().__init__()
+        self.stft = stft
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """(B, C, N) -> (B, C, 1, T): 1 for complete columns, 0 for the others."""
+        missing = (waveforms == 0).to(torch.float32)
+        columns = nn.functional.max_pool1d(
+            self.stft._pad(missing, value=1.0), self.stft.nperseg, self.stft.hop
+        )
+        return (1 - columns).unsqueeze(-2)
+
+
+class GapAwareZScore(nn.Module):
+    """Remove the mean of each component and divide by its standard deviation, gaps left out.
+
+    Samples that are exactly zero are missing; they stay zero and count for nothing.
+    """
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """(B, C, N) -> the same shape, mean 0 and variance 1 along N where there is data."""
+        there = (waveforms != 0).to(waveforms.dtype)
+        n = there.sum(-1, keepdim=True).clamp_min(1)
+        # Dividing by the largest value first keeps squares of 1e20 and of 1e-25 representable.
+        largest = waveforms.abs().amax(-1, keepdim=True)
+        x = waveforms / torch.where(largest > 0, largest, torch.ones_like(largest))
+        x = (x - x.sum(-1, keepdim=True) / n) * there
+        std = ((x * x).sum(-1, keepdim=True) / n).sqrt()
+        return torch.where(std > _EPS, x / std.clamp_min(_EPS), torch.zeros_like(x))
+
+
+class CentredLogarithm(nn.Module):
+    """Logarithm of a magnitude relative to its mean over the complete columns, row by row.
+
+    What is left does not depend on the spectrum of the site's noise nor on the response of the
+    instrument, only on what changes within the window. Incomplete columns are zero, which is what
+    a column is in which nothing happens: whatever is missing, the others stay as they are.
+
+    Parameters
+    ----------
+    floor : float
+        Added before the logarithm; relative to a waveform of unit variance.
+    """
+
+    def __init__(self, floor: float = LOG_FLOOR) -> None:
+        super().__init__()
+        self.floor = floor
+
+    def forward(self, magnitude: Tensor, complete: Tensor) -> Tensor:
+        """(..., C, F, T) and (..., C, 1, T) -> (..., C, F, T), in decades."""
+        logarithm = torch.log10(magnitude + self.floor)
+        n_columns = complete.sum(-1, keepdim=True).clamp_min(1)
+        mean = (logarithm * complete).sum(-1, keepdim=True) / n_columns
+        return (logarithm - mean) * complete
+
+    def extra_repr(self) -> str:
+        """Show all parameters."""
+        return f"floor={self.floor:g}"
+
+
+class GapAwareSpectrogram(nn.Module):
+    """From windows to what the network sees; what touches a gap is left out.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+    """
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        p = preprocessing
+        self.stft = STFTTransform(p.nperseg, p.hop_samples)
+        self.complete = CompleteColumns(self.stft)
+        self.z_score = GapAwareZScore()
+        self.band = BandSelect(*p.band_hz, p.sampling_rate_hz, p.nperseg)
+        self.logarithm = CentredLogarithm()
+
+    def forward(self, waveforms: Array) -> Tensor:
+        """(C, N) or (B, C, N) -> (C, F', T) or (B, C, F', T)."""
+        x = _waveforms(waveforms)
+        batch = x if x.ndim == 3 else x[None]
+        magnitude = self.band(self.stft(self.z_score(batch)))
+        found: Tensor = self.logarithm(magnitude, self.complete(batch).to(magnitude.dtype))
+        return found if x.ndim == 3 else found[0]
+
+
 def build_transform(preprocessing: Preprocessing) -> nn.Sequential:
     """Chain of modules from windows (B, 3, N) to what the network sees, (B, 3, F', T)."""
     p = preprocessing
+    if p.leaves_gaps_out:
+        return nn.Sequential(GapAwareSpectrogram(p), ToTensor())
     return nn.Sequential(
         ZScore(),
         STFTTransform(p.nperseg, p.hop_samples),

@@ -12,6 +12,9 @@ from quake.data.preprocessing import Preprocessing
 from quake.data.waveform import NS_PER_S, ChannelSet, ChannelSetId, Span
 from quake.errors import ParameterError
 
+MIN_COVERAGE = 0.25
+"""Share of a window that a component must show to be used: 15 s of a minute."""
+
 
 @dataclass(frozen=True, eq=False)
 class Window:

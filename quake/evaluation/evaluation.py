@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from quake.checkpoint import ModelCard, load_model
 from quake.data.augmentation import NO_AUGMENTATION
 from quake.data.collection import Collection
-from quake.data.dataset import WindowDataset
+from quake.data.dataset import Item, WindowDataset
 from quake.data.examples import Example, decode
 from quake.data.labels import NOISE, LabelledSpan, LabelSet, canonical_label
 from quake.data.preprocessing import Preprocessing
@@ -31,7 +31,7 @@ from quake.metrics.overlap import Overlap, overlap
 from quake.metrics.report import summarise
 from quake.models.device import choose_device
 
-Windows = Dataset[tuple[Tensor, int]]
+Windows = Dataset[tuple[Tensor, int]] | Dataset[Item]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,8 @@ class Evaluation:
     trained_on : Overlap or None
         Events that the model was trained on; None where its card does not tell.
     options : EvaluateOptions
+    missing : dict or None
+        What missing data do, as `quake.evaluation.losses.summarise_losses` gives it.
     """
 
     card: ModelCard
@@ -67,6 +69,7 @@ class Evaluation:
     unplaced: list[LabelledSpan]
     trained_on: Overlap | None
     options: EvaluateOptions
+    missing: dict[str, Any] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -147,6 +150,25 @@ def evaluate(
         unplaced=unplaced,
         trained_on=overlap(card.training.get("trained_on"), [span.group for span in kept]),
         options=options,
+        missing=_missing(card, network, examples, options, progress),
+    )
+
+
+def _missing(
+    card: ModelCard,
+    network: nn.Module,
+    examples: Sequence[Example],
+    options: EvaluateOptions,
+    progress: EvaluateProgress,
+) -> dict[str, Any] | None:
+    if not options.missing:
+        return None
+    from quake.evaluation.losses import summarise_losses, trials
+
+    # The trials run on the CPU, whatever the figures were measured on.
+    network = network.cpu().eval()
+    return summarise_losses(
+        trials(card, network, examples, options.missing, options.seed, progress)
     )
 
 
@@ -221,7 +243,7 @@ def _logits(
     found: list[NDArray[np.float64]] = []
     n_windows, done = len(windows), 0  # type: ignore[arg-type]
     with torch.inference_mode():
-        for batch, _ in DataLoader(windows, batch_size=batch_size):
+        for batch, *_ in DataLoader(windows, batch_size=batch_size):
             spectrograms = transform(batch.to(device))
             logits = network(spectrograms.contiguous(memory_format=torch.channels_last))
             found.append(logits.double().cpu().numpy())

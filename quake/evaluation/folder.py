@@ -49,6 +49,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         },
         "classes": list(evaluation.names),
         "figures": evaluation.metrics,
+        **({} if evaluation.missing is None else {"missing": evaluation.missing}),
     }
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from quake.data.augment import detrend_pieces
 from quake.data.augmentation import NO_AUGMENTATION
 from quake.data.examples import Example
 from quake.data.preprocessing import Preprocessing
+from quake.data.waveform import NS_PER_S
 
 _OVERLAP = 0.5  # as `quake predict` has it
 
@@ -60,14 +59,14 @@ def _phase(example: Example, preprocessing: Preprocessing, hop: int) -> int:
 
 
 class GridDataset(Dataset[tuple[Tensor, int]]):
-    """Windows of examples at given places, with their lines removed as at prediction."""
+    """Windows of examples at given places, cut as at prediction."""
 
     def __init__(
         self, examples: Sequence[Example], places: Sequence[Place], preprocessing: Preprocessing
     ) -> None:
         self.examples = examples
         self.places = places
-        self.n_samples = preprocessing.n_samples
+        self.preprocessing = preprocessing
 
     def __len__(self) -> int:
         """Count the windows."""
@@ -77,6 +76,6 @@ class GridDataset(Dataset[tuple[Tensor, int]]):
         """Cut a window; float32 tensor of shape (3, N), index of the class."""
         place = self.places[index]
         example = self.examples[place.example]
-        window = example.samples[:, place.start : place.start + self.n_samples]
-        whole = np.ones(self.n_samples, np.bool_)
-        return torch.from_numpy(detrend_pieces(window.copy(), whole)), example.target
+        offset_ns = round(place.start * NS_PER_S / self.preprocessing.sampling_rate_hz)
+        window = example.cut(example.start_ns + offset_ns, self.preprocessing, row=False)
+        return torch.from_numpy(window), example.target

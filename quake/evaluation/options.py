@@ -20,9 +20,9 @@ class EvaluateOptions:
     part : str or None
         Rows of one part alone, where the data name parts; None takes all rows.
     placement : str
-        "row": one window a row, filled up where the row is short, as the figures in a model card
-        are measured. "grid": each full window that `quake predict` would cut and that shows the
-        event, or that lies within a row of noise.
+        "row": each row is taken as a record of its own, short where the row is short, as the
+        figures in a model card are measured. "grid": each full window that `quake predict` would
+        cut and that shows the event, or that lies within a row of noise.
     count_as : mapping of label to class
         Labels that the model does not know, and what they are taken for.
     device : str
@@ -30,8 +30,11 @@ class EvaluateOptions:
     batch_size : int
     cache : str or None
         Folder of decoded windows; None decodes anew.
+    missing : int
+        So many rows of each source and class are classified again with each kind of loss, see
+        `quake.evaluation.losses`; 0 leaves that out.
     seed : int
-        Of where windows lie in rows longer than they are.
+        Of the draws of `missing`.
     """
 
     part: str | None = None
@@ -40,6 +43,7 @@ class EvaluateOptions:
     device: str = "auto"
     batch_size: int = 64
     cache: str | None = None
+    missing: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -55,6 +59,8 @@ class EvaluateOptions:
             raise ParameterError(
                 f"placement must be one of {', '.join(PLACEMENTS)}, got {self.placement!r}"
             )
+        if self.missing < 0:
+            raise ParameterError(f"missing must be 0 or more rows, got {self.missing}")
         if self.batch_size < 1:
             raise ParameterError(f"batch_size must be 1 or more, got {self.batch_size}")
 

@@ -118,11 +118,11 @@ class Explainer:
 
     @property
     def _stft(self) -> STFTTransform:
-        return next(m for m in self._transform if isinstance(m, STFTTransform))
+        return next(m for m in self._transform.modules() if isinstance(m, STFTTransform))
 
     @property
     def _first_row(self) -> int:
-        return next(m.first for m in self._transform if isinstance(m, BandSelect))
+        return next(m.first for m in self._transform.modules() if isinstance(m, BandSelect))
 
     def _components(
         self, spectrogram: Tensor, recorded: str, index: int, odds: float

@@ -45,7 +45,7 @@ def hide(spectrogram: Tensor, part: Part) -> Tensor:
     ----------
     spectrogram : Tensor of shape (C, H, W)
         Logarithms of magnitudes, of which the mean over time was removed from each row, as
-        `quake.data.transforms.LogMagnitude` does; zeros where nothing was recorded.
+        `quake.data.transforms.CentredLogarithm` does; zeros where nothing was recorded.
     part : Part
 
     Returns

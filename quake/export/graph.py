@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from quake.checkpoint import ModelCard
 from quake.data.preprocessing import Preprocessing
-from quake.data.transforms import BandSelect, LogMagnitude, STFTTransform, ZScore
+from quake.data.transforms import (
+    BandSelect,
+    CentredLogarithm,
+    CompleteColumns,
+    GapAwareZScore,
+    LogMagnitude,
+    STFTTransform,
+    ZScore,
+)
 from quake.models.fold import fold_batch_norm
 
 # Floats in the longest vector of today's processors.
@@ -74,6 +82,36 @@ class AlignedLogMagnitude(nn.Module):
         return found[..., :n_columns]
 
 
+class GapAwareLogMagnitude(nn.Module):
+    """From waveforms to logarithms of complete columns; as `GapAwareSpectrogram`.
+
+    Rows are prolonged to a multiple of 16 columns while they are summed, see
+    `AlignedLogMagnitude`.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+    """
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.z_score = GapAwareZScore()
+        self.magnitude = SpectralMagnitude(preprocessing)
+        self.complete = CompleteColumns(self.magnitude.stft)
+        self.logarithm = CentredLogarithm()
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """(B, C, N) -> (B, C, F', T), in decades."""
+        magnitude = self.magnitude(self.z_score(waveforms))
+        complete = self.complete(waveforms)
+        n_columns = magnitude.shape[-1]
+        more = (0, -n_columns % _VECTOR)
+        found: Tensor = self.logarithm(
+            nn.functional.pad(magnitude, more), nn.functional.pad(complete, more)
+        )
+        return found[..., :n_columns]
+
+
 class WaveformToProbability(nn.Module):
     """All that a model does with windows that are cut, detrended and high-passed.
 
@@ -96,8 +134,10 @@ class WaveformToProbability(nn.Module):
         half: bool = False,
     ) -> None:
         super().__init__()
-        self.spectrogram = nn.Sequential(
-            ZScore(), SpectralMagnitude(preprocessing), AlignedLogMagnitude()
+        self.spectrogram: nn.Module = (
+            GapAwareLogMagnitude(preprocessing)
+            if preprocessing.leaves_gaps_out
+            else nn.Sequential(ZScore(), SpectralMagnitude(preprocessing), AlignedLogMagnitude())
         )
         self.network = network.half() if half else network
         self.temperature = temperature

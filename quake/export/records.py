@@ -63,8 +63,8 @@ def read_records(
     dataset = WindowDataset(examples, card.preprocessing, noise, NO_AUGMENTATION)
     drawn = [dataset[i] for i in range(len(dataset))]
     return Records(
-        windows=np.stack([window.numpy() for window, _ in drawn]),
-        targets=np.array([target for _, target in drawn], np.int64),
+        windows=np.stack([item[0].numpy() for item in drawn]),
+        targets=np.array([example.target for example in examples], np.int64),
         spans=[example.span for example in examples],
         excluded=excluded,
     )

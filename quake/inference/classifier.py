@@ -26,7 +26,7 @@ from quake.data.waveform import (
     Span,
     component_map,
 )
-from quake.data.windows import Record, Window, WindowGrid
+from quake.data.windows import MIN_COVERAGE, Record, Window, WindowGrid
 from quake.errors import ParameterError
 from quake.inference.coverage import Coverage
 from quake.inference.engine import Engine, open_engine
@@ -49,7 +49,6 @@ _MINUTE_NS = 60 * NS_PER_S
 _WINDOWS_AT_A_TIME = 32
 
 OVERLAP = 0.5
-MIN_COVERAGE = 0.7
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def _logits(
     """Logits (B, K) and targets (B,) of one window of each row of a part."""
     logits, targets = [], []
     with torch.inference_mode():
-        for windows, target in plain_loader(config, labels, parts, part):
+        for windows, target, *_ in plain_loader(config, labels, parts, part):
             logits.append(module(windows).double().numpy())
             targets.append(target.numpy())
     return np.concatenate(logits), np.concatenate(targets)
@@ -110,6 +110,7 @@ def _training_facts(config: TrainConfig, parts: Parts, data: str) -> dict[str, A
     settings = {k: v for k, v in asdict(config).items() if k not in _NOT_SETTINGS}
     for name in ("weights", "start_from"):  # where a file lay is nobody's business
         settings[name] = settings[name] and Path(settings[name]).name
+    settings["teachers"] = [Path(name).name for name in config.teachers]
     return {
         "notes": config.notes,
         "table": data,

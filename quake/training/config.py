@@ -55,6 +55,11 @@ class TrainConfig:
     class_weights : str
         "balanced" weighs the loss inversely to the class counts, "sqrt" inversely to their square
         root, "none" does not.
+    soft_labels : float
+        Share of the soft labels, and of the teachers, in what is learnt, from 0 (labels alone) to
+        1; rows without soft labels keep their labels.
+    teachers : tuple of str
+        Models that answer each window beside its label, see `quake.training.teachers`.
     mixup : float
         Alpha of the Beta distribution of the shares; 0 mixes nothing.
     spec_augment : int
@@ -107,6 +112,8 @@ class TrainConfig:
     patience: int = 10
     loss: str = "cross-entropy"
     class_weights: str = "balanced"
+    soft_labels: float = 0.5
+    teachers: tuple[str, ...] = ()
     mixup: float = 0.0
     spec_augment: int = 0
     progressive: int = 1
@@ -145,6 +152,7 @@ class TrainConfig:
             "loss must be 'cross-entropy' or 'focal'": self.loss in LOSSES,
             "class_weights must be 'balanced', 'sqrt' or 'none'": self.class_weights
             in CLASS_WEIGHTS,
+            "soft_labels must be from 0 to 1": 0 <= self.soft_labels <= 1,
             "mixup must be 0 or more": self.mixup >= 0,
             "spec_augment must be 0 or more": self.spec_augment >= 0,
             "progressive must be 1 or more, and no more than there are epochs": 1

@@ -39,6 +39,7 @@ from quake.training.loaders import (
 from quake.training.module import WindowClassifier
 from quake.training.progress import Progress
 from quake.training.run_folder import RunFolder
+from quake.training.teachers import Teacher, open_teachers
 from quake.training.watch import SaveToResume, Watch, averaging
 
 logger = logging.getLogger(__name__)
@@ -121,6 +122,7 @@ def train(
         folder.claim(config, _fingerprint(spans))
     pl.seed_everything(config.seed, workers=True, verbose=False)
     model = _network(config, labels, start)
+    teacher = _teacher(config, labels)
     examples, excluded = decode(
         spans,
         labels,
@@ -137,7 +139,7 @@ def train(
     )
     if folder is not None:
         folder.write_split(parts)
-    module, watch = _fit(config, labels, model, parts, progress, folder)
+    module, watch = _fit(config, labels, model, teacher, parts, progress, folder)
     card, test = _finish(config, labels, module, parts, collection.name, watch, folder, output)
     return TrainResult(
         card, left_out, excluded, test, _median_speed(watch.history), is_main_process()
@@ -148,7 +150,7 @@ def _fingerprint(spans: Sequence[LabelledSpan]) -> str:
     """Digest of the rows: a run goes on with the data that it was begun with."""
     digest = hashlib.sha256()
     for span in spans:
-        row = (str(span.path), span.start_ns, span.end_ns, span.label, span.split)
+        row = (str(span.path), span.start_ns, span.end_ns, span.label, span.split, span.soft)
         digest.update(repr(row).encode())
     return digest.hexdigest()[:16]
 
@@ -196,16 +198,23 @@ def _network(config: TrainConfig, labels: LabelSet, start: ModelCard | None) -> 
     return model
 
 
+def _teacher(config: TrainConfig, labels: LabelSet) -> Teacher | None:
+    if not config.teachers:
+        return None
+    return open_teachers(config.teachers, labels.names, config.preprocessing)
+
+
 def _fit(
     config: TrainConfig,
     labels: LabelSet,
     model: Network,
+    teacher: Teacher | None,
     parts: Parts,
     progress: Progress,
     folder: RunFolder | None,
 ) -> tuple[WindowClassifier, Watch]:
     weights = loss_weights(config, labels, parts)
-    module = WindowClassifier(model.to(memory_format=torch.channels_last), config, weights)
+    module = WindowClassifier(model.to(memory_format=torch.channels_last), config, weights, teacher)
     watch = Watch(progress, config.patience, folder)
     resume = _saved(folder, watch, progress)
     if resume is None or not _is_over(watch, config):

@@ -9,7 +9,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from quake.data.augmentation import NO_AUGMENTATION
-from quake.data.dataset import DrawSampler, WindowDataset, class_weights, sampling_weights
+from quake.data.dataset import (
+    DrawSampler,
+    Item,
+    WindowDataset,
+    class_weights,
+    sampling_weights,
+    soft_targets,
+)
 from quake.data.examples import Example
 from quake.data.labels import NOISE, LabelSet
 from quake.data.split import split_by_event
@@ -91,7 +98,7 @@ def training_loader(
     rank: int = 0,
     n_ranks: int = 1,
     epoch: int = 0,
-) -> DataLoader[tuple[Tensor, int]]:
+) -> DataLoader[Item]:
     """Draw augmented windows of the training part, for one of several processes.
 
     Workers begin to draw before Lightning tells the sampler the epoch: of a run that is resumed
@@ -105,6 +112,8 @@ def training_loader(
         config.augmentation,
         config.seed,
         labels.names,
+        soft_targets(examples, labels.names, config.soft_labels),
+        whole=bool(config.teachers),
     )
     sampler = DrawSampler(
         sampling_weights(examples),
@@ -129,7 +138,7 @@ def training_loader(
 
 def plain_loader(
     config: TrainConfig, labels: LabelSet, parts: Parts, part: str = "validation"
-) -> DataLoader[tuple[Tensor, int]]:
+) -> DataLoader[Item]:
     """One window of each row of a part, nothing changed."""
     dataset = WindowDataset(
         parts[part], config.preprocessing, _noise_target(labels), NO_AUGMENTATION, config.seed

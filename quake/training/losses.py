@@ -33,12 +33,14 @@ class FocalLoss(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(B, K), (B,) -> (), the mean over the batch, weighted by class."""
+        """(B, K), and (B,) or (B, K), -> (), the mean over the batch, weighted by class."""
         entropy = nn.functional.cross_entropy(
             logits, targets, reduction="none", label_smoothing=self.label_smoothing
         )
-        probability = torch.softmax(logits, dim=1).gather(1, targets[:, None])[:, 0]
-        weight = self.weight[targets]
+        if not targets.is_floating_point():
+            targets = nn.functional.one_hot(targets, logits.shape[1]).to(logits.dtype)
+        probability = (torch.softmax(logits, dim=1) * targets).sum(1)
+        weight = targets @ self.weight
         return (weight * (1 - probability) ** self.gamma * entropy).sum() / weight.sum()
 
 

@@ -17,6 +17,7 @@ from quake.training.config import TrainConfig
 from quake.training.losses import build_loss
 from quake.training.schedule import Stage, learning_rate_factor, phase_factor, stage_of
 from quake.training.spectrogram_augment import SpecAugment, draw_share, mix, shrink
+from quake.training.teachers import Teacher
 
 
 class WindowClassifier(pl.LightningModule):
@@ -29,10 +30,19 @@ class WindowClassifier(pl.LightningModule):
     config : TrainConfig
     class_weights : tensor of shape (K,)
         Of the loss.
+    teacher : callable, optional
+        Answers windows; see `quake.training.teachers`.
     """
 
-    def __init__(self, model: Network, config: TrainConfig, class_weights: Tensor) -> None:
+    def __init__(
+        self,
+        model: Network,
+        config: TrainConfig,
+        class_weights: Tensor,
+        teacher: Teacher | None = None,
+    ) -> None:
         super().__init__()
+        self.teacher = teacher
         self.model = model
         self.config = config
         self.transform = build_transform(config.preprocessing)
@@ -77,9 +87,11 @@ class WindowClassifier(pl.LightningModule):
         assert isinstance(dropout, nn.Dropout)
         dropout.p = config.dropout * self.stage.strength
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Loss of a batch of (windows, targets)."""
-        windows, targets = batch
+    def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
+        """Loss of a batch of (windows, targets), and whole windows where there is a teacher."""
+        windows, targets, *whole = batch
+        if self.teacher is not None:
+            targets = self._taught(targets, whole[0], self.teacher)
         spectrograms = shrink(self._spectrograms(windows), self.stage.fraction)
         if self.config.spec_augment:
             spectrograms = self.spec_augment(spectrograms)
@@ -91,6 +103,14 @@ class WindowClassifier(pl.LightningModule):
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(targets))
         assert isinstance(loss, Tensor)
         return loss
+
+    def _taught(self, targets: Tensor, whole: Tensor, teacher: Teacher) -> Tensor:
+        """Mix targets (B,) or (B, K) with what the teacher says of whole windows, (B, K)."""
+        if not targets.is_floating_point():
+            n_classes = len(self.validation_loss.weight)  # type: ignore[arg-type]
+            targets = nn.functional.one_hot(targets, n_classes).to(whole.dtype)
+        share = self.config.soft_labels
+        return (1 - share) * targets + share * teacher(whole, targets)
 
     def _mixed_loss(self, spectrograms: Tensor, targets: Tensor) -> Tensor:
         share = draw_share(self.config.mixup * self.stage.strength)

@@ -71,10 +71,19 @@ def evaluate(
         Placement,
         typer.Option(
             "--placement",
-            help="row: one window a row, as in model cards; grid: all full windows that quake "
-            "predict would cut.",
+            help="row: each row is a record of its own, as in model cards; grid: all full windows "
+            "that quake predict would cut.",
         ),
     ] = Placement.ROW,
+    missing: Annotated[
+        int,
+        typer.Option(
+            "--missing",
+            metavar="ROWS",
+            help="Take so many rows of each source and class, remove parts of them in every way "
+            "that is known, and show how often the answer changes; 30 takes some minutes.",
+        ),
+    ] = 0,
     count_as: Annotated[
         list[str] | None,
         typer.Option(
@@ -117,7 +126,7 @@ def evaluate(
     from quake.registry import find_model
 
     messages: Messages = context.obj
-    options = _options(part, placement, count_as, device, batch_size, cache)
+    options = _options(part, placement, count_as, device, batch_size, cache, missing)
     with library_messages(messages):
         model, labelled = _model_first(model, backbone, data)
         path = find_model(model, backbone)
@@ -164,6 +173,7 @@ def _options(
     device: Device,
     batch_size: int | None,
     cache: str | None,
+    missing: int,
 ) -> EvaluateOptions:
     from quake.data.cache import default_cache
     from quake.evaluation import EvaluateOptions
@@ -175,6 +185,7 @@ def _options(
         count_as=dict(_pair(text) for text in count_as or ()),
         device=device.value,
         cache=None if cache == "none" else cache or str(default_cache()),
+        missing=missing,
         **given,
     )
 
@@ -244,7 +255,7 @@ def _tell(found: Evaluation, messages: Messages) -> None:
 
 def _show(found: Evaluation, model: dict[str, Any], as_json: bool) -> None:
     from quake.evaluation.folder import as_json as report_of
-    from quake_cli.figures import figure_sections
+    from quake_cli.figures import figure_sections, loss_sections
     from quake_cli.render import show_sections
 
     report = {"model": model, **report_of(found)}
@@ -253,7 +264,9 @@ def _show(found: Evaluation, model: dict[str, Any], as_json: bool) -> None:
         return
     figures = {"classes": found.names, **found.metrics}
     title = "Quality, with 95 % intervals"
-    show_sections([_head(report), *figure_sections(figures, title)])
+    show_sections(
+        [_head(report), *figure_sections(figures, title), *loss_sections(found.missing or {})]
+    )
 
 
 def _head(report: dict[str, Any]) -> Section:

@@ -234,6 +234,26 @@ def train(
         Loss | None,
         typer.Option("--loss", help="What is made small.", rich_help_panel=_OPTIMISATION),
     ] = None,
+    soft_labels: Annotated[
+        float | None,
+        typer.Option(
+            "--soft-labels",
+            metavar="SHARE",
+            help="Share of soft labels (columns soft_CLASS of a label table) and of teachers in "
+            "what is learnt; the rest is the label's.",
+            rich_help_panel=_OPTIMISATION,
+        ),
+    ] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--teacher",
+            metavar="MODEL",
+            help="Learn from this model too: a model file, or seisbench:PhaseNet/stead where "
+            "SeisBench is installed; may be repeated.",
+            rich_help_panel=_OPTIMISATION,
+        ),
+    ] = None,
     mixup: Annotated[
         float | None,
         typer.Option(
@@ -383,6 +403,8 @@ def train(
         "label_smoothing": label_smoothing,
         "class_weights": class_weights and class_weights.value,
         "loss": loss and loss.value,
+        "soft_labels": soft_labels,
+        "teachers": _teachers(teacher or ()),
         "mixup": mixup,
         "spec_augment": spec_augment,
         "progressive": progressive,
@@ -510,6 +532,15 @@ def _only_a_run_folder(run: Path | None, output: Path | None, install: str | Non
             "--leave-one-out measures, it makes no model to keep: leave out --output and --install"
         )
     return run
+
+
+def _teachers(names: Sequence[str]) -> tuple[str, ...] | None:
+    """Find the model files of teachers that are named."""
+    from quake.registry import find_model
+    from quake.training.teachers import SEISBENCH
+
+    found = (name if name.startswith(SEISBENCH) else str(find_model(name)) for name in names)
+    return tuple(found) or None
 
 
 def _start(start_from: str | None) -> str | None:
