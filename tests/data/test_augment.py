@@ -100,44 +100,13 @@ def test_where_there_is_no_vertical_nothing_is_dropped(samples, rng):
     np.testing.assert_array_equal(augment.drop_components(samples, rng), samples)
 
 
-# --- band, gaps, detrending ---------------------------------------------------------------
+# --- band ---------------------------------------------------------------------------------
 
 
 def test_a_band_limit_keeps_what_is_below_and_removes_what_is_above():
     low, high = sine(3, 1000, RATE_HZ), sine(15, 1000, RATE_HZ)
     limited = augment.band_limit(np.stack([low, high, low + high]), RATE_HZ, corner_hz=8)
     np.testing.assert_allclose(limited, [low, 0 * low, low], atol=1e-4)
-
-
-def test_a_gap_is_one_run_of_at_least_2_percent_and_at_most_the_largest_share(rng):
-    for _ in range(200):
-        valid = augment.random_gap(1000, 0.3, rng)
-        (lost,) = np.nonzero(~valid)
-        assert 20 <= len(lost) <= 300
-        assert lost[-1] - lost[0] == len(lost) - 1
-
-
-def test_gaps_lie_at_the_beginning_at_the_end_and_between(rng):
-    ends = {
-        (bool(v[0]), bool(v[-1])) for v in (augment.random_gap(100, 0.3, rng) for _ in "a" * 99)
-    }
-    assert ends == {(False, True), (True, False), (True, True)}
-
-
-def test_each_piece_loses_its_own_line():
-    t = np.arange(1000, dtype=np.float32)
-    valid = (t < 400) | (t >= 500)
-    ramps = np.where(t < 400, 5 + t, 700 - 2 * t)
-    detrended = augment.detrend_pieces(np.stack([ramps] * 3).astype(np.float32), valid)
-    np.testing.assert_allclose(detrended, 0, atol=0.01)
-
-
-def test_missing_samples_become_zeros(samples):
-    valid = np.ones(1000, bool)
-    valid[300:400] = False
-    detrended = augment.detrend_pieces(samples, valid)
-    assert not detrended[:, ~valid].any()
-    assert detrended[:, valid].all()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +117,6 @@ def test_missing_samples_become_zeros(samples):
         augment.rotate_horizontals,
         augment.drop_components,
         lambda x, rng: augment.band_limit(x, RATE_HZ, 8),
-        lambda x, rng: augment.detrend_pieces(x, np.ones(1000, bool)),
     ],
 )
 def test_the_input_is_not_changed_and_float32_stays(samples, rng, change):

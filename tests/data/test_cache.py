@@ -232,8 +232,9 @@ def test_what_was_used_longest_ago_makes_room(spans, tmp_path, monkeypatch):
     half.mkdir()
     (half / "samples.f32").write_text("left behind")
     os.utime(half / "samples.f32", (0, 0))
-    sizes = [(folder / key / "samples.f32").stat().st_size for key in keys]
-    monkeypatch.setattr(cache, "_MOST_BYTES", 2 * sizes[0])
+    samples, records = (folder / keys[0] / name for name in ("samples.f32", "records.bin"))
+    size = samples.stat().st_size + records.stat().st_size
+    monkeypatch.setattr(cache, "_MOST_BYTES", 2 * size)
     decode(spans, folder)
     newest = cache.cache_key(spans, P)
     assert {path.name for path in folder.iterdir()} == {newest, keys[0], "mine"}

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from strategies import channel_set, segment
 from torch.utils.data import DataLoader
 
 from quake.data.augmentation import NO_AUGMENTATION, Augmentation
@@ -15,11 +16,15 @@ from quake.data.dataset import (
     sampling_weights,
 )
 from quake.data.preprocessing import Preprocessing
+from quake.data.windows import cut
 
 P = Preprocessing()
 N = P.n_samples
 EVENT, NOISE = 0, 1
-ALWAYS = Augmentation(joint=1, noise=1, components=1, polarity=1, rotation=1, band=1, gap=1)
+ALWAYS = Augmentation(joint=1, noise=1, components=1, polarity=1, rotation=1, band=1, loss=1, raw=0)
+# Nothing is changed, but windows are drawn; `NO_AUGMENTATION` takes rows as they are.
+PLACED = replace(NO_AUGMENTATION, noise_snr_db=(99.0, 99.0))
+MADE = replace(PLACED, raw=0)
 
 
 @pytest.fixture
@@ -109,35 +114,48 @@ def onset_of(window):
     return int(loud.argmax()) / P.sampling_rate_hz if loud.any() else None
 
 
-def test_without_augmentation_an_event_lies_in_its_window_after_the_first_seconds(example):
-    data = dataset([example(EVENT, 9000, onset=4000)], NO_AUGMENTATION)
+@pytest.mark.parametrize("augmentation", [PLACED, MADE])
+def test_an_event_lies_in_its_window_after_the_first_seconds(example, augmentation):
+    data = dataset([example(EVENT, 9000, onset=4000)], augmentation)
     onsets = [onset_of(data[draw, 0][0]) for draw in range(30)]
     assert all(1.9 < onset < 46 for onset in onsets)
     assert max(onsets) - min(onsets) > 20
 
 
-def test_without_augmentation_the_window_is_a_detrended_part_of_the_example(example):
-    only = example(NOISE, N)
-    window, _ = dataset([only], NO_AUGMENTATION)[0]
-    t = np.arange(N)
-    for row, samples in zip(window.numpy(), only.samples, strict=True):
-        line = np.polyval(np.polyfit(t, samples, 1), t)
-        np.testing.assert_allclose(row, samples - line, atol=0.1)
+def test_without_augmentation_each_draw_is_the_beginning_of_the_record(example):
+    only = example(NOISE, 9000)
+    data = dataset([only], NO_AUGMENTATION)
+    record = channel_set(
+        **{c: segment(x, 0, 50.0) for c, x in zip("ZNE", only.samples, strict=True)}
+    )
+    expected = cut(record, 0, P, 0.7).samples
+    for draw in range(3):
+        np.testing.assert_array_equal(data[draw, 0][0].numpy(), expected)
+
+
+def test_without_augmentation_a_short_row_is_a_record_that_ends(example):
+    data = dataset([example(EVENT, 1500, onset=100), example(NOISE, 9000)], NO_AUGMENTATION)
+    window = data[0][0]
+    assert window.shape == (3, N)
+    assert window[:, :1500].any(0).all()
+    assert not window[:, 1500:].any()
 
 
 def test_a_short_example_is_filled_up_with_noise_at_its_own_level(example):
     short = example(EVENT, 1500, onset=100, seed=1)
-    data = dataset([short, example(NOISE, 9000, seed=2)], NO_AUGMENTATION)
+    data = dataset([short, example(NOISE, 9000, seed=2)], MADE)
     for draw in range(10):
         window = data[draw, 0][0][0]
         assert (window.unfold(0, 100, 100).std(1) > 100).all()
 
 
-def test_without_any_noise_a_short_example_is_filled_up_with_zeros(example):
-    data = WindowDataset([example(EVENT, 1500, onset=100)], P, None, NO_AUGMENTATION)
+@pytest.mark.parametrize("augmentation", [NO_AUGMENTATION, PLACED, MADE])
+def test_without_any_noise_a_short_example_is_filled_up_with_zeros(example, augmentation):
+    data = WindowDataset([example(EVENT, 1500, onset=100)], P, None, augmentation)
     window = data[0][0]
     assert window.shape == (3, N)
     assert torch.isfinite(window).all()
+    assert 0.4 < (window == 0).all(0).float().mean() < 0.6
 
 
 def test_noise_shorter_than_the_fade_can_be_strung_together(example):
@@ -152,7 +170,7 @@ def test_noise_shorter_than_the_fade_can_be_strung_together(example):
 def test_a_missing_component_stays_missing_when_a_window_is_filled_up(example):
     data = dataset(
         [example(EVENT, 1500, onset=100, components="Z"), example(NOISE, 9000, components="Z")],
-        replace(NO_AUGMENTATION, joint=1, noise=1),
+        replace(MADE, joint=1, noise=1),
     )
     for draw in range(10):
         window = data[draw, draw % 2][0]
@@ -164,21 +182,12 @@ def test_a_missing_component_stays_missing_when_a_window_is_filled_up(example):
 def test_events_and_noise_alike_get_joints(example, target):
     """With a joint, samples of another record appear in the window; their sign tells them."""
     both = [example(EVENT, 9000, onset=4000), example(NOISE, 9000, seed=7)]
-    plain = dataset(both, NO_AUGMENTATION)
-    joined = dataset(both, replace(NO_AUGMENTATION, joint=1))
+    plain = dataset(both, MADE)
+    joined = dataset(both, replace(MADE, joint=1))
     changed = [
         not torch.equal(plain[draw, target][0], joined[draw, target][0]) for draw in range(20)
     ]
     assert np.mean(changed) > 0.5
-
-
-@pytest.mark.parametrize("target", [EVENT, NOISE])
-def test_events_and_noise_alike_get_gaps(example, target):
-    both = [example(EVENT, 9000, onset=4000), example(NOISE, 9000, seed=7)]
-    data = dataset(both, replace(NO_AUGMENTATION, gap=1))
-    for draw in range(20):
-        lost = (data[draw, target][0] == 0).all(0).float().mean().item()
-        assert 0.01 < lost < 0.31
 
 
 # --- sampling -----------------------------------------------------------------------------
@@ -231,24 +240,24 @@ NAMES = ("earthquake", "noise")
 
 
 def test_synthetic_events_are_drawn_where_asked_for_and_can_be_repeated(examples):
-    augmentation = replace(NO_AUGMENTATION, synthetic=1)
+    augmentation = replace(PLACED, synthetic=1)
     one = WindowDataset(examples, P, NOISE, augmentation, 0, NAMES)
     other = WindowDataset(examples, P, NOISE, augmentation, 0, NAMES)
-    real = dataset(examples, NO_AUGMENTATION)
+    real = dataset(examples, PLACED)
     assert torch.equal(one[3, 0][0], other[3, 0][0])
     assert not torch.equal(one[3, 0][0], real[3, 0][0])
     assert torch.isfinite(one[3, 0][0]).all()
 
 
 def test_noise_is_never_made_up_whole(examples):
-    made = WindowDataset(examples, P, NOISE, replace(NO_AUGMENTATION, synthetic=1), 0, NAMES)
-    real = dataset(examples, NO_AUGMENTATION)
+    made = WindowDataset(examples, P, NOISE, replace(PLACED, synthetic=1), 0, NAMES)
+    real = dataset(examples, PLACED)
     assert torch.allclose(made[0, 3][0].std(), real[0, 3][0].std(), rtol=0.2)
 
 
 def test_a_class_that_nobody_can_make_up_stays_real(examples):
     names = ("volcanic_tremor", "noise")
-    made = WindowDataset(examples, P, NOISE, replace(NO_AUGMENTATION, synthetic=1), 0, names)
+    made = WindowDataset(examples, P, NOISE, replace(PLACED, synthetic=1), 0, names)
     window, _ = made[3, 0]
     assert torch.isfinite(window).all()
     assert made._synthetic == {}
@@ -256,7 +265,7 @@ def test_a_class_that_nobody_can_make_up_stays_real(examples):
 
 def test_a_disturbance_changes_noise_and_no_event(examples):
     disturbed, plain = (
-        WindowDataset(examples, P, NOISE, replace(NO_AUGMENTATION, disturbance=share), 0, NAMES)
+        WindowDataset(examples, P, NOISE, replace(MADE, disturbance=share), 0, NAMES)
         for share in (1, 0)
     )
     changed = [

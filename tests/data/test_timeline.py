@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import segment
+from strategies import noise, segment
 
+from quake.data.filled import repeated
 from quake.data.timeline import bridge, index_at, timelines
 from quake.data.waveform import NS_PER_S
 
@@ -127,17 +128,28 @@ def test_bad_values_are_counted_and_bridged(bad):
     assert line.unpadded[500] == pytest.approx(500**2, rel=0.01)
 
 
-def test_three_seconds_of_one_value_are_flat_and_less_is_not():
-    samples = np.arange(1000.0) ** 2
-    samples[100:400] = 5  # three seconds
-    samples[600:899] = 7  # a sample less
+def test_a_second_of_one_value_is_flat_and_less_is_not():
+    samples = noise(1000, n_rows=1)[0]
+    samples[100:200] = 5  # a second
+    samples[600:699] = 7  # a sample less
     line = line_of(segment(samples))
-    assert np.flatnonzero(line.flat).tolist() == list(range(100, 400))
-    assert np.flatnonzero(line.plateau).tolist() == list(range(600, 899))
+    assert np.flatnonzero(line.flat).tolist() == list(range(100, 200))
+    assert np.flatnonzero(line.plateau).tolist() == list(range(600, 699))
+
+
+@pytest.mark.parametrize(("rate_hz", "n_least"), [(100.0, 100), (50.0, 50), (20.0, 20), (8.0, 20)])
+def test_of_a_slow_recorder_twenty_samples_of_one_value_are_flat(rate_hz, n_least):
+    samples = np.round(noise(400, n_rows=1)[0])
+    samples[30 : 30 + n_least] = 5
+    samples[200 : 200 + n_least - 1] = 7
+    (line,) = timelines([segment(samples, 0, rate_hz)], 0, 10**10, {rate_hz: 5})
+    assert np.flatnonzero(line.flat).tolist() == [
+        i for i in range(30, 30 + n_least) if i < 10 * rate_hz
+    ]
 
 
 def test_a_flat_stretch_does_not_go_on_across_a_gap():
-    line = line_of(segment(np.full(200, 3)), segment(np.full(200, 3), 3 * NS_PER_S))
+    line = line_of(segment(np.full(99, 3)), segment(np.full(99, 3), 3 * NS_PER_S))
     assert not line.flat.any()
 
 
@@ -147,8 +159,6 @@ def test_a_flat_stretch_does_not_go_on_across_a_gap():
     st.integers(2, 9),
 )
 def test_repeated_values_are_those_found_one_by_one(values, there, n_least):
-    from quake.data.timeline import _repeated
-
     there = np.array(there[: len(values)])
     expected = np.zeros(len(values), np.bool_)
     for first in range(len(values)):
@@ -156,7 +166,7 @@ def test_repeated_values_are_those_found_one_by_one(values, there, n_least):
             inside = slice(first, stop)
             if there[inside].all() and len(set(values[inside])) == 1:
                 expected[inside] = True
-    found = _repeated(np.array(values, np.float64), there, n_least)
+    found = repeated(np.array(values, np.float64), there, n_least)
     np.testing.assert_array_equal(found, expected)
 
 
@@ -170,10 +180,13 @@ def test_a_straight_line_does_not_move():
     assert not moving(np.linspace(0.1, 0.9, 1000))
 
 
-@pytest.mark.parametrize("at", [1, 333, 500, 998])
+@pytest.mark.parametrize("at", [1, 33, 50, 88])
 def test_one_count_is_a_movement_wherever_it_is(at):
-    samples = np.zeros(1000, np.int32)
-    samples[at] = 1
-    samples[::2] += 0
-    line = np.arange(1000) + samples
-    assert moving(line)
+    line = 3 * np.arange(90) + 7  # too short to be a filled gap
+    assert not moving(line, stop=90)
+    line[at] += 1
+    assert moving(line, stop=90)
+
+
+def test_a_line_of_a_second_or_more_is_filled_in_and_does_not_move_whatever_its_steps():
+    assert not moving(3 * np.arange(1000) + np.arange(1000) // 500)

@@ -325,9 +325,9 @@ def test_where_a_fill_value_ends_there_is_no_step():
     assert np.abs(of_z(samples).samples).max() < 10
 
 
-def test_a_value_repeated_for_less_than_three_seconds_is_data():
+def test_a_value_repeated_for_less_than_a_second_is_data():
     samples = np.random.default_rng(0).normal(size=6000)
-    samples[1000:1299] = 0
+    samples[1000:1099] = 0
     assert of_z(samples).coverage == 1
 
 
@@ -461,7 +461,7 @@ def test_a_record_that_begins_earlier_has_the_same_windows_on_the_grid(drawn, ea
 @pytest.mark.parametrize("index", [0, 6010, 13_456])
 def test_no_sample_of_a_record_is_left_out(index):
     samples = counts(13_457)
-    samples[index] += 1e6
+    samples[max(index - 2, 0) : index + 3] += 1e6  # a single one would be wild
     record = channel_set(Z=segment(samples, 17_123_456_789))
     starts = grid().starts(17_123_456_789, 17_123_456_789 + 134_570_000_000, 5_000_000)
     assert max(np.abs(window(record, start).samples).max() for start in starts) > 1e4
