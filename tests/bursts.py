@@ -39,13 +39,13 @@ def write_table(path, rows):
 
 
 def write_labelled(folder):
-    """Eight records of 90 s, every second with a burst 30 s after its start; and their table."""
+    """Eight records of 90 s, every second with a burst 20 s after its start; and their table."""
     rng = np.random.default_rng(0)
     rows = []
     for number in range(8):
         start = UTCDateTime(2020, 1, 1) + 3600 * number
         is_event = number % 2 == 0
-        write_record(folder / f"{number}.mseed", start, 90, rng, 30 if is_event else None)
+        write_record(folder / f"{number}.mseed", start, 90, rng, 20 if is_event else None)
         rows.append(
             {
                 "path": f"{number}.mseed",
@@ -53,7 +53,7 @@ def write_labelled(folder):
                 "end": str(start + 90),
                 "label": "earthquake" if is_event else "noise",
                 "event_id": f"event-{number}",
-                "p_time": str(start + 30) if is_event else "",
+                "p_time": str(start + 20) if is_event else "",
                 "network": "XX",
                 "station": "SYN",
                 "source": ("here", "there")[number // 4],

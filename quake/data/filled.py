@@ -123,7 +123,9 @@ def wild(samples: Samples, there: Mask, sampling_rate_hz: float, quantum: float)
         before, after = bend[max(i - reach, 0) : max(i - 1, 0)], bend[i + 2 : i + 2 + reach]
         others = max(before.max(initial=0.0), after.max(initial=0.0))
         if len(before) + len(after) >= reach and bend[i] > _WILD_RATIO * others:
-            found[i + 1] = True
+            # Of a step, and beside a wild sample at an end, one neighbour is much the same.
+            rises = samples[i + 1] - samples[[i, i + 2]]
+            found[i + 1] = np.abs(rises).min() > 0.5 * bend[i]
     return found
 
 

@@ -13,9 +13,9 @@ class BurstDetector(torch.nn.Module):
     """Logits (B, 2), earthquake first: how far the loudest column rises above the others."""
 
     def forward(self, spectrograms):
-        loudness = spectrograms.mean(dim=(1, 2))
+        loudness = spectrograms.mean(dim=1).amax(dim=1)  # of the loudest frequency
         contrast = loudness.amax(dim=1) - loudness.median(dim=1).values
-        return torch.stack([contrast - 0.3, torch.zeros_like(contrast)], dim=1) * 20
+        return torch.stack([contrast - 0.6, torch.zeros_like(contrast)], dim=1) * 20
 
 
 @pytest.fixture(scope="session")

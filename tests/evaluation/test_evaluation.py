@@ -79,7 +79,7 @@ def test_windows_of_the_grid_show_the_event(detector, labelled):
     found = evaluate(detector, open_collection(labelled), replace(CPU, placement="grid"))
     counts = [sum(span.row == row for span in found.spans) for row in range(2, 10)]
     # Records of 90 s begin at a multiple of the step of 15 s: five windows of 30 s lie in each.
-    # The onset at 30 s is in the windows from 15 s and 30 s; at 0 s it is the end.
+    # The onset at 20 s is in the windows from 0 s and 15 s.
     assert counts == [2, 5] * 4
     assert found.metrics["confusion"] == [[8, 0], [0, 20]]
 
@@ -91,7 +91,7 @@ def test_rows_too_short_for_the_grid_are_named(detector, labelled):
     short = changed(labelled, "short.csv", shorten)
     found = evaluate(detector, short, replace(CPU, placement="grid"))
     assert ([span.row for span in found.unplaced], found.excluded) == ([3], [])
-    # A window a row is filled up instead.
+    # As a record of its own a row may be short.
     assert len(evaluate(detector, short, CPU).spans) == 8
 
 
