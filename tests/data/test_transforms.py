@@ -11,6 +11,10 @@ from torch import nn
 from quake.data.preprocessing import Preprocessing
 from quake.data.transforms import (
     BandSelect,
+    CentredLogarithm,
+    CompleteColumns,
+    GapAwareSpectrogram,
+    GapAwareZScore,
     LogMagnitude,
     STFTTransform,
     ToTensor,
@@ -286,3 +290,146 @@ def test_a_missing_component_does_not_change_the_others(chain):
     whole = chain(x)
     x[:, 1] = 0
     assert torch.equal(chain(x)[:, [0, 2]], whole[:, [0, 2]])
+
+
+@pytest.mark.parametrize("leaves_out", [True, False])
+def test_models_of_before_gaps_were_left_out_keep_their_spectrogram(leaves_out):
+    preprocessing = Preprocessing() if leaves_out else Preprocessing().with_gaps_left_in()
+    assert preprocessing.leaves_gaps_out == leaves_out
+    assert Preprocessing.from_dict(preprocessing.to_dict()) == preprocessing
+    x = unit_noise(1, 3, 3000)
+    x[..., 1000:1500] = 0
+    chain = build_transform(preprocessing)
+    assert any(isinstance(m, GapAwareSpectrogram) for m in chain) == leaves_out
+    found = chain(x)
+    if not leaves_out:
+        p = preprocessing
+        old = nn.Sequential(
+            ZScore(), STFTTransform(64, 32), BandSelect(*p.band_hz, 50.0, 64), LogMagnitude()
+        )
+        torch.testing.assert_close(found, old(x).float())
+
+
+# --- gaps ---------------------------------------------------------------------------------
+
+
+def complete_by_hand(x, nperseg, hop):
+    """Columns of a row all of whose samples lie in it and are not zero."""
+    stft = ShortTimeFFT(hann(nperseg, sym=False), hop, fs=1.0)
+    found = []
+    for column in range(stft.p_min, stft.p_max(len(x))):
+        begin = column * hop - nperseg // 2
+        inside = begin >= 0 and begin + nperseg <= len(x)
+        found.append(inside and bool((x[begin : begin + nperseg] != 0).all()))
+    return np.array(found)
+
+
+def spectrogram_by_hand(x, p):
+    """Rows of the band, gaps left out, of one component; NumPy and SciPy alone."""
+    there = x != 0
+    z = np.where(there, (x - x[there].mean()) / x[there].std(), 0.0)
+    rows = abs(scipy_stft(z, p.nperseg, p.hop_samples))
+    frequency_hz = np.arange(len(rows)) * p.sampling_rate_hz / p.nperseg
+    rows = rows[(frequency_hz >= p.band_hz[0]) & (frequency_hz <= p.band_hz[1])]
+    complete = complete_by_hand(x, p.nperseg, p.hop_samples)
+    logarithm = np.log10(rows + 1e-4)
+    return np.where(complete, logarithm - logarithm[:, complete].mean(1, keepdims=True), 0.0)
+
+
+GAPS = [[], [(1000, 1500)], [(0, 700)], [(2400, 3000)], [(500, 501)], [(64, 96), (1600, 1633)]]
+
+
+def gappy(gaps, n_samples=3000, seed=0):
+    x = 300 * unit_noise(2, 3, n_samples, seed=seed)
+    for a, b in gaps:
+        x[..., a:b] = 0
+    return x
+
+
+@pytest.mark.parametrize("gaps", GAPS)
+@pytest.mark.parametrize(("nperseg", "hop"), [(64, 32), (63, 10), (50, 50)])
+def test_the_spectrogram_of_a_gappy_window_by_hand(nperseg, hop, gaps):
+    p = Preprocessing(nperseg=nperseg, hop_samples=hop)
+    x = gappy(gaps)
+    found = GapAwareSpectrogram(p)(x).numpy()
+    for item, rows in zip(found, x, strict=True):
+        for component, row in zip(item, rows, strict=True):
+            np.testing.assert_allclose(component, spectrogram_by_hand(row, p), atol=1e-4)
+
+
+def test_columns_that_touch_a_missing_sample_or_the_outside_are_incomplete():
+    x = torch.ones(1, 1, 320)
+    x[..., 100] = 0
+    found = CompleteColumns(STFTTransform(64, 32))(x)
+    # Columns are centred at 0, 32, ... 320 and reach 32 samples to either side, the last excluded:
+    # 100 lies within 69 to 132, which are those at 96 and at 128.
+    assert found.shape == (1, 1, 1, 11)
+    assert found.flatten().tolist() == [0, 1, 1, 0, 0, 1, 1, 1, 1, 1, 0]
+
+
+def test_a_window_without_a_complete_column_is_zero():
+    x = unit_noise(1, 3, 3000)
+    x[..., ::40] = 0
+    found = build_transform(Preprocessing())(x)
+    assert torch.equal(found, torch.zeros_like(found))
+
+
+def test_the_z_score_is_that_of_what_is_there_by_hand():
+    # mean 3, deviations -2 0 2, variance 8 / 3; the zeros stay
+    got = GapAwareZScore()(torch.tensor([[[0.0, 1.0, 3.0, 0.0, 5.0]]]))
+    expected = torch.tensor([[[0, -np.sqrt(1.5), 0, 0, np.sqrt(1.5)]]], dtype=torch.float32)
+    torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e20])
+def test_the_z_score_of_what_is_there_does_not_depend_on_the_scale(scale):
+    x = torch.from_numpy(gappy([(1000, 1500)])).float()
+    torch.testing.assert_close(GapAwareZScore()(x * scale), GapAwareZScore()(x), atol=1e-4, rtol=0)
+
+
+def test_the_logarithm_is_relative_to_the_complete_columns_by_hand():
+    magnitude = torch.tensor([[1.0, 10.0, 1000.0, 99.0]], dtype=torch.float64)
+    complete = torch.tensor([[1.0, 1.0, 1.0, 0.0]], dtype=torch.float64)
+    got = CentredLogarithm(floor=1e-12)(magnitude, complete)
+    # Decades 0, 1, 3: their mean is 4 / 3.
+    expected = torch.tensor([[-4 / 3, -1 / 3, 5 / 3, 0]], dtype=torch.float64)
+    torch.testing.assert_close(got, expected)
+
+
+def periodic(n_samples=3000):
+    """A zero-mean waveform that repeats itself each 50 samples, as loud in any of its periods."""
+    period = unit_noise(1, 3, 50, seed=4)
+    period -= period.mean(-1, keepdims=True)
+    return np.tile(period, n_samples // 50)
+
+
+@pytest.mark.parametrize("gap", [(1000, 1500), (0, 500), (2500, 3000), (50, 2500)])
+def test_what_is_missing_changes_no_other_column(chain, gap):
+    """All periods are alike, so that the mean and the deviation of what is left are the same."""
+    x = periodic()
+    masked = x.copy()
+    masked[..., slice(*gap)] = 0
+    whole, found = chain(x)[0].numpy(), chain(masked)[0].numpy()
+    both = complete_by_hand(masked[0, 0], 64, 32)
+    assert both.sum() > 5
+    change = (found - whole)[..., both]
+    # Up to the mean over the columns that are left, one number a row.
+    shift = whole[..., both].mean(-1, keepdims=True)
+    np.testing.assert_allclose(change + shift, 0, atol=2e-4)
+    assert not found[..., ~both].any()
+    np.testing.assert_allclose(found.sum(-1), 0, atol=1e-3)
+
+
+def test_the_components_lose_columns_each_by_itself(chain):
+    x = unit_noise(1, 3, 3000)
+    whole = chain(x)
+    x[:, 1, 1000:1500] = 0
+    found = chain(x)
+    assert torch.equal(found[:, [0, 2]], whole[:, [0, 2]])
+    assert not found[0, 1, :, 33:46].any()
+
+
+def test_a_window_of_a_batch_has_the_spectrogram_that_it_has_alone(chain):
+    x = np.concatenate([gappy(gaps, seed=k) for k, gaps in enumerate(GAPS)])
+    torch.testing.assert_close(chain(x), torch.cat([chain(one[None]) for one in x]))
+    torch.testing.assert_close(chain(x[0]), chain(x[:1])[0])

@@ -36,6 +36,37 @@ def test_its_spectrogram_is_that_of_the_transforms(preprocessing):
     assert (found - exact).abs().mean() < 2e-4
 
 
+def gappy_windows(preprocessing, seed=0):
+    """Noise with a gap at the start, at the end, in between, in one component; and of nothing."""
+    n = preprocessing.n_samples
+    windows = np.random.default_rng(seed).standard_normal((6, 3, n)).astype(np.float32)
+    windows[0, :, : n // 3] = 0
+    windows[1, :, n // 2 :] = 0
+    windows[2, :, n // 3 : n // 2] = 0
+    windows[3, 1, n // 4 : n // 2] = 0
+    windows[4, 2] = 0
+    windows[4, 0, n // 2] = 0
+    windows[5] = 0
+    return windows
+
+
+@pytest.mark.parametrize("left_out", [True, False])
+@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+def test_its_spectrogram_of_gappy_windows_is_that_of_the_transforms(preprocessing, left_out):
+    if not left_out:
+        preprocessing = preprocessing.with_gaps_left_in()
+    graph = WaveformToProbability(preprocessing, torch.nn.Identity(), 1.0)
+    transforms = build_transform(preprocessing)
+    windows = torch.from_numpy(gappy_windows(preprocessing))
+    found, exact = graph.spectrogram(windows), transforms[:-1](windows.double())
+    # The same columns are left out, and the same numbers stand in the others.
+    silent = (exact == 0).all(-2)
+    assert torch.equal((found == 0).all(-2), silent)
+    assert (found - exact).abs().mean() < 2e-4
+    assert (found - exact).abs().amax(-2)[silent].max() == 0
+    assert torch.isfinite(found).all()
+
+
 def test_its_probabilities_are_those_of_the_engine(bundled, windows):
     graph = build_graph(*load_model(bundled))
     with torch.inference_mode():

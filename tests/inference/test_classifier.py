@@ -271,8 +271,13 @@ def test_windows_with_and_without_an_answer_come_in_the_order_of_time(quick, row
 
 
 def test_a_short_record_is_not_silent(quick):
+    (record,) = of_array(quick, noise(1400))
+    assert (record.status, record.coverage) == ("no_data", 0.233333)
+
+
+def test_a_record_of_half_a_minute_is_classified(quick):
     (record,) = of_array(quick, noise(3000))
-    assert (record.status, record.coverage) == ("no_data", 0.5)
+    assert (record.status, record.coverage) == ("ok", 0.5)
 
 
 # --- rotation -----------------------------------------------------------------------------
@@ -362,7 +367,8 @@ def test_the_summary_by_hand(quick):
 
 def test_a_second_that_is_scored_once_counts_as_scored(quick):
     rows = np.concatenate([noise(9000), np.zeros((3, 9000))], axis=1)
-    prediction = quick.predict_array(rows, 100.0, START, config=PredictConfig(overlap=0.5))
+    config = PredictConfig(overlap=0.5, min_coverage=0.7)
+    prediction = quick.predict_array(rows, 100.0, START, config=config)
     statuses = [r.status for r in prediction]
     # The third window is half silence, which is a gap; its other half is in the second one too.
     assert statuses == ["ok", "ok", "no_data", "no_data", "no_data"]
