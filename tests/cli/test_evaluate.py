@@ -62,6 +62,28 @@ def test_a_folder_gets_report_predictions_and_pictures(evaluate, labelled, tmp_p
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".json", ".csv", ".png"}
 
 
+def test_missing_shows_what_losses_do_and_writes_it_into_the_report(evaluate, labelled, tmp_path):
+    with labelled.open(newline="") as file:
+        two = list(csv.DictReader(file))[:2]
+    table = write_table(labelled.with_name("two.csv"), two)
+    run = evaluate(table, "--missing", "2", "--output", tmp_path)
+    missing = json.loads((tmp_path / "report.json").read_text())["missing"]
+    assert run.status == 0
+    for text in ("Called an event where data are missing", "The same by source, all kinds"):
+        assert text in run.out
+    assert set(missing["sources"]) == {"here"}
+    for kind, graded in missing["kinds"].items():
+        assert kind in run.out
+        levels = ["1"] if kind == "spike" else ["0.9", "0.8", "0.7", "0.6", "0.5"]
+        assert list(graded) == levels
+        assert all(counts["noise"]["trials"] == 1 for counts in graded.values())
+    assert missing["all"]["noise"]["trials"] == 8 * 5 + 1
+
+
+def test_without_missing_the_report_says_nothing_of_it(evaluate, labelled):
+    assert "missing" not in json.loads(evaluate(labelled, "--part", "test", "--json").out)
+
+
 def test_the_model_may_stand_before_the_data(quake, labelled, model_path):
     fixed = ("--device", "cpu", "--cache", "none", "--json")
     report = json.loads(quake("evaluate", model_path, labelled, *fixed).out)
@@ -101,6 +123,7 @@ def test_labels_that_the_model_lacks_are_counted(evaluate, labelled):
     [
         (["{}/none.csv"], 3, "none.csv"),
         (["{}/labels.csv", "--part", "validation"], 3, "no row of the part"),
+        (["{}/labels.csv", "--missing", "-1"], 2, "missing must be 0 or more rows"),
         (["{}/labels.csv", "--count-as", "px"], 2, "LABEL=CLASS was expected"),
         (["{}/labels.csv", "--count-as", "px=banana"], 3, "unknown class 'banana'"),
         (["{}/labels.csv", "--model", "no_such_model"], 4, "no_such_model"),

@@ -9,7 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime
+from strategies import channel_set, segment
 
 from quake.data import cache, examples
 from quake.data.labels import LabelSet
@@ -74,6 +77,58 @@ def test_the_second_time_no_file_is_read_and_everything_is_the_same(spans, tmp_p
             )
 
 
+def test_records_come_back_as_they_were_read(spans, tmp_path):
+    plain, _ = examples.decode(spans, LABELS, P)
+    decode(spans, tmp_path / "cache")
+    for a, b in zip(plain, decode(spans, tmp_path / "cache")[0], strict=True):
+        assert a.start_ns == b.start_ns
+        assert a.record.id == b.record.id
+        assert a.record.segments.keys() >= b.record.segments.keys()
+        for component, segments in a.record.segments.items():
+            found = b.record.segments.get(component, [])
+            for one, other in zip(segments, found, strict=True):
+                assert (one.code, one.start_ns) == (other.code, other.start_ns)
+                assert one.sampling_rate_hz == other.sampling_rate_hz
+                assert one.samples.dtype.newbyteorder("=") == other.samples.dtype
+                np.testing.assert_array_equal(one.samples, other.samples)
+        np.testing.assert_array_equal(
+            a.cut(a.start_ns, P, row=True), b.cut(b.start_ns, P, row=True)
+        )
+
+
+DTYPES = st.sampled_from([np.int16, np.int32, np.int64, np.float32, np.float64, ">i4", ">f8"])
+
+
+@given(st.lists(st.tuples(st.sampled_from("ZNE"), DTYPES, st.integers(1, 40)), max_size=6))
+def test_records_of_any_numbers_and_of_any_pieces_come_back(tmp_path_factory, pieces):
+    rng = np.random.default_rng(len(pieces))
+    segments = {}
+    for number, (component, dtype, n) in enumerate(pieces):
+        samples = (1000 * rng.standard_normal(n)).astype(dtype)
+        one = segment(samples, number * 10**9, 12.5, component)
+        segments.setdefault(component, []).append(one)
+    record = channel_set(**segments)
+    outcomes = [
+        examples.Decoded(np.ones((3, 5), np.float32), "Z", 3, record, 12_345),
+        "cannot be read",
+        examples.Decoded(np.zeros((3, 2), np.float32), "ZNE", None),
+    ]
+    writer = cache.Writer(tmp_path_factory.mktemp("cache") / ("0" * 24))
+    assert all(writer.add(outcome) for outcome in outcomes)
+    assert writer.finish()
+    first, reason, last = cache.load(writer.folder, 3)
+    assert reason == "cannot be read"
+    assert (last.record, last.onset, last.start_ns) == (None, None, 0)
+    assert (first.onset, first.start_ns, first.record.id) == (3, 12_345, record.id)
+    assert {c: len(s) for c, s in first.record.segments.items()} == {
+        c: len(s) for c, s in segments.items()
+    }
+    for component, some in segments.items():
+        for one, other in zip(some, first.record.segments[component], strict=True):
+            np.testing.assert_array_equal(one.samples, other.samples)
+            assert (one.start_ns, one.sampling_rate_hz) == (other.start_ns, other.sampling_rate_hz)
+
+
 def test_samples_are_mapped_and_not_read_into_memory(spans, tmp_path):
     found, _ = decode(spans, tmp_path / "cache")
     assert isinstance(found[0].samples, np.memmap)
@@ -94,7 +149,7 @@ def test_another_rate_is_another_entry_but_another_hop_is_not(spans, tmp_path, r
     assert len(reads) == 10
 
 
-@pytest.mark.parametrize("damage", ["index", "truncated", "foreign"])
+@pytest.mark.parametrize("damage", ["index", "truncated", "foreign", "no records", "short records"])
 def test_a_damaged_entry_is_told_of_and_made_anew(spans, tmp_path, reads, caplog, damage):
     decode(spans, tmp_path / "cache")
     (entry,) = (tmp_path / "cache").iterdir()
@@ -103,6 +158,11 @@ def test_a_damaged_entry_is_told_of_and_made_anew(spans, tmp_path, reads, caplog
     elif damage == "truncated":
         samples = entry / "samples.f32"
         samples.write_bytes(samples.read_bytes()[:-400])
+    elif damage == "no records":
+        (entry / "records.bin").unlink()
+    elif damage == "short records":
+        records = entry / "records.bin"
+        records.write_bytes(records.read_bytes()[:-8])
     else:
         (entry / "index.json").write_text(json.dumps({"total": 0, "rows": []}))
     found, _ = decode(spans, tmp_path / "cache")

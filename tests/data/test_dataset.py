@@ -14,7 +14,9 @@ from quake.data.dataset import (
     WindowDataset,
     class_weights,
     sampling_weights,
+    soft_targets,
 )
+from quake.data.missing import KINDS
 from quake.data.preprocessing import Preprocessing
 from quake.data.windows import cut
 
@@ -274,3 +276,124 @@ def test_a_disturbance_changes_noise_and_no_event(examples):
     ]
     assert any(changed)
     assert torch.allclose(disturbed[0, 0][0], plain[0, 0][0])
+
+
+# --- what is missing ------------------------------------------------------------------------
+
+LOSSES = {raw: replace(PLACED, loss=1, raw=raw, loss_coverage=(0.3, 0.95)) for raw in (0, 1)}
+
+
+def only_kind(augmentation, kind):
+    weights = tuple(float(kind == other) for other in KINDS)
+    return replace(augmentation, loss_weights=weights)
+
+
+def coverage_of(window):
+    """Share of the samples of each component that are there."""
+    return (window != 0).float().mean(-1).tolist()
+
+
+@pytest.mark.parametrize("raw", [0, 1])
+def test_what_is_missing_does_not_depend_on_the_class(example, raw):
+    """The same seed and draw take the same from an event and from noise."""
+    both = [example(EVENT, 9000, onset=4500, seed=1), example(NOISE, 9000, seed=2)]
+    event, quiet = (dataset(some, LOSSES[raw]) for some in (both, both[::-1]))
+    for draw in range(60):
+        # A filling takes the sample on either side with it where that has the same value.
+        assert coverage_of(event[draw, 0][0]) == pytest.approx(
+            coverage_of(quiet[draw, 0][0]), abs=10 / N
+        )
+
+
+def test_the_coverages_of_all_classes_have_one_histogram(example):
+    both = [example(EVENT, 12_000, onset=6000, seed=1), example(NOISE, 12_000, seed=2)]
+    data = dataset(both, LOSSES[1])
+    found = [
+        np.histogram([min(coverage_of(data[draw, k][0])) for draw in range(200)], 4, (0.0, 1.0))[0]
+        for k in (EVENT, NOISE)
+    ]
+    # Two samples of 200 differ by twice the root of 2 p (1 - p) / 200, a tenth, seldom.
+    assert np.abs(found[0] - found[1]).max() < 0.16 * 200
+    assert all(counts[1:].min() > 10 for counts in found)
+
+
+@pytest.mark.parametrize("kind", ["short", "start", "middle", "several"])
+@pytest.mark.parametrize("raw", [0, 1])
+def test_where_something_is_missing_an_event_shows(example, raw, kind):
+    """Of the twelve seconds after the onset, the only loud ones, seven tenths are left."""
+    event = example(EVENT, 12_000, onset=6000)
+    event.samples[:, 6000 + 12 * 50 :] /= 20
+    data = dataset([event, example(NOISE, 9000)], only_kind(LOSSES[raw], kind))
+    loud_s = []
+    for draw in range(30):
+        window = data[draw, 0][0].numpy()
+        # Of Gaussian noise twenty times louder 70 % of the samples are 8 deviations of the other.
+        loud_s.append((np.abs(window) > 8000).mean(0).sum() / 50 / 0.69)
+    assert np.mean(np.array(loud_s) > 0.6 * 12) >= 0.9
+    assert min(loud_s) > 3
+
+
+def test_as_often_as_asked_nothing_is_missing(example):
+    noisy = dataset([example(NOISE, 9000)], replace(LOSSES[1], loss=0.5))
+    whole = [min(coverage_of(noisy[draw, 0][0])) > 0.99 for draw in range(100)]
+    assert 0.35 < np.mean(whole) < 0.65
+
+
+@pytest.mark.parametrize("raw", [0, 1])
+def test_a_teacher_gets_the_same_window_without_its_loss(example, raw):
+    both = [example(EVENT, 9000, onset=4500, seed=1), example(NOISE, 9000, seed=2)]
+    augmentation = replace(LOSSES[raw], polarity=0.5)
+    plain = dataset(both, augmentation)
+    taught = WindowDataset(both, P, NOISE, augmentation, whole=True)
+    for draw in range(20):
+        window, target, whole = taught[draw, draw % 2]
+        assert target == draw % 2
+        assert torch.equal(window, plain[draw, draw % 2][0])
+        # What lies beyond a record that was read is missing of both.
+        assert ((whole != 0) | (window == 0) | (window.abs() < 1e-6)).all()
+        assert raw or min(coverage_of(whole)) > 0.999
+        # More than two seconds from any gap the filter does not know of it.
+        far = torch.nn.functional.max_pool1d((window == 0).float()[None], 201, 1, 100)[0] == 0
+        far[:, :200] = far[:, -200:] = False
+        near = (window - whole).abs() < 0.05 * whole.abs().max()
+        assert near[far].float().mean() > 0.99
+
+
+def test_where_nothing_is_missing_the_teacher_sees_what_the_student_sees(examples):
+    taught = WindowDataset(examples, P, NOISE, replace(Augmentation(), loss=0), whole=True)
+    for draw in range(12):
+        window, _, whole = taught[draw, draw % len(examples)]
+        assert torch.equal(window, whole)
+
+
+# --- soft labels ----------------------------------------------------------------------------
+
+
+def test_soft_labels_are_mixed_with_labels_by_hand(example):
+    examples = [
+        example(EVENT, 100, soft=(("earthquake", 0.6), ("noise", 0.4))),
+        example(NOISE, 100),
+        example(NOISE, 100, soft=(("noise", 0.5), ("explosion", 0.5))),
+        example(EVENT, 100, soft=(("explosion", 1.0),)),
+    ]
+    found = soft_targets(examples, ("earthquake", "noise"), 0.5)
+    # Half the label, half the soft one; of classes that are known alone; rows without keep theirs.
+    expected = [[0.8, 0.2], [0, 1], [0, 1], [1, 0]]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.dtype == np.float32
+
+
+def test_without_soft_labels_or_a_share_of_them_targets_are_classes(example):
+    soft = [example(EVENT, 100, soft=(("noise", 1.0),))]
+    assert soft_targets([example(EVENT, 100)], ("earthquake", "noise"), 0.5) is None
+    assert soft_targets(soft, ("earthquake", "noise"), 0.0) is None
+
+
+def test_a_draw_comes_with_the_soft_label_of_its_example(examples):
+    soft = np.random.default_rng(0).dirichlet([1, 1], len(examples)).astype(np.float32)
+    data = WindowDataset(examples, P, NOISE, PLACED, soft=soft)
+    plain = dataset(examples, PLACED)
+    for k in range(len(examples)):
+        window, target = data[0, k]
+        assert torch.equal(window, plain[0, k][0])
+        np.testing.assert_array_equal(target.numpy(), soft[k])

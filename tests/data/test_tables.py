@@ -193,6 +193,66 @@ def test_an_unknown_part_is_an_error_with_its_line(table):
         read_label_table(table(ROW.strip() + ",later\n", header=header))
 
 
+# --- soft labels ------------------------------------------------------------------------------
+
+SOFT_HEADER = HEADER.strip() + ",soft_earthquake,soft_px,soft_noise\n"
+
+
+def soft_row(cells):
+    return ROW.strip() + f",{cells}\n"
+
+
+def test_soft_labels_are_read_by_class(table):
+    (span,) = read_label_table(table(soft_row("0.7,0.1,0.2"), header=SOFT_HEADER))
+    assert dict(span.soft) == pytest.approx({"earthquake": 0.7, "explosion": 0.1, "noise": 0.2})
+
+
+def test_classes_without_a_soft_label_are_left_out(table):
+    (span,) = read_label_table(table(soft_row("0.8,,0.2"), header=SOFT_HEADER))
+    assert dict(span.soft) == pytest.approx({"earthquake": 0.8, "noise": 0.2})
+
+
+def test_rows_may_have_no_soft_labels(table):
+    rows = soft_row(",,") + soft_row("0,1,0").replace("a.mseed", "b.mseed")
+    first, second = read_label_table(table(rows, header=SOFT_HEADER))
+    assert first.soft == ()
+    assert dict(second.soft) == {"earthquake": 0, "explosion": 1, "noise": 0}
+
+
+def test_rounded_soft_labels_are_made_to_sum_to_one(table):
+    (span,) = read_label_table(table(soft_row("0.333,0.333,0.333"), header=SOFT_HEADER))
+    assert sum(p for _, p in span.soft) == pytest.approx(1, abs=1e-12)
+    assert dict(span.soft)["noise"] == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ("0.7,0.2,0.2", "soft labels sum to 1.100, 1 was expected"),
+        ("0.5,,", "soft labels sum to 0.500"),
+        ("1.5,-0.5,0", "probabilities from 0 to 1"),
+        ("nan,0.5,0.5", "probabilities from 0 to 1"),
+        ("inf,0,0", "probabilities from 0 to 1"),
+        ("much,0,0", "'much' is not a number"),
+    ],
+)
+def test_soft_labels_that_make_no_sense_are_named_by_their_line(table, cells, reason):
+    with pytest.raises(LabelError, match=f"1 of 1 rows cannot be used: line 2: .*{reason}"):
+        read_label_table(table(soft_row(cells), header=SOFT_HEADER))
+
+
+def test_soft_labels_may_be_of_classes_of_ones_own_as_labels_may(table):
+    header = HEADER.strip() + ",soft_ice_quake,soft_no\n"
+    (span,) = read_label_table(table(soft_row("0.5,0.5"), header=header))
+    assert dict(span.soft) == {"ice_quake": 0.5, "noise": 0.5}
+
+
+def test_parquet_has_soft_labels_too(tmp_path):
+    path = write_parquet(tmp_path / "l.parquet", soft_noise=[0.25], soft_earthquake=[0.75])
+    (span,) = read_label_table(path)
+    assert dict(span.soft) == {"noise": 0.25, "earthquake": 0.75}
+
+
 # --- Parquet ----------------------------------------------------------------------------------
 
 
