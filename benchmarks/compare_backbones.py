@@ -2,9 +2,12 @@
 
     python benchmarks/compare_backbones.py LABELS.csv --classes earthquake,surface_event,noise
 
-Trains every candidate from random weights through `quake.training.train`, on the CPU with one
-thread, then times all of them in turns, in processor time: compare the ratios of one run, not the
-times of two. What a training gave is kept in --results and not done again, so a
+With --imagenet FILE, B0 is also trained from ImageNet weights; where the table has soft labels,
+also with these; and with columns of the spectrogram twice as close.
+
+Trains every candidate from random weights, on the labels alone, through `quake.training.train`, on
+the CPU with one thread, then times all of them in turns, in processor time: compare the ratios of
+one run, not the times of two. What a training gave is kept in --results and not done again, so a
 run that was killed goes on. Prints Markdown.
 """
 
@@ -50,23 +53,39 @@ class Candidate:
     backbone: str
     depth: int | None = None
     learning_rate: float = 2e-3
+    imagenet: bool = False
+    soft_labels: float = 0.0
+    hop_samples: int = 32
 
     @property
     def name(self) -> str:
         """As in hybrid-vit-tiny, depth 2."""
-        return self.backbone + (f", depth {self.depth}" if self.depth else "")
+        variants = {
+            f"depth {self.depth}": self.depth is not None,
+            "ImageNet": self.imagenet,
+            "soft labels": self.soft_labels > 0,
+            f"hop {self.hop_samples}": self.hop_samples != 32,
+        }
+        return ", ".join([self.backbone, *(name for name, holds in variants.items() if holds)])
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Of its windows."""
+        return Preprocessing(hop_samples=self.hop_samples)
 
 
 # Transformers take a smaller rate than convolutions, as in their papers; 2e-3 is the default of
 # `quake train`.
 CANDIDATES = (
     Candidate("b0"),
+    Candidate("b0", learning_rate=1e-3, imagenet=True),
+    Candidate("b0", learning_rate=1e-3, imagenet=True, soft_labels=0.6),
+    Candidate("b0", learning_rate=1e-3, imagenet=True, soft_labels=0.6, hop_samples=16),
     Candidate("b1"),
     Candidate("v2_s"),
     Candidate("hybrid-vit-tiny", None, 5e-4),
     Candidate("hybrid-vit-tiny", 2, 5e-4),
     Candidate("hybrid-vit-small", None, 5e-4),
-    Candidate("hybrid-vit-small", 4, 5e-4),
 )
 TIMED_BY_LENGTH = ("b0", "hybrid-vit-tiny", "hybrid-vit-small")
 
@@ -74,13 +93,17 @@ TIMED_BY_LENGTH = ("b0", "hybrid-vit-tiny", "hybrid-vit-small")
 def main() -> None:
     options = parse_options()
     torch.set_num_threads(1)
-    candidates = [c for c in CANDIDATES if not options.only or c.name in options.only]
+    candidates = [
+        c
+        for c in CANDIDATES
+        if (not options.only or c.name in options.only) and (options.imagenet or not c.imagenet)
+    ]
     results = {c.name: [trained(c, seed, options) for seed in options.seeds] for c in candidates}
     n_classes = len(options.classes)
     networks = {c.name: network(c, n_classes) for c in candidates}
     print(f"{platform.machine()}, {os.cpu_count()} cores, one thread, torch {torch.__version__}")
     print(f"{options.epochs} epochs, seeds {options.seeds}, {', '.join(options.classes)}\n")
-    print_table(speed_table(networks, Preprocessing()))
+    print_table(speed_table(networks, {c.name: c.preprocessing for c in candidates}))
     print_table(quality_table(results))
     print_table(convergence_table(results))
     for table in length_tables({n: networks[n] for n in TIMED_BY_LENGTH if n in networks}):
@@ -92,11 +115,13 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("labels", type=Path)
     parser.add_argument("--classes", type=lambda text: tuple(text.split(",")), required=True)
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--draws", type=int, help="windows an epoch; as many as rows by default")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--min-snr", type=float)
     parser.add_argument(
         "--only", nargs="+", metavar="NAME", help="as in 'hybrid-vit-tiny, depth 2'"
     )
+    parser.add_argument("--imagenet", type=Path, help="file of B0's ImageNet weights")
     parser.add_argument("--learning-rate", type=float, help="for all, instead of their own")
     parser.add_argument("--results", type=Path, default=Path("compare_backbones"))
     return parser.parse_args()
@@ -107,9 +132,12 @@ def trained(candidate: Candidate, seed: int, options: argparse.Namespace) -> dic
     config = TrainConfig(
         backbone=candidate.backbone,
         depth=candidate.depth,
-        weights=None,
+        weights=str(options.imagenet) if candidate.imagenet else None,
+        preprocessing=candidate.preprocessing,
+        soft_labels=candidate.soft_labels,
         classes=options.classes,
         epochs=options.epochs,
+        draws_per_epoch=options.draws,
         patience=options.epochs,
         min_snr_db=options.min_snr,
         learning_rate=options.learning_rate or candidate.learning_rate,
@@ -119,7 +147,7 @@ def trained(candidate: Candidate, seed: int, options: argparse.Namespace) -> dic
         cache=str(options.results / "decoded"),
     )
     settings = json.loads(json.dumps({**asdict(config), "table": str(options.labels.resolve())}))
-    name = f"{candidate.name.replace(', depth ', '-d')}-{config.learning_rate:g}-{seed}"
+    name = f"{candidate.name.replace(', ', '-').replace(' ', '_')}-{config.learning_rate:g}-{seed}"
     kept = options.results / f"{name}.json"
     if kept.exists() and (result := json.loads(kept.read_text()))["settings"] == settings:
         return result
@@ -163,19 +191,19 @@ def network(candidate: Candidate, n_classes: int) -> nn.Module:
 
 
 def speed_table(
-    networks: dict[str, nn.Module], preprocessing: Preprocessing
+    networks: dict[str, nn.Module], preprocessings: dict[str, Preprocessing]
 ) -> Iterator[list[str]]:
     """Parameters, ms a window by batch size, and windows a second in training."""
     works: dict[str, list[Callable[[], None]]] = {
         name: [
-            *(inference(model, spectrograms(n, preprocessing)) for n in INFERENCE_BATCHES),
-            training_step(model, spectrograms(TRAINING_BATCH, preprocessing)),
+            *(inference(model, spectrograms(n, preprocessings[name])) for n in INFERENCE_BATCHES),
+            training_step(model, spectrograms(TRAINING_BATCH, preprocessings[name])),
         ]
         for name, model in networks.items()
     }
     times = in_turns(works)
     first = next(iter(times))
-    shape = "x".join(map(str, spectrograms(1, preprocessing).shape[1:]))
+    shape = "x".join(map(str, spectrograms(1, preprocessings[first]).shape[1:]))
     yield [
         f"network (input {shape})",
         "parameters",
@@ -188,7 +216,7 @@ def speed_table(
         yield [
             name,
             f"{sum(p.numel() for p in networks[name].parameters()) / 1e6:.2f} M",
-            f"{operations(networks[name], spectrograms(1, preprocessing)) / 1e6:.0f}",
+            f"{operations(networks[name], spectrograms(1, preprocessings[name])) / 1e6:.0f}",
             *(f"{1e3 * s / n:.2f}" for s, n in zip(inference_s, INFERENCE_BATCHES, strict=True)),
             f"{TRAINING_BATCH / step_s:.0f}",
             f"{step_s / times[first][-1]:.2f}",
@@ -272,6 +300,7 @@ def quality_table(results: dict[str, list[dict[str, Any]]]) -> Iterator[list[str
         "less that of the first",
         "ROC-AUC event / noise",
         "earthquake recall",
+        "surface event recall",
     ]
     for name, runs in results.items():
         for result in runs:
@@ -284,6 +313,7 @@ def quality_table(results: dict[str, list[dict[str, Any]]]) -> Iterator[list[str
                 # One class against the rest: of noise, that is noise against any event.
                 interval(test["per_class"]["noise"]["roc_auc"]),
                 interval(test["per_class"]["earthquake"]["recall"]),
+                interval(test["per_class"].get("surface_event", {}).get("recall")),
             ]
 
 

@@ -1,6 +1,6 @@
 """Make soft labels of what several networks say of labelled rows.
 
-    python benchmarks/stack_teachers.py labels.csv scores.csv --output soft.csv [--more held_out.csv]
+    python benchmarks/stack_teachers.py labels.csv scores.csv --output soft.csv [--more more.csv]
 
 `scores.csv` has a line for each row of the label table, with the columns path, start, end and one a
 network and output, as in `phasenet:P`. A multinomial logistic regression on the log-odds of
@@ -8,9 +8,9 @@ these, their squares and products makes probabilities of the classes of them. It
 without the source whose rows it is then applied to, so that no row's label has a say in its own
 soft label. A source that alone has a class is dealt out by event instead.
 
-The regression knows little of what tells kinds of events apart where few rows show it. For rows that
-are labelled as an event the soft label therefore takes from the regression how probable an event
-is, and leaves its kind to the label (`--kind 0.8` of it).
+The regression knows little of what tells kinds of events apart where few rows show it. For rows
+that are labelled as an event the soft label therefore takes from the regression how probable an
+event is, and leaves its kind to the label (`--kind 0.8` of it).
 
 Prints how good the regression is on the rows that it was not fitted on. Writes the label table with
 a column for each class (soft_earthquake), which `quake train` takes as it is.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quake_cli.figures import figure_sections
+from quake_cli.figures import figure_sections, loss_sections
 from quake_cli.render import Section
 
 if TYPE_CHECKING:
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from quake.registry import ModelEntry
 
 
-_PARTS = ("test", "held out", "validation")
+_PARTS = {
+    "test": "Quality on the test part",
+    "held out": "Quality on sources that were held out, of models of the same recipe",
+}
 
 
 def backbone_facts() -> list[dict[str, Any]]:
@@ -179,10 +182,15 @@ def _row_sections(training: Mapping[str, Any]) -> list[Section]:
 
 
 def metric_sections(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> list[Section]:
-    """Figures of the part that says most of what the model will do elsewhere."""
-    part = next((name for name in _PARTS if name in metrics), "")
-    figures: Mapping[str, Any] = metrics.get(part) or {}
-    if not figures:
-        return []
-    title = f"Quality on the {part} part, with 95 % intervals"
-    return figure_sections({"classes": classes, **figures}, title)
+    """Figures of the parts that say most of what the model will do elsewhere."""
+    titles = {part: title for part, title in _PARTS.items() if metrics.get(part)}
+    if not titles and metrics.get("validation"):
+        titles = {"validation": "Quality on the validation part"}
+    sections = [
+        section
+        for part, title in titles.items()
+        for section in figure_sections(
+            {"classes": classes, **metrics[part]}, f"{title}, with 95 % intervals"
+        )
+    ]
+    return [*sections, *loss_sections(metrics.get("missing") or {})]

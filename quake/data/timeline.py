@@ -222,7 +222,7 @@ def _made_up(
     quantum = max(_quantum(segment.samples) for segment in segments)
     flat = repeated(axis, valid, n_least)
     line = straight(axis, valid, n_least, quantum) & ~flat
-    return flat, line, wild(axis, valid, rate_hz, quantum)
+    return flat, line, wild(axis, valid & ~flat & ~line, rate_hz, quantum)
 
 
 def _quantum(samples: NDArray[Any]) -> float:

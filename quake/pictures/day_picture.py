@@ -52,7 +52,7 @@ _LINES = ("-", (0, (7, 1)), (0, (7, 1, 2, 1)), (0, (2, 1)))
 _MOST_DOTS = 120
 
 # Flags that say of a component what its line does not show.
-_OF_COMPONENTS = ("dead", "flat", "clipped", "bad_values")
+_OF_COMPONENTS = ("dead", "flat", "line", "spike", "clipped", "bad_values")
 
 
 # Flags that say why a window has no probabilities.
