@@ -3,9 +3,9 @@
     python benchmarks/bundle_model.py runs/b0 --held-out runs/folds --labels labels.csv
         --missing report/report.json
 
-RUN is the run folder of `quake train`. `--held-out` is the folder of a leave-one-out run of the same
-recipe, whose figures of held-out sources become the part `held out` of the card; `--labels` is
-the table that it was run on, in which a source that was dealt out over the folds may be called
+RUN is the run folder of `quake train`. `--held-out` is the folder of a leave-one-out run of the
+same recipe, whose figures of held-out sources become the part `held out` of the card; `--labels`
+is the table that it was run on, in which a source that was dealt out over the folds may be called
 NAME_1, NAME_2. `--missing` is the report of `quake evaluate --missing` of the model in RUN.
 
 Weights and calibration are written as they are in RUN.

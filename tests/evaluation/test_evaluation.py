@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from bursts import write_table
+from bursts import write_record, write_table
+from obspy import UTCDateTime
 
 from quake.data.collection import open_collection
 from quake.errors import LabelError, ParameterError
@@ -82,6 +83,22 @@ def test_windows_of_the_grid_show_the_event(detector, labelled):
     # The onset at 20 s is in the windows from 0 s and 15 s.
     assert counts == [2, 5] * 4
     assert found.metrics["confusion"] == [[8, 0], [0, 20]]
+
+
+@pytest.mark.xfail(
+    reason="the window of a row is its beginning, wherever the event is", strict=True
+)
+def test_an_event_late_in_a_row_longer_than_the_window_is_judged_where_it_is(detector, tmp_path):
+    rng = np.random.default_rng(0)
+    start = UTCDateTime(2020, 1, 1)
+    rows = []
+    for label, burst_s in (("earthquake", 60), ("noise", None)):
+        write_record(tmp_path / f"{label}.mseed", start, 90, rng, burst_s)
+        p_time = str(start + burst_s) if burst_s else ""
+        times = {"start": str(start), "end": str(start + 90), "p_time": p_time}
+        rows.append({"path": f"{label}.mseed", "label": label, **times})
+    found = evaluate(detector, open_collection(write_table(tmp_path / "late.csv", rows)), CPU)
+    assert found.metrics["confusion"] == [[1, 0], [0, 1]]
 
 
 def test_rows_too_short_for_the_grid_are_named(detector, labelled):

@@ -18,6 +18,7 @@ from quake.inference.classifier import Classifier
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).with_name("windows.jsonl")
 SHARED = ROOT.parent / "shared" / "data"
+FIELD = ROOT.parent / "shared" / "cases"
 MODEL_FILE = bundled_folder() / MODEL
 
 
@@ -60,6 +61,21 @@ SHARED_CASES = [
         "2019-07-07T08:00:00Z",
         "2019-07-07T08:03:00Z",
     ),
+    Case(
+        "short record of an earthquake",
+        "phasenet/1995112013003562__NC.PHF.mseed",
+        "1995-11-20T13:00:30Z",
+        "1995-11-20T13:00:55Z",
+    ),
+    Case(
+        "short record of noise",
+        "phasenet/1995112013003562__NC.PHF.mseed",
+        "1995-11-20T13:00:06Z",
+        "1995-11-20T13:00:30Z",
+    ),
+    Case("zeros among large values", "gmcwb2021/20210418T141139__TW.HSN.mseed"),
+    Case("gap in noise", "gap-is-earthquake/gap-6s.mseed", folder=FIELD),
+    Case("straight line in noise", "interpolated-gap/linear-6s.mseed", folder=FIELD),
     Case(
         "archive, urban noise",
         "sds/2017/UT/STN12/**/*",

@@ -95,7 +95,10 @@ def test_the_stored_windows_have_what_they_are_there_for():
     assert {window["status"] for window in stored} == {"ok", "uncertain", "no_data"}
     assert {window["components"] for window in stored} == {"ZNE", "Z", ""}
     assert {window["sampling_rate_hz"] for window in stored} >= {20, 25, 40, 100, 200, 250, 500}
-    assert {flag for window in stored for flag in window["flags"]} >= {"gap", "clipped:Z", "flat:Z"}
+    assert {flag for window in stored for flag in window["flags"]} >= {
+        *("gap", "clipped:Z", "flat:Z", "line:Z", "spike:E"),
+    }
+    assert {window["coverage"] for window in stored} & {0.4, 0.416667}
 
 
 def test_the_doctor_expects_the_same_of_the_example():
