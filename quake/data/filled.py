@@ -93,7 +93,8 @@ def _is_line(piece: Samples, quantum: float) -> bool:
     if abs(rise) < _LEAST_RISE_COUNTS * quantum or steps.min() < 0 < steps.max():
         return False
     chord = inner[0] + rise * np.linspace(0.0, 1.0, len(inner))
-    return bool(np.ptp(inner - chord) <= 2 * quantum * _STAIRCASE_COUNTS)
+    # Truncated, it leaves the line by a count to either side of zero; so do the chord's ends.
+    return bool(np.ptp(inner - chord) <= 3 * quantum * _STAIRCASE_COUNTS)
 
 
 def wild(samples: Samples, there: Mask, sampling_rate_hz: float, quantum: float) -> Mask:

@@ -98,6 +98,16 @@ def test_a_line_of_integers_is_found_although_it_is_a_staircase(rise, rounding):
     assert not line.valid[FIRST : FIRST + 300].any()
 
 
+@given(st.integers(200, 10**6), st.floats(0.6, 1.6), st.integers(400, 2500))
+def test_a_truncated_line_is_found_on_both_sides_of_zero(amplitude, ratio, length):
+    """Truncation bends it at zero, where a sample or a few are left."""
+    samples = counts()
+    samples[FIRST - 1], samples[FIRST + length] = -amplitude, round(amplitude * ratio)
+    samples[FIRST : FIRST + length] = linspace(samples, FIRST, FIRST + length).astype(np.int32)
+    line = made_up(samples)
+    assert (~(line.line | line.flat))[FIRST : FIRST + length].sum() <= 4
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e3, -1e6])
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e6])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

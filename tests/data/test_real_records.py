@@ -106,7 +106,7 @@ def test_columns_of_real_noise_are_the_same_where_samples_beside_them_are_masked
             if (change := differences(one, other)) is not None:
                 # The mean of the rest, which the z-score removes, is a little of the lowest row.
                 assert change.mean() < 0.002
-                assert np.quantile(change, 0.999) < 0.1
+                assert np.quantile(change, 0.99) < 0.1
         # 1000 to 1699 lies in the columns centred at 992 to 1728.
         assert not found[:, :, 31:54].any()
         assert np.array_equal((found[:, :, 55:] != 0), (whole[:, :, 55:] != 0))
@@ -129,7 +129,7 @@ def test_columns_of_real_noise_are_nearly_the_same_where_the_record_lost_some(no
             if (change := differences(one, other)) is not None:
                 assert np.median(change) < 0.002
                 assert change.mean() < 0.05
-                assert np.quantile(change, 0.98) < 0.3
+                assert np.quantile(change, 0.95) < 0.3
 
 
 def test_real_noise_has_no_stretches_that_are_made_up(noise_records):
