@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from quake.data.readers import Remark
 from quake.data.source import Problem, select
 from quake.data.waveform import ChannelSetId, Span
 from quake.inference.coverage import SCORED
@@ -53,6 +54,7 @@ class RunReport:
     Attributes
     ----------
     found : spans by channel set, for messages
+    remarks : what is in each file that is no fault, for the summary
     failed : set of str
         Inputs of which something could not be used.
     totals : dict
@@ -63,6 +65,7 @@ class RunReport:
         self.messages = messages
         self.inputs = inputs
         self.found: Mapping[ChannelSetId, Sequence[Span]] = {}
+        self.remarks: Mapping[str, Sequence[Remark]] = {}
         self.failed: set[str] = set()
         self.totals: dict[str, Any] = {}
         self._shown: set[Problem] = set()
@@ -165,7 +168,7 @@ class RunReport:
             self._end_channel_set(channel_set)
         self._warn_of_unmatched(channels)
         self.totals = self._totals(summary, more)
-        self.messages.note(_sentence(self.totals))
+        self.messages.note(_sentence(self.totals, self._beside_waveforms()))
         status = self._status(summary, more)
         self.totals["exit_status"] = int(status)
         return status
@@ -185,12 +188,37 @@ class RunReport:
             if self.messages.quiet:  # otherwise the warnings have said why, file by file
                 reason += f"; {_reasons(self._all_reasons)}"
         elif not self.failed:
-            reason = "no channel is left; check --channels and the channel codes"
+            reason = self._why_no_channel()
         else:
             return
         inputs = self._inputs()
         what = inputs.pop() if len(inputs) == 1 else f"the {len(inputs)} inputs"
         self.messages.error(f"nothing usable in {what}: {reason}")
+
+    def _why_no_channel(self) -> str:
+        beside = self._beside_waveforms()
+        if self.found or not beside:
+            return "no channel is left; check --channels and the channel codes"
+        return f"{', '.join(beside)}, and no waveforms; name files with samples"
+
+    def _beside_waveforms(self) -> list[str]:
+        """What files hold that are no waveforms, and no fault either."""
+        channels = {kind: sorted(self._named(kind)) for kind in ("text", "empty")}
+        n_headers = sum(
+            r.value for remarks in self.remarks.values() for r in remarks if r.kind == "control"
+        )
+        told = [
+            f"{_count(len(names), 'channel', what)} ({_codes(names)})"
+            for names, what in (
+                (channels["text"], " of text"),
+                (channels["empty"], " without samples"),
+            )
+            if names
+        ]
+        return told + ([_count(int(n_headers), "control header")] if n_headers else [])
+
+    def _named(self, kind: str) -> set[str]:
+        return {r.name for remarks in self.remarks.values() for r in remarks if r.kind == kind}
 
     def _inputs(self) -> set[str]:
         read = {self.inputs.names.get(str(path), str(path)) for path in self.inputs.files}
@@ -207,6 +235,14 @@ class RunReport:
             "inputs": len(self._inputs()),
             "failed": len(self.failed),
             "left_out": self.inputs.left_out,
+            **{
+                name: count
+                for name, count in (
+                    ("text_channels", len(self._named("text"))),
+                    ("empty_channels", len(self._named("empty"))),
+                )
+                if count
+            },
             "windows": {status: summary.windows[status] for status in _STATUSES},
             "labels": dict(sorted(summary.labels.items())),
             # The parts are rounded, and their sum is to be what they add up to.
@@ -215,11 +251,13 @@ class RunReport:
         }
 
 
-def _sentence(totals: Mapping[str, Any]) -> str:
+def _sentence(totals: Mapping[str, Any], beside: Sequence[str]) -> str:
     """The summary as one line."""
     inputs = _count(totals["inputs"], "input") + f" ({totals['failed']} failed)"
     if totals["left_out"]:
         inputs += f", {_count(totals['left_out'], 'other file')} left out"
+    if beside:
+        inputs += f", beside the waveforms {', '.join(beside)}"
     windows = ", ".join(f"{count} {status}" for status, count in totals["windows"].items())
     parts = dict(totals["seconds"])
     total_s = parts.pop("input")
@@ -239,8 +277,14 @@ def _sentence(totals: Mapping[str, Any]) -> str:
     return "; ".join(clauses)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str, rest: str = "") -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}{rest}"
+
+
+def _codes(names: Sequence[str]) -> str:
+    """Channel codes of channels, as in ``LOG, OCF``."""
+    codes = sorted({name.rpartition(".")[2] for name in names})
+    return ", ".join(codes[:5]) + (", ..." if codes[5:] else "")
 
 
 def _seconds(value: float) -> str:

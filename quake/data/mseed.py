@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _LONGEST_BYTES = 2**31 - 1  # libmseed counts bytes with C integers
 
+_ASCII = 0  # SEED manual 2.4, blockette 1000
+
 _NO_KIND = "\0"  # of headers alone
 
 _ORDINARY_CODE = re.compile(r"\w*", re.ASCII)
@@ -71,6 +73,8 @@ class RawTrace(NamedTuple):
         Letter of the sample type; traces of different ones do not go together.
     samples : list of array, or None
         To be put together; None where only headers were read.
+    is_text : bool
+        Whether it is encoded as text, as logs are.
     """
 
     channel: Channel
@@ -82,6 +86,7 @@ class RawTrace(NamedTuple):
     record_bytes: int
     kind: str
     samples: list[NDArray[Any]] | None
+    is_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -269,6 +274,7 @@ def trace_from_obspy(trace: Trace) -> RawTrace:
         int(described.get("record_length", 0)),
         trace.data.dtype.char if len(trace.data) else _NO_KIND,
         [np.ma.getdata(trace.data)] if len(trace.data) else None,
+        described.get("encoding") == "ASCII",
     )
 
 
@@ -457,6 +463,7 @@ def _traces(
                 segment.reclen,
                 _NO_KIND if data is None else segment.sampletype.decode("latin-1"),
                 data,
+                segment.encoding == _ASCII,
             )
             pointer = segment.next
         found = codes.next

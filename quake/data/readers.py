@@ -12,8 +12,9 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from quake.data.mseed import (
 from quake.data.record_headers import BLOCK_BYTES, header_starts
 from quake.data.special_files import refuse_special
 from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, Span, duration_ns
+from quake.data.waveform import ALIASES, NS_PER_S, ChannelSetId, Segment, Span, duration_ns
 from quake.errors import WaveformError
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ _LATEST_NS = parse_time(f"{_LAST_YEAR + 1}-01-01")
 
 _RECORD_TYPES = (b"D", b"R", b"Q", b"M", b"V")
 
+# What digitisers of many makers call their logs, whatever the encoding.
+_LOG_CHANNELS = {"LOG", "ACE", "OCF"}
+
 # Where a damaged file is searched for a record.
 _SEARCHED_BYTES = 1 << 16
 
@@ -78,6 +82,47 @@ def scan(path: str | Path) -> tuple[list[Span], list[str]]:
     return spans, problems
 
 
+class Remark(NamedTuple):
+    """Something about a file that is no fault of it.
+
+    Attributes
+    ----------
+    kind : str
+        "text" and "empty": a channel of text, and one without samples. "control": headers of full
+        SEED.
+    name : str
+        Channel, as in ``XX.STA..LOG``; empty if it is about the file.
+    value : float
+        Records, or headers.
+    """
+
+    kind: str
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the headers of a file say.
+
+    Attributes
+    ----------
+    spans : list of Span
+        One a trace that can be used; none where all that it holds are texts and the like.
+    problems : list of str
+        What is wrong with parts of it; each one sentence.
+    remarks : tuple of Remark
+        What is in it beside, or is worth knowing.
+    index : FileIndex or None
+        Where in the file what is; None of a SAC file.
+    """
+
+    spans: list[Span]
+    problems: list[str]
+    remarks: tuple[Remark, ...] = ()
+    index: FileIndex | None = None
+
+
 def scan_with_index(path: str | Path) -> tuple[list[Span], list[str], FileIndex | None]:
     """Scan, and say where in the file what is, so that reading some hours of it is fast.
 
@@ -91,26 +136,72 @@ def scan_with_index(path: str | Path) -> tuple[list[Span], list[str], FileIndex 
     WaveformError
         As `scan`.
     """
+    contents = contents_of(path)
+    if not contents.spans:
+        names = ", ".join(remark.name for remark in contents.remarks if remark.name)
+        what = f"but {names or 'control headers'}, which hold none"
+        raise WaveformError(f"{path}: no samples in it, {what}; leave it out")
+    return contents.spans, contents.problems, contents.index
+
+
+def contents_of(path: str | Path) -> Contents:
+    """Read the headers of a file, and tell what is normal from what is a fault.
+
+    Raises
+    ------
+    WaveformError
+        If it is missing, unreadable, empty, neither miniSEED nor SAC, or nothing of it can be
+        used or explained.
+    """
     path = Path(path)
+    n_unread = n_control = 0
+    index = None
     with _opened(path) as (file, waveform_format):
         if waveform_format == "SAC":
             traces, complaints = _read_sac_traces(file, headonly=True)
-            n_unread, index = 0, None
         else:
             scanned = scan_records(file)
             traces, complaints = scanned.traces, scanned.complaints
-            n_unread, index = scanned.n_unread, scanned.index
+            n_unread, n_control = scanned.n_unread, scanned.n_control_headers
+            index = scanned.index
     problems = _complaints(path, complaints)
+    remarks = [Remark("control", "", n_control)] if n_control else []
     spans = []
     for trace in traces:
-        fault = _fault(trace)
-        if fault:
+        kind = _kind_beside_waveforms(trace) if index else ""
+        if kind:
+            remarks.append(Remark(kind, trace.channel.name, trace.n_records))
+        elif fault := _fault(trace):
             problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
         else:
             spans.append(_span(trace, str(path)))
-    if not spans:
+    if not spans and (problems or not remarks):
         raise WaveformError("; ".join(problems) or f"{path}: no samples in it; {_ADVICE}")
-    return spans, problems + _unread_bytes(path, n_unread, index.size if index else 0), index
+    problems += _unread_bytes(path, n_unread, index.size if index else 0)
+    return Contents(spans, problems, _summed(remarks), index)
+
+
+def _summed(remarks: Iterable[Remark]) -> tuple[Remark, ...]:
+    """One remark a kind and channel."""
+    values: dict[tuple[str, str], float] = {}
+    for remark in remarks:
+        key = remark.kind, remark.name
+        values[key] = values.get(key, 0) + remark.value
+    return tuple(Remark(kind, name, value) for (kind, name), value in sorted(values.items()))
+
+
+def _kind_beside_waveforms(trace: RawTrace) -> str:
+    """What a trace is that archives have beside waveforms; empty if it should be one of these."""
+    name = trace.channel.name
+    if not (name.isascii() and name.isprintable()):
+        return ""
+    if trace.n_samples < 1:
+        return "empty"
+    if not trace.sampling_rate_hz and name.rpartition(".")[2] in _LOG_CHANNELS:
+        return "text"
+    # Under the name of a component that is sampled, it is a fault.
+    is_log = trace.is_text and (not trace.sampling_rate_hz or trace.channel.code not in ALIASES)
+    return "text" if is_log else ""
 
 
 def is_waveform_file(path: str | Path) -> bool:

@@ -21,6 +21,10 @@ BLOCK_BYTES = 128
 
 _FIXED_BYTES = 48
 _QUALITY_AT = 6
+
+# Headers of volumes, abbreviations, stations and time spans: what full SEED has before the data.
+_CONTROL = b"VAST"
+_CONTROL_BYTES = 4096  # of a logical record, unless the volume says otherwise
 _QUALITIES = b"DRQM"
 
 # Powers of two that libmseed takes for the length of a record.
@@ -133,6 +137,54 @@ def walk(data: NDArray[np.int8]) -> Iterator[Found]:
         at += BLOCK_BYTES if found.fault else found.size
 
 
+def control_headers(data: NDArray[np.int8]) -> tuple[int, int]:
+    """Find what is part of SEED and holds no data: control headers and blank records.
+
+    Returns
+    -------
+    n_headers : int
+        Control headers; one that is continued counts as often as it has records.
+    n_bytes : int
+        Of these and of blank records; none of what seems to be a data record.
+    """
+    blocks = _blocks(data)
+    begins = blocks[:, 0]
+    starts = np.flatnonzero((_IS_DIGIT | _IS_BLANK)[begins])
+    numbers = blocks[starts, :6]
+    numbered = _IS_DIGIT[numbers].all(axis=1)
+    is_control = numbered & _IS_CONTROL[blocks[starts, _QUALITY_AT]]
+    is_control &= _IS_CONTINUED[blocks[starts, 7]]
+    is_blank = (_IS_SEQUENCE[numbers].all(axis=1)) & (blocks[starts, 6:] == _SPACE).all(axis=1)
+    control, blank = starts[is_control], starts[is_blank]
+    if not len(control) and not len(blank):
+        return 0, 0
+    data_starts = _header_blocks(blocks)
+    others = np.union1d(control, data_starts)
+    length = _logical_bytes(blocks, control) // BLOCK_BYTES
+    covered = np.zeros(len(blocks), np.bool_)
+    covered[blank] = True
+    for at in control:
+        following = np.searchsorted(others, at, side="right")
+        end = others[following] if following < len(others) else len(blocks)
+        covered[at : min(end, at + length)] = True
+    covered[data_starts] = False
+    return len(control), int(covered.sum()) * BLOCK_BYTES
+
+
+def _logical_bytes(blocks: Blocks, control: Numbers) -> int:
+    """Length of logical records, which blockette 10 of a volume header tells."""
+    for at in control:
+        head = bytes(blocks[at, :27])
+        exponent = head[19:21]
+        if head[_QUALITY_AT : _QUALITY_AT + 1] == b"V" and exponent.isdigit():
+            return _length_or(int(exponent))
+    return _CONTROL_BYTES
+
+
+def _length_or(exponent: int) -> int:
+    return 1 << exponent if _SHORTEST < exponent <= _LONGEST else _CONTROL_BYTES
+
+
 # --- many at once -------------------------------------------------------------------------
 
 
@@ -145,6 +197,10 @@ def _table(values: bytes) -> Mask:
 _IS_QUALITY = _table(_QUALITIES)
 _IS_SEQUENCE = _table(b"0123456789 \0")
 _IS_BLANK = _table(b" \0")
+_IS_DIGIT = _table(b"0123456789")
+_IS_CONTROL = _table(_CONTROL)
+_IS_CONTINUED = _table(b" *")
+_SPACE = ord(" ")
 _LEAST_BYTES = np.array([_SAMPLE_BYTES.get(code, 0.0) for code in range(256)])  # 0: unknown
 
 

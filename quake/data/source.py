@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from quake.data.file_index import FileIndex
 from quake.data.readers import (
+    Contents,
+    Remark,
+    contents_of,
     read_segments,
     scan_with_index,
     segments_from_stream,
@@ -85,6 +88,11 @@ class FileSource:
         else (standard input)
     on_file : callable
         Called with the number of files scanned so far.
+
+    Attributes
+    ----------
+    remarks : dict of path to tuple of Remark
+        What is in a file that is no fault, as far as it was scanned.
     """
 
     def __init__(
@@ -97,6 +105,7 @@ class FileSource:
         self.names = names or {}
         self.on_file = on_file
         self.problems: list[Problem] = []
+        self.remarks: dict[str, tuple[Remark, ...]] = {}
         self._indexes: dict[str, FileIndex] = {}
         self._reported: set[tuple[str, str]] = set()
 
@@ -105,14 +114,16 @@ class FileSource:
         found: dict[ChannelSetId, list[Span]] = defaultdict(list)
         for done, path in enumerate(self.paths, start=1):
             try:
-                spans, faults, index = scan_with_index(path)
+                contents = contents_of(path)
             except WaveformError as error:
-                spans, faults, index = [], [str(error)], None
-            if index is not None:
-                self._indexes[str(path)] = index
-            for fault in faults:
+                contents = Contents([], [str(error)])
+            if contents.index is not None:
+                self._indexes[str(path)] = contents.index
+            for fault in contents.problems:
                 self._report(path, fault)
-            for span in spans:
+            if contents.remarks:
+                self.remarks[str(path)] = contents.remarks
+            for span in contents.spans:
                 found[span.id].append(span)
             self.on_file(done)
         return dict(found)
