@@ -11,6 +11,7 @@ from quake.data.readers import Remark
 from quake.data.source import Problem, select
 from quake.data.waveform import ChannelSetId, Span
 from quake.inference.coverage import SCORED
+from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.inference.summary import Summary
 from quake_cli.exits import Exit
@@ -26,6 +27,8 @@ _STATUSES = (*SCORED, "no_data", "rejected")
 ADVICE = {
     "low_coverage": "too few samples in a window: give longer or fuller records, or lower "
     "--min-coverage",
+    "disputed": "files contradict each other there: name one of them, or move the other away",
+    "flat": "one value for seconds, as gaps are filled with: get the record without the filling",
     "all_dead": "all components are constant: check the station",
     "bad_values": "NaN, infinite or absurd values, which count as gaps: export the record again",
     "sampling_rate_too_low": "sampled too slowly for this model: use records of a higher rate, "
@@ -100,8 +103,7 @@ class RunReport:
         outcome = self._outcomes[record.id]
         outcome.statuses[record.status] += 1
         if record.status not in SCORED:
-            flags = {flag.partition(":")[0] for flag in record.flags}  # as in bad_values:Z
-            outcome.reasons.update(sorted(flags & ADVICE.keys()))
+            outcome.reasons.update(name for name in reasons_of(record.flags) if name in ADVICE)
 
     def add_day(self, entry: DayEntry) -> None:
         """Count a station-day; they come in any order."""

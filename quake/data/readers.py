@@ -269,7 +269,7 @@ def read_segments(
         # Headers do not tell of text where samples were expected.
         if trace.channel.id == channel_set and trace.n_samples and (fault := _fault(trace)):
             problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
-    return _segments(traces, selection), list(dict.fromkeys(problems))
+    return _segments(traces, selection, str(path)), list(dict.fromkeys(problems))
 
 
 def sac_p_ns(path: str | Path) -> int | None:
@@ -463,17 +463,17 @@ def _unmasked(trace: Trace) -> Iterable[Trace]:
     return trace.split() if np.ma.is_masked(trace.data) else [trace]
 
 
-def _segments(traces: Iterable[RawTrace], selection: Selection) -> list[Segment]:
+def _segments(traces: Iterable[RawTrace], selection: Selection, source: str = "") -> list[Segment]:
     """Samples of the channel set, cut to the bounds."""
     return [
         segment
         for trace in traces
         if trace.channel.id == selection.channel_set and trace.samples and not _fault(trace)
-        for segment in _trimmed(trace, selection)
+        for segment in _trimmed(trace, selection, source)
     ]
 
 
-def _trimmed(trace: RawTrace, selection: Selection) -> Iterator[Segment]:
+def _trimmed(trace: RawTrace, selection: Selection, source: str) -> Iterator[Segment]:
     """Cut off what lies outside; of a bound between two samples the nearer one is taken."""
     rate_hz, start_ns = trace.sampling_rate_hz, trace.start_ns
     first, stop = 0, trace.n_samples
@@ -487,7 +487,7 @@ def _trimmed(trace: RawTrace, selection: Selection) -> Iterator[Segment]:
     if first >= stop or not trace.samples:
         return
     samples = trace.samples[0] if len(trace.samples) == 1 else np.concatenate(trace.samples)
-    yield Segment(trace.channel.code, start_ns, rate_hz, _quiet(samples[first:stop]))
+    yield Segment(trace.channel.code, start_ns, rate_hz, _quiet(samples[first:stop]), source)
 
 
 def _quiet(samples: NDArray[Any]) -> NDArray[Any]:
