@@ -135,6 +135,9 @@ class RunReport:
                 for span in spans
             }
         )
+        return self._shown_names(files)
+
+    def _shown_names(self, files: Sequence[str]) -> str:
         names = [self.inputs.names.get(file, file) for file in files]
         return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if names[2:] else "")
 
@@ -147,6 +150,18 @@ class RunReport:
                 self.messages.warning(
                     f"--channels {pattern}: no channel matches; there are {there_are}{more}"
                 )
+
+    def _warn_of_nameless(self) -> None:
+        files = sorted(
+            path
+            for path, remarks in self.remarks.items()
+            if any(remark.kind == "no_station" for remark in remarks)
+        )
+        if files:
+            self.messages.warning(
+                f"{self._shown_names(files)}: no station in the header (KSTNM in SAC); what has "
+                "none is taken for one station: name it, or give the files of one station at a time"
+            )
 
     def close(
         self,
@@ -169,6 +184,7 @@ class RunReport:
         for channel_set in list(self._outcomes):
             self._end_channel_set(channel_set)
         self._warn_of_unmatched(channels)
+        self._warn_of_nameless()
         self.totals = self._totals(summary, more)
         self.messages.note(_sentence(self.totals, self._beside_waveforms()))
         status = self._status(summary, more)

@@ -75,6 +75,8 @@ class RawTrace(NamedTuple):
         To be put together; None where only headers were read.
     is_text : bool
         Whether it is encoded as text, as logs are.
+    fault : str
+        Why it cannot be used, as far as its format tells; empty if it can.
     """
 
     channel: Channel
@@ -87,6 +89,7 @@ class RawTrace(NamedTuple):
     kind: str
     samples: list[NDArray[Any]] | None
     is_text: bool = False
+    fault: str = ""
 
 
 @dataclass(frozen=True)

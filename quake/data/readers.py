@@ -10,7 +10,7 @@ import io
 import logging
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,9 @@ _ADVICE = "check the file, or leave it out"
 _SKIPPED_BYTES = re.compile("Will skip bytes|Record will be skipped")
 
 _SAC_UNDEFINED = -12345.0
+_SAC_TIME = ("nzyear", "nzjday", "nzhour", "nzmin", "nzsec", "nzmsec")
+_SAC_TIME_SERIES = 1  # IFTYPE, of files without one too
+_SAC_OTHERS = {2: "a spectrum", 3: "a spectrum", 51: "an image of three axes"}
 _LONGEST_S = 1e9  # a record of thirty years
 
 # No seismometer is slower or faster, but damaged headers are: they would ask for centuries, or for
@@ -89,7 +92,7 @@ class Remark(NamedTuple):
     ----------
     kind : str
         "text" and "empty": a channel of text, and one without samples. "control": headers of full
-        SEED.
+        SEED. "no_station": traces without a station's code.
     name : str
         Channel, as in ``XX.STA..LOG``; empty if it is about the file.
     value : float
@@ -175,6 +178,9 @@ def contents_of(path: str | Path) -> Contents:
             problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
         else:
             spans.append(_span(trace, str(path)))
+    n_nameless = sum(not span.id.station for span in spans)
+    if n_nameless:
+        remarks.append(Remark("no_station", "", n_nameless))
     if not spans and (problems or not remarks):
         raise WaveformError("; ".join(problems) or f"{path}: no samples in it; {_ADVICE}")
     problems += _unread_bytes(path, n_unread, index.size if index else 0)
@@ -359,8 +365,32 @@ def _complaints(path: Path, texts: list[str]) -> list[str]:
 
 def _read_sac_traces(file: BinaryIO, headonly: bool = False) -> tuple[list[RawTrace], list[str]]:
     with caught_warnings() as complaints:
-        traces = [trace_from_obspy(trace) for trace in _read_sac(file, headonly)]
+        traces = [
+            trace_from_obspy(trace)._replace(fault=_sac_fault(trace.stats.sac))
+            for trace in _read_sac(file, headonly)
+        ]
     return traces, complaints
+
+
+def _sac_fault(header: Mapping[str, Any]) -> str:
+    """What makes a SAC file no record of known times; undefined values are missing, or -12345."""
+    kind = int(header.get("iftype", _SAC_TIME_SERIES))
+    if kind in _SAC_OTHERS:
+        return f"holds {_SAC_OTHERS[kind]}, where a time series was expected"
+    if not header.get("leven", True):
+        return (
+            "unevenly sampled (LEVEN is false), where even steps were expected; interpolate it "
+            "(SAC: interpolate delta ...)"
+        )
+    undefined = [
+        name for name in _SAC_TIME if header.get(name, _SAC_UNDEFINED) in (None, _SAC_UNDEFINED)
+    ]
+    if undefined:
+        return (
+            f"no reference time ({', '.join(undefined)} undefined), so that nobody knows when it "
+            "was recorded; set it (SAC: chnhdr nzyear ...), or write miniSEED with times"
+        )
+    return ""
 
 
 def _read_sac(file: BinaryIO, headonly: bool) -> Stream:
@@ -419,6 +449,8 @@ def _is_sac(file: BinaryIO) -> bool:
 def _fault(trace: RawTrace) -> str:
     """Say why a trace cannot be used, or return an empty string."""
     rate_hz = trace.sampling_rate_hz
+    if trace.fault:
+        return trace.fault
     if trace.n_samples < 1:
         return "no samples"
     if not _SLOWEST_HZ <= rate_hz <= _FASTEST_HZ:
