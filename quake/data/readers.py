@@ -19,6 +19,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quake.data.compressed import (
+    HEAD_BYTES,
+    compression_of,
+    fault_of_packed,
+    unpacked,
+    unpacked_head,
+)
 from quake.data.file_index import PIECE_BYTES, FileIndex, read_ranges, scan_records
 from quake.data.mseed import (
     RawTrace,
@@ -43,6 +50,7 @@ _ADVICE = "check the file, or leave it out"
 _SKIPPED_BYTES = re.compile("Will skip bytes|Record will be skipped")
 
 _SAC_UNDEFINED = -12345.0
+_SAC_VERSION_AT = 76 * 4  # NVHDR
 _SAC_TIME = ("nzyear", "nzjday", "nzhour", "nzmin", "nzsec", "nzmsec")
 _SAC_TIME_SERIES = 1  # IFTYPE, of files without one too
 _SAC_OTHERS = {2: "a spectrum", 3: "a spectrum", 51: "an image of three axes"}
@@ -222,7 +230,16 @@ def is_waveform_file(path: str | Path) -> bool:
     try:
         refuse_special(path)
         with path.open("rb") as file:
-            _format(path, file)
+            kind = compression_of(file.read(HEAD_BYTES))
+            if not kind:
+                _format(path, file)
+                return True
+            head = unpacked_head(path, file, kind, _SEARCHED_BYTES)
+            # Of SAC the whole is looked at, unless the version in its header is none.
+            if not _has_seed(head) and not _has_sac_version(head):
+                return False
+            with unpacked(path, file, kind) as packed:
+                _format(path, packed)
     except (OSError, ValueError) as error:
         raise WaveformError(
             f"{path}: cannot be read ({_why(error)}); check its permissions"
@@ -230,6 +247,22 @@ def is_waveform_file(path: str | Path) -> bool:
     except WaveformError:
         return False
     return True
+
+
+def packed_fault(path: str | Path) -> str:
+    """Why a packed file has to be unpacked by hand, as a sentence; empty if it has not."""
+    path = Path(path)
+    try:
+        refuse_special(path)
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            kind = compression_of(head)
+            fault = fault_of_packed(unpacked_head(path, file, kind, HEAD_BYTES) if kind else head)
+    except WaveformError as error:
+        return str(error)
+    except OSError:
+        return ""
+    return f"{path}: {fault}" if fault else ""
 
 
 def read_segments(
@@ -326,9 +359,9 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
     waveform_format = "waveform"
     try:
         refuse_special(path)
-        with path.open("rb") as file:
-            waveform_format = _format(path, file)
-            yield file, waveform_format
+        with path.open("rb") as file, _plain(path, file) as plain:
+            waveform_format = _format(path, plain)
+            yield plain, waveform_format
     except WaveformError:
         raise
     except FileNotFoundError as error:
@@ -341,6 +374,20 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
         raise WaveformError(
             f"{path}: damaged {waveform_format} data ({_reason(error)}); {_ADVICE}"
         ) from error
+
+
+@contextmanager
+def _plain(path: Path, file: BinaryIO) -> Iterator[BinaryIO]:
+    """The file itself, or what is in it if it is compressed."""
+    kind = compression_of(file.read(HEAD_BYTES))
+    if not kind:
+        yield file
+        return
+    fault = fault_of_packed(unpacked_head(path, file, kind, HEAD_BYTES))
+    if fault:
+        raise WaveformError(f"{path}: {fault}")
+    with unpacked(path, file, kind) as plain:
+        yield plain
 
 
 def _ranges(file: BinaryIO, selection: Selection, index: FileIndex | None) -> list[tuple[int, int]]:
@@ -417,7 +464,10 @@ def _format(path: Path, file: BinaryIO) -> str:
         return "MSEED"
     if _is_sac(file):
         return "SAC"
-    if len(header_starts(np.frombuffer(head, np.int8))):  # a damaged first record
+    fault = fault_of_packed(head)
+    if fault:
+        raise WaveformError(f"{path}: {fault}")
+    if _has_header(head):  # a damaged first record
         return "MSEED"
     head = head[:8]
     if head.startswith(b"MS\x03"):
@@ -427,6 +477,20 @@ def _format(path: Path, file: BinaryIO) -> str:
     raise WaveformError(
         f"{path}: neither miniSEED nor SAC ({size} bytes, beginning with {head!r}); {_ADVICE}"
     )
+
+
+def _has_header(head: bytes) -> bool:
+    return len(header_starts(np.frombuffer(head, np.int8))) > 0
+
+
+def _has_seed(head: bytes) -> bool:
+    return bool(head) and (_begins_like_seed(head) or _has_header(head))
+
+
+def _has_sac_version(head: bytes) -> bool:
+    """Whether the header has the version that SAC files have, in either byte order."""
+    version = head[_SAC_VERSION_AT : _SAC_VERSION_AT + 4]
+    return {int.from_bytes(version, "little"), int.from_bytes(version, "big")} & {6, 7} != set()
 
 
 def _begins_like_seed(head: bytes) -> bool:

@@ -138,12 +138,6 @@ def test_pieces_that_touch_are_not_disputed():
     assert disputes([segment(np.arange(100), 0), segment(np.arange(100), NS_PER_S)]) == []
 
 
-def test_the_flag_is_in_the_documentation():
-    from conftest import ROOT
-
-    assert "`disputed:Z`" in (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
-
-
 def test_the_summary_counts_the_failed_input(quake, copies, tmp_path):
     quake("predict", *copies, "--output", "a.csv", "--summary-json", "s.json")
     assert json.loads((tmp_path / "s.json").read_text())["failed"] == 1
