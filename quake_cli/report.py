@@ -235,6 +235,19 @@ class RunReport:
         ]
         return told + ([_count(int(n_headers), "control header")] if n_headers else [])
 
+    def _drifts(self) -> dict[str, float]:
+        """How far the clock of each channel set drifted in all, seconds; of its components most."""
+        by_channel: dict[str, float] = defaultdict(float)
+        for remarks in self.remarks.values():
+            for remark in remarks:
+                if remark.kind == "drift":
+                    by_channel[remark.name] += remark.value
+        found: dict[str, float] = {}
+        for name, drift_s in sorted(by_channel.items()):
+            key = f"{name[:-1]}?"
+            found[key] = max(found.get(key, 0.0), round(drift_s, 6), key=abs)
+        return found
+
     def _named(self, kind: str) -> set[str]:
         return {r.name for remarks in self.remarks.values() for r in remarks if r.kind == kind}
 
@@ -261,6 +274,7 @@ class RunReport:
                 )
                 if count
             },
+            **({"clock_drift_s": drifts} if (drifts := self._drifts()) else {}),
             "windows": {status: summary.windows[status] for status in _STATUSES},
             "labels": dict(sorted(summary.labels.items())),
             # The parts are rounded, and their sum is to be what they add up to.
@@ -285,6 +299,10 @@ def _sentence(totals: Mapping[str, Any], beside: Sequence[str]) -> str:
         f"{_count(sum(totals['windows'].values()), 'window')}: {windows}",
         f"{_seconds(total_s)} s of input = {seconds}",
     ]
+    if "clock_drift_s" in totals:
+        drifts = totals["clock_drift_s"]
+        shown = ", ".join(f"{key} {drift_s:+g} s" for key, drift_s in list(drifts.items())[:3])
+        clauses.append(f"clocks drift, and were followed: {shown}" + ", ..." * (len(drifts) > 3))
     if "station_days" in totals:
         days = ", ".join(f"{count} {name}" for name, count in totals["station_days"].items())
         clauses.append(f"{_count(sum(totals['station_days'].values()), 'station-day')}: {days}")

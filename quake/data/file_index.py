@@ -271,7 +271,10 @@ def _joined(earlier: RawTrace, later: RawTrace) -> RawTrace:
     samples = None
     if earlier.samples is not None and later.samples is not None:
         samples = [*earlier.samples, *later.samples]
+    n_before = earlier.n_samples
+    shifted = ((n_before + sample, time_ns) for sample, time_ns in later.anchors)
     return earlier._replace(
+        anchors=(*earlier.anchors, (n_before, later.start_ns), *shifted),
         last_ns=later.last_ns,
         n_samples=earlier.n_samples + later.n_samples,
         n_records=earlier.n_records + later.n_records,

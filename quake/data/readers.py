@@ -70,6 +70,9 @@ _RECORD_TYPES = (b"D", b"R", b"Q", b"M", b"V")
 # What digitisers of many makers call their logs, whatever the encoding.
 _LOG_CHANNELS = {"LOG", "ACE", "OCF"}
 
+# Clocks are followed where they are nearer to another sample.
+_SLIP_SAMPLES = 0.501
+
 # Where a damaged file is searched for a record.
 _SEARCHED_BYTES = 1 << 16
 
@@ -100,11 +103,12 @@ class Remark(NamedTuple):
     ----------
     kind : str
         "text" and "empty": a channel of text, and one without samples. "control": headers of full
-        SEED. "no_station": traces without a station's code.
+        SEED. "no_station": traces without a station's code. "drift": how far a channel's clock,
+        as the headers have it, went away from counted samples, in all.
     name : str
         Channel, as in ``XX.STA..LOG``; empty if it is about the file.
     value : float
-        Records, or headers.
+        Records, headers or traces; of a drift seconds.
     """
 
     kind: str
@@ -186,6 +190,8 @@ def contents_of(path: str | Path) -> Contents:
             problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
         else:
             spans.append(_span(trace, str(path)))
+            if trace.drifts:
+                remarks.append(Remark("drift", trace.channel.name, trace.drift_ns / NS_PER_S))
     n_nameless = sum(not span.id.station for span in spans)
     if n_nameless:
         remarks.append(Remark("no_station", "", n_nameless))
@@ -549,7 +555,9 @@ def _span(trace: RawTrace, source: str) -> Span:
         id=trace.channel.id,
         code=trace.channel.code,
         start_ns=trace.start_ns,
-        end_ns=trace.start_ns + duration_ns(trace.n_samples, trace.sampling_rate_hz),
+        end_ns=trace.start_ns
+        + duration_ns(trace.n_samples, trace.sampling_rate_hz)
+        + (trace.drift_ns if trace.drifts else 0),
         sampling_rate_hz=trace.sampling_rate_hz,
         source=source,
     )
@@ -571,19 +579,49 @@ def _segments(traces: Iterable[RawTrace], selection: Selection, source: str = ""
 
 def _trimmed(trace: RawTrace, selection: Selection, source: str) -> Iterator[Segment]:
     """Cut off what lies outside; of a bound between two samples the nearer one is taken."""
+    if not trace.samples:
+        return
     rate_hz, start_ns = trace.sampling_rate_hz, trace.start_ns
-    first, stop = 0, trace.n_samples
+    samples = trace.samples[0] if len(trace.samples) == 1 else np.concatenate(trace.samples)
+    samples = _followed(samples, trace)
+    first, stop = 0, len(samples)
     # From the end, as ObsPy does: it decides which of two samples that are as near is taken.
     if selection.end_ns is not None:
-        last_ns = start_ns + round((trace.n_samples - 1) / rate_hz * NS_PER_S)
+        last_ns = start_ns + round((len(samples) - 1) / rate_hz * NS_PER_S)
         stop += min(_nearest_sample(selection.end_ns - last_ns, rate_hz), 0)
     if selection.start_ns is not None:
         first = max(_nearest_sample(selection.start_ns - start_ns, rate_hz), 0)
         start_ns += round(first / rate_hz * NS_PER_S)
-    if first >= stop or not trace.samples:
+    if first >= stop:
         return
-    samples = trace.samples[0] if len(trace.samples) == 1 else np.concatenate(trace.samples)
     yield Segment(trace.channel.code, start_ns, rate_hz, _quiet(samples[first:stop]), source)
+
+
+def _followed(samples: NDArray[Any], trace: RawTrace) -> NDArray[Any]:
+    """Samples at the times that the headers of the records have, to one sample.
+
+    Where a clock has drifted by more than half a sample since the last time, the sample before a
+    record is left out, or one is put there, on the line between its neighbours.
+    """
+    pieces, taken, shift = [], 0, 0
+    for at, time_ns in trace.anchors:
+        counted = (time_ns - trace.start_ns) * trace.sampling_rate_hz / NS_PER_S
+        slip = counted - at - shift
+        if abs(slip) <= _SLIP_SAMPLES:
+            continue
+        n_samples = max(round(slip), taken - at)
+        pieces.append(samples[taken : at + min(n_samples, 0)])
+        if n_samples > 0:
+            pieces.append(_between(samples[at - 1], samples[at], n_samples))
+        taken, shift = at, shift + n_samples
+    return np.concatenate([*pieces, samples[taken:]]) if pieces else samples
+
+
+def _between(before: Any, after: Any, n_samples: int) -> NDArray[Any]:
+    """Samples on a straight line, in the type of the record."""
+    line = np.linspace(float(before), float(after), n_samples + 2)[1:-1]
+    kind = np.asarray(before).dtype
+    return (np.rint(line) if kind.kind in "iu" else line).astype(kind)
 
 
 def _quiet(samples: NDArray[Any]) -> NDArray[Any]:

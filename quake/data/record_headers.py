@@ -282,6 +282,64 @@ def _is_date(year: Any, day: Any) -> Any:
     return (year >= 1900) & (year <= 2100) & (day >= 1) & (day <= 366)
 
 
+class Records(NamedTuple):
+    """Data records of a buffer, in its order; arrays of shape (records,).
+
+    Attributes
+    ----------
+    names : array of bytes
+        Quality, station, location, channel and network, as in the header.
+    starts_ns : int64 array
+        Times of the first samples, corrected as the headers say.
+    n_samples : int64 array
+    """
+
+    names: NDArray[np.bytes_]
+    starts_ns: Numbers
+    n_samples: Numbers
+
+
+def records_of(data: NDArray[np.int8]) -> Records:
+    """Read names, times and numbers of samples of what seem to be data records."""
+    blocks = _blocks(data)
+    heads = blocks[_header_blocks(blocks)]
+    words, dated = _words(heads)
+    heads, words = heads[dated], words[dated]
+    names = np.ascontiguousarray(heads[:, [_QUALITY_AT, *range(8, 20)]]).view("S13").ravel()
+    return Records(names, _starts_ns(heads, words), words[:, 15].astype(np.int64))
+
+
+def _starts_ns(heads: Blocks, words: NDArray[np.uint16]) -> Numbers:
+    """Times in headers: date, correction unless it was applied, and microseconds if there are."""
+    numbers = words.astype(np.int64)
+    years = (words[:, 10].astype(np.int64) - 1970).astype("datetime64[Y]")
+    days = years.astype("datetime64[D]").astype(np.int64) + numbers[:, 11] - 1
+    clock = heads[:, 24:27].astype(np.int64)
+    seconds = days * 86_400 + clock[:, 0] * 3600 + clock[:, 1] * 60 + clock[:, 2]
+    is_big = heads[:, 20].astype(np.int64) * 256 + heads[:, 21] == numbers[:, 10]
+    big = np.ascontiguousarray(heads[:, 40:44]).view(">i4").ravel()
+    little = np.ascontiguousarray(heads[:, 40:44]).view("<i4").ravel()
+    applied = (heads[:, 36] & 2).astype(np.bool_)
+    correction = np.where(applied, 0, np.where(is_big, big, little))
+    ticks = numbers[:, 14] + correction
+    return np.asarray(
+        seconds * 1_000_000_000 + ticks * 100_000 + _microseconds_of(heads, words) * 1000, np.int64
+    )
+
+
+def _microseconds_of(heads: Blocks, words: NDArray[np.uint16]) -> Numbers:
+    """Of blockettes 1001, as far as they are where most records have them."""
+    rows, found = np.arange(len(heads)), np.zeros(len(heads), np.int64)
+    at = words[:, 23].astype(np.int64)
+    for _ in range(4):
+        at = np.where((at >= _FIXED_BYTES) & (at <= _PLAIN_BYTES - 8) & (at % 2 == 0), at, 0)
+        kind = words[rows, at // 2]
+        microseconds = heads[rows, at + 5].astype(np.int8)
+        found = np.where((at > 0) & (kind == 1001), microseconds, found)
+        at = np.where(at > 0, words[rows, at // 2 + 1].astype(np.int64), 0)
+    return found
+
+
 # --- one at a time ------------------------------------------------------------------------
 
 
