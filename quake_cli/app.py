@@ -115,7 +115,7 @@ def _explain(error: BaseException, messages: Messages) -> int:
     if isinstance(error, SystemExit):
         return status_of(error)
     messages.trace(error)
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) or _is_of_a_signal(error):
         messages.error("interrupted")
         return Exit.INTERRUPTED
     error = _explained(error)
@@ -130,6 +130,18 @@ def _explain(error: BaseException, messages: Messages) -> int:
         what = f"{type(error).__name__}: {error}".strip(": ")
         messages.error(f"unexpected {what}; --debug shows where; please report it")
     return status_of(error)
+
+
+def _is_of_a_signal(error: BaseException) -> bool:
+    """Whether a signal to all processes ended the workers of torch before this one heard of it."""
+    if type(error).__name__ == "SIGTERMException":  # of Lightning, which has its own handler
+        return True
+    text = str(error)
+    return (
+        isinstance(error, RuntimeError)
+        and text.startswith("DataLoader worker")
+        and any(f"signal: {name}" in text for name in ("Terminated", "Interrupt", "Hangup"))
+    )
 
 
 def _explained(error: BaseException) -> BaseException:

@@ -151,7 +151,8 @@ def sds_files(
 
 
 def _codes(name: SdsName) -> tuple[str, str, str, str]:
-    return name.network, name.station, name.location, _spelt_as_read(name.channel)
+    location = "" if name.location == "--" else name.location
+    return name.network, name.station, location, _spelt_as_read(name.channel)
 
 
 def _spelt_as_read(channel: str) -> str:

@@ -543,6 +543,7 @@ def _code(part: str, code: bytes, complaints: list[str]) -> str:
 
 def _channel(network: str, station: str, location: str, channel: str, quality: str) -> Channel:
     band_instrument, code = split_channel(channel)
+    location = "" if location == "--" else location  # how StationXML and others write blanks
     return Channel(
         ChannelSetId(network, station, location, band_instrument),
         code,
