@@ -6,7 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -68,7 +68,7 @@ LabelMap = Annotated[
 _ARCHIVE = "Archive with a catalogue"
 
 
-def _seconds_of(option: str, text: str) -> typer.models.OptionInfo:
+def _seconds_of(option: str, text: str) -> Any:
     return typer.Option(option, metavar="S", help=text, rich_help_panel=_ARCHIVE)
 
 
@@ -177,7 +177,8 @@ def _archive_options(cut: Mapping[str, float | None], forms: Set[str]) -> Archiv
         "--quiet-time": "quiet_s",
         "--noise-length": "noise_length_s",
     }
-    return ArchiveOptions(**{names[option]: value for option, value in given.items()})
+    chosen: dict[str, Any] = {names[option]: value for option, value in given.items()}
+    return ArchiveOptions(**chosen)
 
 
 def _refuse_options_of_other_forms(

@@ -85,7 +85,7 @@ def named_stdout(stream: TextIO | None) -> TextIO:
 def _text(raw: Any, encoding: str, *, line_buffering: bool) -> TextIO:
     buffer: IO[bytes] = io.BufferedWriter(NamedRaw(raw, NAME))
     return io.TextIOWrapper(
-        buffer,  # type: ignore[arg-type]
+        buffer,
         encoding,
         "backslashreplace",
         line_buffering=line_buffering,

@@ -209,8 +209,6 @@ def _with_known_types(path: Path) -> tuple[bytes, dict[str, str], list[str]]:
     ids : list of str
         Of all events.
     """
-    from obspy.core.event.header import EventType
-
     content = path.read_bytes()
     root = ElementTree.fromstring(content)
     odd_types: dict[str, str] = {}
@@ -222,10 +220,21 @@ def _with_known_types(path: Path) -> tuple[bytes, dict[str, str], list[str]]:
         ids.append(event_id)
         for child in [c for c in event if str(c.tag).rpartition("}")[2] == "type"]:
             kind = (child.text or "").strip()
-            if kind and EventType.get(kind) is None:
+            if kind and not _is_of_quakeml(kind):
                 odd_types[event_id] = kind
                 event.remove(child)
+                # ObsPy looks for the namespace that has no prefix.
+                ElementTree.register_namespace("", event.tag[1:].partition("}")[0])
     return ElementTree.tostring(root) if odd_types else content, odd_types, ids
+
+
+def _is_of_quakeml(kind: str) -> bool:
+    from obspy.core.event.header import EventType
+
+    try:
+        return EventType(kind) is not None
+    except (KeyError, ValueError):
+        return False
 
 
 def _dropped(

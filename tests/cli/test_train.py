@@ -16,6 +16,12 @@ from quake.training.fit import TrainResult
 from quake.training.progress import EpochResult
 
 
+@pytest.fixture(autouse=True)
+def weights_are_there(monkeypatch):
+    """ImageNet weights can be had: they are asked for before anything else."""
+    monkeypatch.setattr("quake.models.weights.load_imagenet_weights", lambda *_, **__: None)
+
+
 @pytest.fixture
 def calls(monkeypatch, model_path):
     """What `quake.training.fit.train` was called with; it reports, and writes without training."""
@@ -31,7 +37,6 @@ def calls(monkeypatch, model_path):
         return TrainResult(load_card(model_path), {}, [], None, 123.4)
 
     monkeypatch.setattr("quake.training.fit.train", train)
-    monkeypatch.setattr("quake_cli.commands.train._check_weights", lambda config: None)
     return calls
 
 
