@@ -1,9 +1,12 @@
 """Classify windows with NumPy and ONNX Runtime: export_onnx.py MODEL.onnx [WINDOWS.npy]."""
 
 import json
+import os
 import sys
 
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read at the import: it would report to its makers
 import onnxruntime
 
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])

@@ -8,10 +8,15 @@ True
 """
 
 import logging
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# ONNX Runtime, from 1.29 on, reads it when it is imported: it would write an identity of the user
+# into the home folder and report each session to its makers. Processes that are started inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from quake.errors import QuakeError as QuakeError

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
@@ -16,6 +15,7 @@ from quake.errors import QuakeError
 from quake_cli.command import Group, LazyCommand
 from quake_cli.exits import Exit, status_of
 from quake_cli.messages import Messages
+from quake_cli.standard_output import flush_or_forget, forget, named_stdout
 
 # Typer brings its own copy of Click or Click itself, depending on its version; both have
 # ClickException -> UsageError -> BadParameter.
@@ -89,10 +89,11 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             status = _invoke(arguments, messages)
             sys.stdout.flush()
         except BrokenPipeError:
-            _forget_stdout()
+            forget(sys.stdout)
             status = Exit.BROKEN_PIPE
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             status = _explain(error, messages)
+            flush_or_forget()  # what was written before stands
     messages.close_log()
     sys.exit(int(status))
 
@@ -114,7 +115,7 @@ def _explain(error: BaseException, messages: Messages) -> int:
     if isinstance(error, SystemExit):
         return status_of(error)
     messages.trace(error)
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) or _is_of_a_signal(error):
         messages.error("interrupted")
         return Exit.INTERRUPTED
     error = _explained(error)
@@ -129,6 +130,18 @@ def _explain(error: BaseException, messages: Messages) -> int:
         what = f"{type(error).__name__}: {error}".strip(": ")
         messages.error(f"unexpected {what}; --debug shows where; please report it")
     return status_of(error)
+
+
+def _is_of_a_signal(error: BaseException) -> bool:
+    """Whether a signal to all processes ended the workers of torch before this one heard of it."""
+    if type(error).__name__ == "SIGTERMException":  # of Lightning, which has its own handler
+        return True
+    text = str(error)
+    return (
+        isinstance(error, RuntimeError)
+        and text.startswith("DataLoader worker")
+        and any(f"signal: {name}" in text for name in ("Terminated", "Interrupt", "Hangup"))
+    )
 
 
 def _explained(error: BaseException) -> BaseException:
@@ -150,18 +163,17 @@ def _usage(error: Any) -> str:
 
 @contextmanager
 def _usable_streams() -> Iterator[None]:
-    """Standard output that can be written to whatever was closed, and whatever the locale is."""
-    if sys.stdout is None:  # closed with >&-
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - stays open to the end
+    """Standard output that can be written to whatever the locale is, or says why it cannot."""
+    before = sys.stdout
+    sys.stdout = named_stdout(before)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    yield
-
-
-def _forget_stdout() -> None:
-    """Let what is still buffered go nowhere, or the interpreter complains of it at its end."""
-    with suppress(OSError, ValueError):  # no real file, as in tests
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    try:
+        yield
+    finally:
+        if sys.stdout is not before and before is not None:
+            flush_or_forget()
+            sys.stdout = before
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,7 @@ from quake.errors import ParameterError
 from quake_cli.messages import Messages
 
 if TYPE_CHECKING:
+    from quake.data.archive import ArchiveOptions
     from quake.data.collection import Collection
 
 _DATA = "Labelled data"
@@ -64,6 +65,30 @@ LabelMap = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+_ARCHIVE = "Archive with a catalogue"
+
+
+def _seconds_of(option: str, text: str) -> Any:
+    return typer.Option(option, metavar="S", help=text, rich_help_panel=_ARCHIVE)
+
+
+BeforeP = Annotated[
+    float | None, _seconds_of("--before-p", "Seconds of an event before its P; 15 by default.")
+]
+AfterP = Annotated[
+    float | None, _seconds_of("--after-p", "Seconds of an event after its P; 45 by default.")
+]
+QuietTime = Annotated[
+    float | None,
+    _seconds_of("--quiet-time", "Seconds without an event around noise; 120 by default."),
+]
+NoiseLength = Annotated[
+    float | None,
+    _seconds_of(
+        "--noise-length",
+        "Seconds of a stretch of noise; 180 by default. Triggered archives have room for less.",
+    ),
+]
 IgnoreSplit = Annotated[
     bool,
     typer.Option(
@@ -82,9 +107,15 @@ def collect(
     label_column: str | None,
     label_map: Sequence[str] | None,
     ignore_split: bool = False,
+    cut: Mapping[str, float | None] | None = None,
     messages: Messages,
 ) -> Collection:
     """Open all data as one collection, and say what of them is not used.
+
+    Parameters
+    ----------
+    cut : mapping of option to seconds, or None
+        How an archive is cut, as `--before-p` and others say.
 
     Raises
     ------
@@ -96,6 +127,7 @@ def collect(
     mapping = _label_map(label_map or ())
     forms = {form_of(path, catalogue is not None) for path in data}
     _refuse_options_of_other_forms(forms, catalogue, inventory, label_column)
+    archive_options = _archive_options(cut or {}, forms)
     found = merge(
         [
             open_collection(
@@ -104,12 +136,49 @@ def collect(
                 inventory=inventory,
                 label_column=label_column,
                 label_map=mapping,
+                archive_options=archive_options,
             )
             for path in data
         ]
     )
     tell_exclusions(found, messages)
     return without_split(found) if ignore_split else found
+
+
+def cut_of(
+    before_p: float | None,
+    after_p: float | None,
+    quiet_time: float | None,
+    noise_length: float | None,
+) -> dict[str, float | None]:
+    """The options that say how an archive is cut, by their names."""
+    return {
+        "--before-p": before_p,
+        "--after-p": after_p,
+        "--quiet-time": quiet_time,
+        "--noise-length": noise_length,
+    }
+
+
+def _archive_options(cut: Mapping[str, float | None], forms: Set[str]) -> ArchiveOptions | None:
+    """How archives are cut; what was not given is as in the library."""
+    given = {option: value for option, value in cut.items() if value is not None}
+    if not given:
+        return None
+    if "archive" not in forms:
+        raise ParameterError(
+            f"{', '.join(given)}: belongs to an archive with a --catalogue; none is given"
+        )
+    from quake.data.archive import ArchiveOptions
+
+    names = {
+        "--before-p": "before_p_s",
+        "--after-p": "after_p_s",
+        "--quiet-time": "quiet_s",
+        "--noise-length": "noise_length_s",
+    }
+    chosen: dict[str, Any] = {names[option]: value for option, value in given.items()}
+    return ArchiveOptions(**chosen)
 
 
 def _refuse_options_of_other_forms(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from quake.errors import ParameterError
 from quake_cli.options import Format
+from quake_cli.standard_output import NamedRaw
 
 if TYPE_CHECKING:
     from quake.events import Event
@@ -188,7 +190,8 @@ def _open(path: Path | None, stack: ExitStack) -> BinaryIO | None:
     if path is None:
         return None
     try:
-        return stack.enter_context(whole_file(path))
+        file = stack.enter_context(whole_file(path))
+        return cast("BinaryIO", io.BufferedWriter(NamedRaw(getattr(file, "raw", file), str(path))))
     except OSError as error:
         raise ParameterError(
             f"--output {path}: cannot be written ({error.strerror or error})"

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from quake.data.readers import Remark
 from quake.data.source import Problem, select
 from quake.data.waveform import ChannelSetId, Span
 from quake.inference.coverage import SCORED
+from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.inference.summary import Summary
 from quake_cli.exits import Exit
@@ -25,6 +27,10 @@ _STATUSES = (*SCORED, "no_data", "rejected")
 ADVICE = {
     "low_coverage": "too few samples in a window: give longer or fuller records, or lower "
     "--min-coverage",
+    "disputed": "files contradict each other there: name one of them, or move the other away",
+    "flat": "one value for seconds, as gaps are filled with: get the record without the filling",
+    "line": "a straight line for seconds, as gaps are filled with: get the record without the "
+    "filling",
     "all_dead": "all components are constant: check the station",
     "bad_values": "NaN, infinite or absurd values, which count as gaps: export the record again",
     "sampling_rate_too_low": "sampled too slowly for this model: use records of a higher rate, "
@@ -53,6 +59,7 @@ class RunReport:
     Attributes
     ----------
     found : spans by channel set, for messages
+    remarks : what is in each file that is no fault, for the summary
     failed : set of str
         Inputs of which something could not be used.
     totals : dict
@@ -63,6 +70,7 @@ class RunReport:
         self.messages = messages
         self.inputs = inputs
         self.found: Mapping[ChannelSetId, Sequence[Span]] = {}
+        self.remarks: Mapping[str, Sequence[Remark]] = {}
         self.failed: set[str] = set()
         self.totals: dict[str, Any] = {}
         self._shown: set[Problem] = set()
@@ -97,8 +105,7 @@ class RunReport:
         outcome = self._outcomes[record.id]
         outcome.statuses[record.status] += 1
         if record.status not in SCORED:
-            flags = {flag.partition(":")[0] for flag in record.flags}  # as in bad_values:Z
-            outcome.reasons.update(sorted(flags & ADVICE.keys()))
+            outcome.reasons.update(name for name in reasons_of(record.flags) if name in ADVICE)
 
     def add_day(self, entry: DayEntry) -> None:
         """Count a station-day; they come in any order."""
@@ -130,6 +137,9 @@ class RunReport:
                 for span in spans
             }
         )
+        return self._shown_names(files)
+
+    def _shown_names(self, files: Sequence[str]) -> str:
         names = [self.inputs.names.get(file, file) for file in files]
         return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if names[2:] else "")
 
@@ -142,6 +152,18 @@ class RunReport:
                 self.messages.warning(
                     f"--channels {pattern}: no channel matches; there are {there_are}{more}"
                 )
+
+    def _warn_of_nameless(self) -> None:
+        files = sorted(
+            path
+            for path, remarks in self.remarks.items()
+            if any(remark.kind == "no_station" for remark in remarks)
+        )
+        if files:
+            self.messages.warning(
+                f"{self._shown_names(files)}: no station in the header (KSTNM in SAC); what has "
+                "none is taken for one station: name it, or give the files of one station at a time"
+            )
 
     def close(
         self,
@@ -164,8 +186,9 @@ class RunReport:
         for channel_set in list(self._outcomes):
             self._end_channel_set(channel_set)
         self._warn_of_unmatched(channels)
+        self._warn_of_nameless()
         self.totals = self._totals(summary, more)
-        self.messages.note(_sentence(self.totals))
+        self.messages.note(_sentence(self.totals, self._beside_waveforms()))
         status = self._status(summary, more)
         self.totals["exit_status"] = int(status)
         return status
@@ -185,12 +208,50 @@ class RunReport:
             if self.messages.quiet:  # otherwise the warnings have said why, file by file
                 reason += f"; {_reasons(self._all_reasons)}"
         elif not self.failed:
-            reason = "no channel is left; check --channels and the channel codes"
+            reason = self._why_no_channel()
         else:
             return
         inputs = self._inputs()
         what = inputs.pop() if len(inputs) == 1 else f"the {len(inputs)} inputs"
         self.messages.error(f"nothing usable in {what}: {reason}")
+
+    def _why_no_channel(self) -> str:
+        beside = self._beside_waveforms()
+        if self.found or not beside:
+            return "no channel is left; check --channels and the channel codes"
+        return f"{', '.join(beside)}, and no waveforms; name files with samples"
+
+    def _beside_waveforms(self) -> list[str]:
+        """What files hold that are no waveforms, and no fault either."""
+        channels = {kind: sorted(self._named(kind)) for kind in ("text", "empty")}
+        n_headers = sum(
+            r.value for remarks in self.remarks.values() for r in remarks if r.kind == "control"
+        )
+        told = [
+            f"{_count(len(names), 'channel', what)} ({_codes(names)})"
+            for names, what in (
+                (channels["text"], " of text"),
+                (channels["empty"], " without samples"),
+            )
+            if names
+        ]
+        return told + ([_count(int(n_headers), "control header")] if n_headers else [])
+
+    def _drifts(self) -> dict[str, float]:
+        """How far the clock of each channel set drifted in all, seconds; of its components most."""
+        by_channel: dict[str, float] = defaultdict(float)
+        for remarks in self.remarks.values():
+            for remark in remarks:
+                if remark.kind == "drift":
+                    by_channel[remark.name] += remark.value
+        found: dict[str, float] = {}
+        for name, drift_s in sorted(by_channel.items()):
+            key = f"{name[:-1]}?"
+            found[key] = max(found.get(key, 0.0), round(drift_s, 6), key=abs)
+        return found
+
+    def _named(self, kind: str) -> set[str]:
+        return {r.name for remarks in self.remarks.values() for r in remarks if r.kind == kind}
 
     def _inputs(self) -> set[str]:
         read = {self.inputs.names.get(str(path), str(path)) for path in self.inputs.files}
@@ -207,6 +268,15 @@ class RunReport:
             "inputs": len(self._inputs()),
             "failed": len(self.failed),
             "left_out": self.inputs.left_out,
+            **{
+                name: count
+                for name, count in (
+                    ("text_channels", len(self._named("text"))),
+                    ("empty_channels", len(self._named("empty"))),
+                )
+                if count
+            },
+            **({"clock_drift_s": drifts} if (drifts := self._drifts()) else {}),
             "windows": {status: summary.windows[status] for status in _STATUSES},
             "labels": dict(sorted(summary.labels.items())),
             # The parts are rounded, and their sum is to be what they add up to.
@@ -215,11 +285,13 @@ class RunReport:
         }
 
 
-def _sentence(totals: Mapping[str, Any]) -> str:
+def _sentence(totals: Mapping[str, Any], beside: Sequence[str]) -> str:
     """The summary as one line."""
     inputs = _count(totals["inputs"], "input") + f" ({totals['failed']} failed)"
     if totals["left_out"]:
         inputs += f", {_count(totals['left_out'], 'other file')} left out"
+    if beside:
+        inputs += f", beside the waveforms {', '.join(beside)}"
     windows = ", ".join(f"{count} {status}" for status, count in totals["windows"].items())
     parts = dict(totals["seconds"])
     total_s = parts.pop("input")
@@ -229,6 +301,10 @@ def _sentence(totals: Mapping[str, Any]) -> str:
         f"{_count(sum(totals['windows'].values()), 'window')}: {windows}",
         f"{_seconds(total_s)} s of input = {seconds}",
     ]
+    if "clock_drift_s" in totals:
+        drifts = totals["clock_drift_s"]
+        shown = ", ".join(f"{key} {drift_s:+g} s" for key, drift_s in list(drifts.items())[:3])
+        clauses.append(f"clocks drift, and were followed: {shown}" + ", ..." * (len(drifts) > 3))
     if "station_days" in totals:
         days = ", ".join(f"{count} {name}" for name, count in totals["station_days"].items())
         clauses.append(f"{_count(sum(totals['station_days'].values()), 'station-day')}: {days}")
@@ -239,8 +315,14 @@ def _sentence(totals: Mapping[str, Any]) -> str:
     return "; ".join(clauses)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str, rest: str = "") -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}{rest}"
+
+
+def _codes(names: Sequence[str]) -> str:
+    """Channel codes of channels, as in ``LOG, OCF``."""
+    codes = sorted({name.rpartition(".")[2] for name in names})
+    return ", ".join(codes[:5]) + (", ..." if codes[5:] else "")
 
 
 def _seconds(value: float) -> str:

@@ -103,6 +103,7 @@ class _StoreRun:
             retry_failed=self.request.archive.retry_failed,
             on_file=lambda done: self.bar.update("reading headers", done, len(files)),
         )
+        self.report.remarks = {path: entry.remarks for path, entry in entries.items()}
         for path in sorted(entries):
             self.report.show([Problem(path, text) for text in entries[path].problems])
         grid = self.request.config.grid(self.request.model.card)

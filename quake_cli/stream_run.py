@@ -95,6 +95,7 @@ class _Run:
         source = FileSource(inputs.files, inputs.names, scanned)
         wanted = self.request.inputs.selection
         self.report.found = source.spans()
+        self.report.remarks = source.remarks
         self.bar.update("classifying", 0, 1)
         chosen, left_out = select(
             clipped(select_spans(dict(self.report.found), wanted), wanted.start_ns, wanted.end_ns)

@@ -60,10 +60,12 @@ class TrainingReport:
             rows = ", ".join(f"{n} {label}" for label, n in left_out.most_common())
             self.messages.note(f"not among --classes: {left_out.total()} rows: {rows}")
         for span, reason in excluded[:_SHOWN]:
-            self.messages.warning(f"line {span.row} of the table is excluded: {reason}")
+            # Rows of a table have no reader of their own; other data have no lines.
+            what = f"line {span.row} of the table" if span.reader is None else span.record
+            self.messages.warning(f"{what or span.path} is excluded: {reason}")
         if excluded[_SHOWN:]:
             self.messages.warning(
-                f"{len(excluded) - _SHOWN} more lines are excluded, {len(excluded)} in all"
+                f"{len(excluded) - _SHOWN} more rows are excluded, {len(excluded)} in all"
             )
 
     def resumed(self, epoch: int) -> None:

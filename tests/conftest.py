@@ -7,9 +7,18 @@ import tempfile
 
 import pytest
 
-# Shells have their background jobs ignore SIGINT, and programs that tests start would inherit that.
+# Shells have their background jobs ignore SIGINT, nohup has them ignore SIGHUP, and programs that
+# tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# Where standard input is closed, the first file that a test opens would take its place.
+try:
+    os.fstat(0)
+except OSError:
+    os.open(os.devnull, os.O_RDONLY)
 
 # Graphs and decoded records of test models stay out of the user's cache; programs that tests
 # start inherit it, so that a graph is built once for all of them.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from quake.archive.digests import heads_of
 from quake.archive.journal import FileEntry, Journal, state_of
-from quake.data.readers import scan_with_index
+from quake.data.readers import contents_of
 from quake.errors import QuakeError, WaveformError
 from quake.parallel.executor import Executor, Lost, Raised
 
@@ -121,7 +121,8 @@ def scan_file(path: str) -> FileEntry:
     """Read the headers of one file; what is wrong with it is in the entry."""
     state = state_of(path)
     try:
-        spans, problems, index = scan_with_index(path)
+        found = contents_of(path)
     except WaveformError as error:
         return FileEntry(state, (), (str(error),))
-    return FileEntry(state, tuple(spans), tuple(problems), heads_of(path, spans, index))
+    heads = heads_of(path, found.spans, found.index)
+    return FileEntry(state, tuple(found.spans), tuple(found.problems), heads, found.remarks)

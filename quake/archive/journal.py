@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from quake.archive.layout import day_of_date
+from quake.data.readers import Remark
 from quake.data.source import Problem
 from quake.data.waveform import ChannelSetId, Span
 from quake.errors import OutputError, QuakeError
@@ -69,12 +70,15 @@ class FileEntry:
         What is wrong with it; without spans, nothing of it can be used.
     heads : tuple of (ChannelSetId, str)
         Digests of how channel sets begin, see `quake.archive.digests.heads_of`.
+    remarks : tuple of Remark
+        What is in it that is no fault.
     """
 
     state: FileState
     spans: tuple[Span, ...]
     problems: tuple[str, ...] = ()
     heads: tuple[tuple[ChannelSetId, str], ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass
@@ -332,6 +336,7 @@ def _file_line(entry: FileEntry) -> str:
                 for s in entry.spans
             ],
             "problems": list(entry.problems),
+            **({"remarks": [list(remark) for remark in entry.remarks]} if entry.remarks else {}),
         }
     )
 
@@ -351,7 +356,15 @@ def _file_entry(values: Mapping[str, Any]) -> FileEntry:
     )
     state = FileState(path, _whole(values["size"]), _whole(values["mtime_ns"]))
     heads = tuple((ChannelSetId(*map(str, row[:4])), str(row[4])) for row in values["heads"])
-    return FileEntry(state, spans, tuple(map(str, values["problems"])), heads)
+    remarks = tuple(_remark(*row) for row in values.get("remarks", ()))
+    return FileEntry(state, spans, tuple(map(str, values["problems"])), heads, remarks)
+
+
+def _remark(kind: Any, name: Any, value: Any) -> Remark:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"a remark of {number:g}")
+    return Remark(str(kind), str(name), number)
 
 
 def _day_line(entry: DayEntry) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quake.archive.selection import Selection
+from quake.data.compressed import plain_name
 from quake.data.source import Problem
 from quake.data.waveform import NS_PER_S, split_channel
 
@@ -140,7 +141,7 @@ def sds_files(
         listing = list_folder(folder, tally.problems)
         tally.left_out += listing.n_others
         for name in listing.files:
-            found = parse_name(name)
+            found = parse_name(plain_name(name))
             if found is None or not found.is_waveform:
                 tally.left_out += 1
             elif first <= found.days <= last and selection.matches_codes(*_codes(found)):
@@ -150,7 +151,8 @@ def sds_files(
 
 
 def _codes(name: SdsName) -> tuple[str, str, str, str]:
-    return name.network, name.station, name.location, _spelt_as_read(name.channel)
+    location = "" if name.location == "--" else name.location
+    return name.network, name.station, location, _spelt_as_read(name.channel)
 
 
 def _spelt_as_read(channel: str) -> str:

@@ -21,6 +21,7 @@ from quake.data.source import Source, SpanSource
 from quake.errors import WaveformError
 from quake.inference.classifier import Classifier, PredictConfig
 from quake.inference.coverage import SCORED, Coverage
+from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.inference.station_days import StationDay
 from quake.output.windows import read_windows, windows_as_bytes
@@ -234,7 +235,7 @@ def reasons(records: Sequence[WindowRecord]) -> dict[str, int]:
     counted: Counter[str] = Counter()
     for record in records:
         if record.status not in SCORED:
-            counted.update(sorted({flag.partition(":")[0] for flag in record.flags}))
+            counted.update(reasons_of(record.flags))
     return dict(counted)
 
 

@@ -18,7 +18,8 @@ from typing import BinaryIO
 
 from quake.archive.sds import LAYOUT, Listing, SdsTally, list_folder, parse_name, sds_files
 from quake.archive.selection import Selection
-from quake.data.readers import is_waveform_file
+from quake.data.compressed import may_hold_several, plain_name
+from quake.data.readers import is_waveform_file, packed_fault
 from quake.data.source import Problem
 from quake.errors import ParameterError, WaveformError
 
@@ -266,7 +267,7 @@ class Inputs:
 
     def _is_waveform(self, path: str, name: str) -> bool:
         """Whether a file of a folder is one; those that are not are counted."""
-        found = _says_waveform(name)
+        found = _says_waveform(plain_name(name))
         if found is None:
             try:
                 found = is_waveform_file(path)
@@ -274,6 +275,9 @@ class Inputs:
                 self.problems.append(Problem(path, str(error)))
                 return False
         self.left_out += not found
+        if not found and not name.startswith(".") and may_hold_several(name):
+            fault = packed_fault(path)
+            self.problems += [Problem(path, fault, failed=False)] if fault else []
         return found
 
 

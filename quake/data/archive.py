@@ -371,7 +371,7 @@ def _widened(spans: Iterable[Interval], by_s: float) -> list[Interval]:
 def _disturbed(events: Catalogue, options: ArchiveOptions) -> list[Interval]:
     """From the first to the last pick of each event: its waves cross the whole network then."""
     times: list[Interval] = []
-    for event in events.events:
+    for event in [*events.events, *events.others]:
         moments = [pick.time_ns for pick in event.picks]
         if event.origin_ns is not None:
             moments.append(event.origin_ns)
@@ -385,7 +385,7 @@ def _predicted(
 ) -> list[Interval]:
     """From P to S of each event at a station, as far as they can be predicted."""
     times: list[Interval] = []
-    for event in events.events:
+    for event in [*events.events, *events.others]:
         p_ns = arrivals.p_ns(event, station)
         if p_ns is not None and event.origin_ns is not None:
             times.append((p_ns, p_ns + round(_S_AFTER_P * (p_ns - event.origin_ns)) + 1))

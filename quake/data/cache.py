@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Raise it when decoding gives other samples, or another reason, for the same record.
-_VERSION = 4
+_VERSION = 5
 # Of the network's picture alone: the samples do not depend on them.
 _NOT_OF_SAMPLES = {"hop_samples": 1}
 _SMALLEST_FREE_SHARE = 0.05

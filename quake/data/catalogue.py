@@ -6,15 +6,18 @@ ObsPy reads the QuakeML, and stops here.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 from quake.data.collection import Exclusion
-from quake.data.labels import canonical_label
+from quake.data.labels import canonical_label, is_known_label
+from quake.data.mseed import caught_warnings
 from quake.data.special_files import lines_of, refuse_document_type, refuse_special
 from quake.data.times import format_time, parse_time
 from quake.data.waveform import NS_PER_S
@@ -103,11 +106,22 @@ class CatalogueEvent:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Events, and what of the file is none."""
+    """Events, and what of the file is none.
+
+    Attributes
+    ----------
+    path : Path
+    events : sequence of CatalogueEvent
+    excluded : sequence of Exclusion
+        What is not used, each with the reason.
+    others : sequence of CatalogueEvent
+        Events of no class, which are not cut; while they last it is not quiet.
+    """
 
     path: Path
     events: Sequence[CatalogueEvent]
     excluded: Sequence[Exclusion] = ()
+    others: Sequence[CatalogueEvent] = ()
 
 
 def read_catalogue(path: str | Path) -> Catalogue:
@@ -151,17 +165,20 @@ def _read_quakeml(path: Path) -> Catalogue:
 
     try:
         refuse_document_type(path)
-        with path.open("rb") as file:
-            found = read_events(file, format="QUAKEML")
+        content, odd_types, ids = _with_known_types(path)
+        with caught_warnings() as complaints:
+            found = read_events(io.BytesIO(content), format="QUAKEML")
     except Exception as error:  # lxml and ObsPy raise many kinds for malformed XML
         reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise LabelError(f"{path}: no QuakeML ({reason}); export the catalogue again") from error
     events: dict[str, CatalogueEvent] = {}
+    others: list[CatalogueEvent] = []
     excluded: list[Exclusion] = []
     for row, event in enumerate(found, start=1):
         event_id = _id_of(event) or f"event {row}"
         what = f"{path}, event {event_id}"
-        label = canonical_label(event.event_type or _DEFAULT_TYPE)
+        kind = odd_types.get(event_id, event.event_type or _DEFAULT_TYPE)
+        label = canonical_label(kind)
         if label in _NO_EVENTS:
             excluded.append(Exclusion(what, f"its type is {event.event_type!r}"))
         elif event_id in events:
@@ -169,10 +186,69 @@ def _read_quakeml(path: Path) -> Catalogue:
         else:
             picks, unused = _quakeml_picks(event, what)
             excluded += unused
-            events[event_id] = _with_origin(
+            entry = _with_origin(
                 CatalogueEvent(row, event_id, label, None, picks, group=event_id), event
             )
-    return Catalogue(path, list(events.values()), excluded)
+            if event_id in odd_types and not is_known_label(kind):
+                others.append(entry)
+                reason = f"its type {kind!r} is none of QuakeML; correct it to use the event"
+                excluded.append(Exclusion(what, reason))
+            else:
+                events[event_id] = entry
+    excluded += _dropped(path, ids, found, complaints)
+    return Catalogue(path, list(events.values()), excluded, others)
+
+
+def _with_known_types(path: Path) -> tuple[bytes, dict[str, str], list[str]]:
+    """Take types that QuakeML does not have out of a catalogue, or ObsPy drops such events.
+
+    Returns
+    -------
+    content : bytes
+    odd_types : mapping of the id of an event to its type
+    ids : list of str
+        Of all events.
+    """
+    content = path.read_bytes()
+    root = ElementTree.fromstring(content)
+    odd_types: dict[str, str] = {}
+    ids: list[str] = []
+    for event in root.iter():
+        if not (isinstance(event.tag, str) and event.tag.rpartition("}")[2] == "event"):
+            continue
+        event_id = event.get("publicID", "")
+        ids.append(event_id)
+        for child in [c for c in event if str(c.tag).rpartition("}")[2] == "type"]:
+            kind = (child.text or "").strip()
+            if kind and not _is_of_quakeml(kind):
+                odd_types[event_id] = kind
+                event.remove(child)
+                # ObsPy looks for the namespace that has no prefix.
+                ElementTree.register_namespace("", event.tag[1:].partition("}")[0])
+    return ElementTree.tostring(root) if odd_types else content, odd_types, ids
+
+
+def _is_of_quakeml(kind: str) -> bool:
+    from obspy.core.event.header import EventType
+
+    try:
+        return EventType(kind) is not None
+    except (KeyError, ValueError):
+        return False
+
+
+def _dropped(
+    path: Path, ids: Sequence[str], found: Iterable[Any], complaints: Sequence[str]
+) -> list[Exclusion]:
+    """Events that are in the file and were not read, each by its name."""
+    missing = Counter(ids) - Counter(map(_id_of, found))
+    reason = "ObsPy cannot read it" + (f" ({complaints[0]})" if complaints else "")
+    return [
+        Exclusion(f"{path}, event {event_id or 'without an id'}", f"{reason}; correct it")
+        for event_id, count in missing.items()
+        if event_id
+        for _ in range(count)
+    ]
 
 
 def _quakeml_picks(event: Any, what: str) -> tuple[tuple[Pick, ...], list[Exclusion]]:

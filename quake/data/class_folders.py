@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quake.data.collection import Collection, Exclusion, record_of_file
-from quake.data.labels import LabelledSpan, canonical_label
+from quake.data.labels import LabelledSpan, canonical_label, is_known_label
 from quake.data.readers import is_waveform_file, sac_p_ns, scan
 from quake.data.recordings import ArchiveReader, files_below
 from quake.data.times import format_time
@@ -41,6 +41,12 @@ def is_class_folders(root: Path) -> bool:
         for path in files_below(folder)
         if path.is_file()
     )
+
+
+def names_classes(root: Path) -> bool:
+    """Whether all sub-folders of a folder are called as known classes are; one may be enough."""
+    folders = _folders(root)
+    return bool(folders) and all(is_known_label(folder.name) for folder in folders)
 
 
 def read_class_folders(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from quake.errors import LabelError
 
 if TYPE_CHECKING:
+    from quake.data.archive import ArchiveOptions
     from quake.data.labels import LabelledSpan
     from quake.data.waveform import ChannelSet
 
@@ -84,6 +85,7 @@ def open_collection(
     inventory: str | Path | None = None,
     label_column: str | None = None,
     label_map: Mapping[str, str] | None = None,
+    archive_options: ArchiveOptions | None = None,
 ) -> Collection:
     """Open labelled data of any of the known forms.
 
@@ -96,6 +98,8 @@ def open_collection(
         Of a label table or a SeisBench data set, see `quake.data.seisbench.read_seisbench`.
     label_map : mapping of label to class, optional
         What labels of the data's own mean.
+    archive_options : ArchiveOptions, optional
+        How an archive is cut; its inventory is replaced by `inventory`.
 
     Raises
     ------
@@ -115,7 +119,9 @@ def open_collection(
     if form == "archive":
         from quake.data.archive import ArchiveOptions, read_archive
 
-        options = ArchiveOptions(inventory=Path(inventory) if inventory else None)
+        options = replace(
+            archive_options or ArchiveOptions(), inventory=Path(inventory) if inventory else None
+        )
         return _relabelled(read_archive(path, Path(catalogue or ""), options), label_map)
     from quake.data.class_folders import read_class_folders
 
@@ -132,13 +138,15 @@ def form_of(path: Path, with_catalogue: bool) -> str:
     """
     if not path.is_dir():
         return "table"
-    from quake.data.class_folders import is_class_folders
+    from quake.data.class_folders import is_class_folders, names_classes
     from quake.data.seisbench import is_seisbench
 
     if is_seisbench(path):
         return "seisbench"
     if with_catalogue:
-        return "archive"
+        # Beside an archive, folders of classes are told by their names.
+        is_classes = names_classes(path) and is_class_folders(path)
+        return "class folders" if is_classes else "archive"
     if is_class_folders(path):
         return "class folders"
     raise LabelError(

@@ -127,15 +127,14 @@ class WindowDataset(Dataset[Item]):
             made = self._augment(self._synthesised(example, rng), rng)
             return self._finish(made, inflicted)
         start = self._start(example, loss, rng)
-        if rng.random() < self.augmentation.raw and self._is_recorded(example, start, loss):
+        seen = NOTHING if self.whole else loss  # a teacher sees all of the window
+        if rng.random() < self.augmentation.raw and self._is_recorded(example, start, seen):
             return self._raw(example, start, inflicted, rng)
         return self._finish(self._augment(self._made(example, start, rng), rng), inflicted)
 
     def _plain(self, example: Example) -> Samples:
         """The row as it is: a record that begins and ends with it, as `quake predict` cuts it."""
-        start_ns = example.start_ns
-        if example.record is not None:
-            start_ns = max(example.span.start_ns, start_ns)
+        start_ns = example.row_start_ns(self.preprocessing)
         return example.cut(start_ns, self.preprocessing, row=True)
 
     def _loss(self, rng: np.random.Generator) -> Loss:

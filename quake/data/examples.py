@@ -26,6 +26,9 @@ from quake.errors import LabelError, WaveformError
 _MIN_COVERAGE = 0.7
 # Of the row and its margins, before empty ends are cut away.
 _MIN_COVERAGE_OF_A_COMPONENT = 0.2
+# Of an event, so much must show in the window of its row, or it is moved to so long before it.
+_SHOWN_AFTER_ONSET_NS = 12 * NS_PER_S
+_BEFORE_ONSET_NS = 15 * NS_PER_S
 # Records are often cut at the arrival, with a clock or a rounding of their own.
 _ONSET_SLACK_NS = NS_PER_S
 
@@ -59,6 +62,23 @@ class Example:
     span: LabelledSpan
     record: ChannelSet | None = None
     start_ns: int = 0
+
+    def row_start_ns(self, preprocessing: Preprocessing) -> int:
+        """Start of the window that stands for the row, ns since the epoch.
+
+        The row's own start; of a row that is longer than a window and whose event would not show,
+        fifteen seconds before its onset.
+        """
+        first_ns = self.start_ns
+        if self.record is not None:
+            first_ns = max(self.span.start_ns, first_ns)
+        if self.onset is None:
+            return first_ns
+        onset_ns = self.start_ns + round(self.onset * NS_PER_S / preprocessing.sampling_rate_hz)
+        if onset_ns + _SHOWN_AFTER_ONSET_NS <= first_ns + preprocessing.window_ns:
+            return first_ns
+        latest_ns = max(self.span.end_ns - preprocessing.window_ns, first_ns)
+        return min(max(onset_ns - _BEFORE_ONSET_NS, first_ns), latest_ns)
 
     def cut(
         self, start_ns: int, preprocessing: Preprocessing, loss: Loss = NOTHING, *, row: bool

@@ -25,7 +25,7 @@ from quake.data.mseed import (
     read_records,
     record_bytes,
 )
-from quake.data.record_headers import without_impossible
+from quake.data.record_headers import control_headers, without_impossible
 from quake.data.waveform import ChannelSetId
 
 PIECE_BYTES = 2 << 20
@@ -90,13 +90,16 @@ class Scan:
     complaints : list of str
         Lines that the reader wrote.
     n_unread : int
-        Bytes that are in no record that could be read.
+        Bytes that are in no record that could be read, and are no part of SEED either.
+    n_control_headers : int
+        Records of full SEED that are there beside the data.
     index : FileIndex
     """
 
     traces: list[RawTrace]
     complaints: list[str]
     n_unread: int
+    n_control_headers: int
     index: FileIndex
 
 
@@ -112,9 +115,13 @@ def scan_records(file: BinaryIO) -> Scan:
     all_traces: list[list[RawTrace]] = []
     complaints: list[str] = []
     pieces: list[Piece] = []
-    n_read = at = 0
+    n_read = n_headers = at = 0
     while at < status.st_size:
         end, traces, texts, n_bytes = _next_piece(file, at, status.st_size)
+        if n_bytes < end - at:
+            n_found, n_control_bytes = control_headers(_bytes(file, at, end - at))
+            n_headers += n_found
+            n_bytes = min(n_bytes + n_control_bytes, end - at)
         pieces.append(Piece(at, end, _times(traces)))
         all_traces.append(traces)
         complaints += texts
@@ -124,6 +131,7 @@ def scan_records(file: BinaryIO) -> Scan:
         join_traces(all_traces),
         list(dict.fromkeys(complaints)),
         max(status.st_size - n_read, 0),
+        n_headers,
         FileIndex(status.st_size, status.st_mtime_ns, pieces),
     )
 
@@ -263,7 +271,10 @@ def _joined(earlier: RawTrace, later: RawTrace) -> RawTrace:
     samples = None
     if earlier.samples is not None and later.samples is not None:
         samples = [*earlier.samples, *later.samples]
+    n_before = earlier.n_samples
+    shifted = ((n_before + sample, time_ns) for sample, time_ns in later.anchors)
     return earlier._replace(
+        anchors=(*earlier.anchors, (n_before, later.start_ns), *shifted),
         last_ns=later.last_ns,
         n_samples=earlier.n_samples + later.n_samples,
         n_records=earlier.n_records + later.n_records,

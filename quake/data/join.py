@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,103 @@ def join_segments(segments: Iterable[Segment]) -> list[Segment]:
     return sorted(joined, key=lambda segment: segment.start_ns)
 
 
+@dataclass(frozen=True)
+class Dispute:
+    """Where pieces of one component contradict each other.
+
+    Attributes
+    ----------
+    code : str
+    start_ns, end_ns : int
+        The end is exclusive; samples that agree may lie between.
+    disputed_s : float
+        Length of the samples that do not.
+    sources : tuple of str
+        Files of the pieces that reach into it, in order; one if a file contradicts itself.
+    """
+
+    code: str
+    start_ns: int
+    end_ns: int
+    disputed_s: float
+    sources: tuple[str, ...]
+
+
+def disputes(segments: Iterable[Segment]) -> list[Dispute]:
+    """Find what `join_segments` cuts out, one dispute a component and set of files.
+
+    Parameters
+    ----------
+    segments : segments of any components, in any order
+    """
+    groups: dict[tuple[str, float], list[Segment]] = {}
+    for segment in segments:
+        if len(segment.samples):
+            groups.setdefault((segment.code, segment.sampling_rate_hz), []).append(segment)
+    found: dict[tuple[str, tuple[str, ...]], Dispute] = {}
+    for _, group in sorted(groups.items()):
+        for run in _runs(group):
+            for dispute in _disputes_of(run):
+                key = dispute.code, dispute.sources
+                found[key] = _merged(found[key], dispute) if key in found else dispute
+    return list(found.values())
+
+
+def disputed_intervals(segments: Iterable[Segment]) -> list[tuple[int, int]]:
+    """Say where the segments of one component contradict each other, ns since the epoch."""
+    by_rate: dict[float, list[Segment]] = {}
+    for segment in segments:
+        if len(segment.samples):
+            by_rate.setdefault(segment.sampling_rate_hz, []).append(segment)
+    return sorted(
+        interval
+        for group in by_rate.values()
+        for run in _runs(group)
+        for interval in _disputed(run)
+    )
+
+
+def _disputes_of(run: list[Segment]) -> Iterator[Dispute]:
+    for start_ns, end_ns in _disputed(run):
+        inside = (s for s in run if s.start_ns < end_ns and s.end_ns > start_ns)
+        sources = tuple(sorted({segment.source for segment in inside}))
+        yield Dispute(run[0].code, start_ns, end_ns, (end_ns - start_ns) / NS_PER_S, sources)
+
+
+def _merged(first: Dispute, second: Dispute) -> Dispute:
+    return Dispute(
+        first.code,
+        min(first.start_ns, second.start_ns),
+        max(first.end_ns, second.end_ns),
+        first.disputed_s + second.disputed_s,
+        first.sources,
+    )
+
+
+def _disputed(run: list[Segment]) -> Iterator[tuple[int, int]]:
+    """Intervals of a run in which its segments contradict each other."""
+    if not _overlap(run):
+        return
+    base = run[0]
+    _, state = _painted(run)
+    for start, stop in true_runs(state == _DISPUTED):
+        rate_hz = base.sampling_rate_hz
+        yield (
+            base.start_ns + duration_ns(start, rate_hz),
+            base.start_ns + duration_ns(stop, rate_hz),
+        )
+
+
+def _overlap(run: list[Segment]) -> bool:
+    """Whether a segment of a run, in the order of time, begins before another one has ended."""
+    end_ns = run[0].end_ns
+    for segment in run[1:]:
+        if segment.start_ns < end_ns:
+            return True
+        end_ns = max(end_ns, segment.end_ns)
+    return False
+
+
 def _runs(segments: list[Segment]) -> Iterator[list[Segment]]:
     """Group segments that touch or overlap."""
     # Length breaks ties, so that the time base does not depend on the order of the input.
@@ -72,6 +170,19 @@ def _paint(run: list[Segment]) -> Iterator[Segment]:
         yield run[0]
         return
     base = run[0]
+    values, state = _painted(run)
+    for start, stop in true_runs(state == _VALID):
+        yield Segment(
+            base.code,
+            base.start_ns + duration_ns(start, base.sampling_rate_hz),
+            base.sampling_rate_hz,
+            values[start:stop],
+        )
+
+
+def _painted(run: list[Segment]) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
+    """Samples of a run on the grid of its first segment, and the state of each."""
+    base = run[0]
     offsets = [
         round((segment.start_ns - base.start_ns) * base.sampling_rate_hz / NS_PER_S)
         for segment in run
@@ -85,13 +196,7 @@ def _paint(run: list[Segment]) -> Iterator[Segment]:
             state[offset : offset + len(segment.samples)],
             segment.samples,
         )
-    for start, stop in true_runs(state == _VALID):
-        yield Segment(
-            base.code,
-            base.start_ns + duration_ns(start, base.sampling_rate_hz),
-            base.sampling_rate_hz,
-            values[start:stop],
-        )
+    return values, state
 
 
 def _write(values: NDArray[np.generic], state: NDArray[np.uint8], new: NDArray[np.generic]) -> None:

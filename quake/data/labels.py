@@ -251,6 +251,15 @@ def _without_misspellings(spans: list[LabelledSpan], found: Counter[str]) -> tup
     return tuple(names)
 
 
+def is_known_label(text: str) -> bool:
+    """Whether a text is the name of a class that everybody knows, or an alias of one.
+
+    >>> is_known_label("Quarry Blast"), is_known_label("HHZ.D")
+    (True, False)
+    """
+    return canonical_label(text) in _KNOWN
+
+
 def nearest_known(label: str) -> str | None:
     """Find the known label that another one looks like a slip of the pen of.
 

@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 
 from quake.data.record_headers import (
     BLOCK_BYTES,
+    Records,
     header_starts,
+    records_of,
     walk,
     without,
     without_impossible,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from obspy import Stream, Trace
 
 _LONGEST_BYTES = 2**31 - 1  # libmseed counts bytes with C integers
+
+_ASCII = 0  # SEED manual 2.4, blockette 1000
 
 _NO_KIND = "\0"  # of headers alone
 
@@ -71,6 +75,13 @@ class RawTrace(NamedTuple):
         Letter of the sample type; traces of different ones do not go together.
     samples : list of array, or None
         To be put together; None where only headers were read.
+    is_text : bool
+        Whether it is encoded as text, as logs are.
+    fault : str
+        Why it cannot be used, as far as its format tells; empty if it can.
+    anchors : tuple of (int, int)
+        Samples, counted from the first one, and their times in the headers of the records, ns;
+        where a clock drifts, and where traces were joined.
     """
 
     channel: Channel
@@ -82,6 +93,22 @@ class RawTrace(NamedTuple):
     record_bytes: int
     kind: str
     samples: list[NDArray[Any]] | None
+    is_text: bool = False
+    fault: str = ""
+    anchors: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def drift_ns(self) -> int:
+        """What the last header has beyond the first one and the samples in between."""
+        if not (self.sampling_rate_hz > 0 and self.n_samples):
+            return 0
+        counted_ns = round((self.n_samples - 1) / self.sampling_rate_hz * 1_000_000_000)
+        return self.last_ns - self.start_ns - counted_ns
+
+    @property
+    def drifts(self) -> bool:
+        """Whether counting samples leads to another sample than the headers do."""
+        return abs(self.drift_ns) * self.sampling_rate_hz > 0.5 * 1_000_000_000 + 1e6
 
 
 @dataclass(frozen=True)
@@ -143,7 +170,45 @@ def read_records(
         traces, complaints = _read(data, headonly, selection, at)
         complaints = undecodable + complaints
     told += [_shifted(text, at) for text in complaints]
+    if any(trace.drifts for trace in traces):
+        traces = _anchored(traces, records_of(data))
     return traces, list(dict.fromkeys(told))
+
+
+def _anchored(traces: list[RawTrace], records: Records) -> list[RawTrace]:
+    """Give traces whose clock drifts the times of all their records."""
+    by_name: dict[bytes, NDArray[np.int64]] = {}
+    found = []
+    for trace in traces:
+        if trace.drifts:
+            name = _name_in_headers(trace.channel)
+            if name not in by_name:
+                by_name[name] = np.flatnonzero(
+                    (records.names == name.rstrip(b"\0")) & (records.n_samples > 0)
+                )
+            trace = trace._replace(anchors=_anchors(trace, records, by_name[name]))
+        found.append(trace)
+    return found
+
+
+def _name_in_headers(channel: Channel) -> bytes:
+    key = channel.id
+    codes = (channel.quality, key.station, key.location, key.band_instrument + channel.code)
+    parts = zip((*codes, key.network), (1, 5, 2, 3, 2), strict=True)
+    return b"".join(text.encode("latin-1", "replace").ljust(n) for text, n in parts)
+
+
+def _anchors(
+    trace: RawTrace, records: Records, rows: NDArray[np.int64]
+) -> tuple[tuple[int, int], ...]:
+    """Times of the records of a trace; none where they do not add up to it."""
+    for first in np.flatnonzero(records.starts_ns[rows] == trace.start_ns):
+        sums = np.cumsum(records.n_samples[rows[first:]])
+        last = int(np.searchsorted(sums, trace.n_samples))
+        if last < len(sums) and sums[last] == trace.n_samples:
+            starts_ns = records.starts_ns[rows[first + 1 : first + last + 1]]
+            return tuple(zip(sums[:last].tolist(), starts_ns.tolist(), strict=True))
+    return ()
 
 
 def _shifted(text: str, n_bytes: int) -> str:
@@ -269,6 +334,7 @@ def trace_from_obspy(trace: Trace) -> RawTrace:
         int(described.get("record_length", 0)),
         trace.data.dtype.char if len(trace.data) else _NO_KIND,
         [np.ma.getdata(trace.data)] if len(trace.data) else None,
+        described.get("encoding") == "ASCII",
     )
 
 
@@ -457,6 +523,7 @@ def _traces(
                 segment.reclen,
                 _NO_KIND if data is None else segment.sampletype.decode("latin-1"),
                 data,
+                segment.encoding == _ASCII,
             )
             pointer = segment.next
         found = codes.next
@@ -476,6 +543,7 @@ def _code(part: str, code: bytes, complaints: list[str]) -> str:
 
 def _channel(network: str, station: str, location: str, channel: str, quality: str) -> Channel:
     band_instrument, code = split_channel(channel)
+    location = "" if location == "--" else location  # how StationXML and others write blanks
     return Channel(
         ChannelSetId(network, station, location, band_instrument),
         code,

@@ -10,14 +10,22 @@ import io
 import logging
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quake.data.compressed import (
+    HEAD_BYTES,
+    compression_of,
+    fault_of_packed,
+    unpacked,
+    unpacked_head,
+)
 from quake.data.file_index import PIECE_BYTES, FileIndex, read_ranges, scan_records
 from quake.data.mseed import (
     RawTrace,
@@ -29,7 +37,7 @@ from quake.data.mseed import (
 from quake.data.record_headers import BLOCK_BYTES, header_starts
 from quake.data.special_files import refuse_special
 from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, Span, duration_ns
+from quake.data.waveform import ALIASES, NS_PER_S, ChannelSetId, Segment, Span, duration_ns
 from quake.errors import WaveformError
 
 if TYPE_CHECKING:
@@ -42,6 +50,10 @@ _ADVICE = "check the file, or leave it out"
 _SKIPPED_BYTES = re.compile("Will skip bytes|Record will be skipped")
 
 _SAC_UNDEFINED = -12345.0
+_SAC_VERSION_AT = 76 * 4  # NVHDR
+_SAC_TIME = ("nzyear", "nzjday", "nzhour", "nzmin", "nzsec", "nzmsec")
+_SAC_TIME_SERIES = 1  # IFTYPE, of files without one too
+_SAC_OTHERS = {2: "a spectrum", 3: "a spectrum", 51: "an image of three axes"}
 _LONGEST_S = 1e9  # a record of thirty years
 
 # No seismometer is slower or faster, but damaged headers are: they would ask for centuries, or for
@@ -54,6 +66,12 @@ _EARLIEST_NS = parse_time(f"{_FIRST_YEAR}-01-01")
 _LATEST_NS = parse_time(f"{_LAST_YEAR + 1}-01-01")
 
 _RECORD_TYPES = (b"D", b"R", b"Q", b"M", b"V")
+
+# What digitisers of many makers call their logs, whatever the encoding.
+_LOG_CHANNELS = {"LOG", "ACE", "OCF"}
+
+# Clocks are followed where they are nearer to another sample.
+_SLIP_SAMPLES = 0.501
 
 # Where a damaged file is searched for a record.
 _SEARCHED_BYTES = 1 << 16
@@ -78,6 +96,48 @@ def scan(path: str | Path) -> tuple[list[Span], list[str]]:
     return spans, problems
 
 
+class Remark(NamedTuple):
+    """Something about a file that is no fault of it.
+
+    Attributes
+    ----------
+    kind : str
+        "text" and "empty": a channel of text, and one without samples. "control": headers of full
+        SEED. "no_station": traces without a station's code. "drift": how far a channel's clock,
+        as the headers have it, went away from counted samples, in all.
+    name : str
+        Channel, as in ``XX.STA..LOG``; empty if it is about the file.
+    value : float
+        Records, headers or traces; of a drift seconds.
+    """
+
+    kind: str
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the headers of a file say.
+
+    Attributes
+    ----------
+    spans : list of Span
+        One a trace that can be used; none where all that it holds are texts and the like.
+    problems : list of str
+        What is wrong with parts of it; each one sentence.
+    remarks : tuple of Remark
+        What is in it beside, or is worth knowing.
+    index : FileIndex or None
+        Where in the file what is; None of a SAC file.
+    """
+
+    spans: list[Span]
+    problems: list[str]
+    remarks: tuple[Remark, ...] = ()
+    index: FileIndex | None = None
+
+
 def scan_with_index(path: str | Path) -> tuple[list[Span], list[str], FileIndex | None]:
     """Scan, and say where in the file what is, so that reading some hours of it is fast.
 
@@ -91,26 +151,77 @@ def scan_with_index(path: str | Path) -> tuple[list[Span], list[str], FileIndex 
     WaveformError
         As `scan`.
     """
+    contents = contents_of(path)
+    if not contents.spans:
+        names = ", ".join(remark.name for remark in contents.remarks if remark.name)
+        what = f"but {names or 'control headers'}, which hold none"
+        raise WaveformError(f"{path}: no samples in it, {what}; leave it out")
+    return contents.spans, contents.problems, contents.index
+
+
+def contents_of(path: str | Path) -> Contents:
+    """Read the headers of a file, and tell what is normal from what is a fault.
+
+    Raises
+    ------
+    WaveformError
+        If it is missing, unreadable, empty, neither miniSEED nor SAC, or nothing of it can be
+        used or explained.
+    """
     path = Path(path)
+    n_unread = n_control = 0
+    index = None
     with _opened(path) as (file, waveform_format):
         if waveform_format == "SAC":
             traces, complaints = _read_sac_traces(file, headonly=True)
-            n_unread, index = 0, None
         else:
             scanned = scan_records(file)
             traces, complaints = scanned.traces, scanned.complaints
-            n_unread, index = scanned.n_unread, scanned.index
+            n_unread, n_control = scanned.n_unread, scanned.n_control_headers
+            index = scanned.index
     problems = _complaints(path, complaints)
+    remarks = [Remark("control", "", n_control)] if n_control else []
     spans = []
     for trace in traces:
-        fault = _fault(trace)
-        if fault:
+        kind = _kind_beside_waveforms(trace) if index else ""
+        if kind:
+            remarks.append(Remark(kind, trace.channel.name, trace.n_records))
+        elif fault := _fault(trace):
             problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
         else:
             spans.append(_span(trace, str(path)))
-    if not spans:
+            if trace.drifts:
+                remarks.append(Remark("drift", trace.channel.name, trace.drift_ns / NS_PER_S))
+    n_nameless = sum(not span.id.station for span in spans)
+    if n_nameless:
+        remarks.append(Remark("no_station", "", n_nameless))
+    if not spans and (problems or not remarks):
         raise WaveformError("; ".join(problems) or f"{path}: no samples in it; {_ADVICE}")
-    return spans, problems + _unread_bytes(path, n_unread, index.size if index else 0), index
+    problems += _unread_bytes(path, n_unread, index.size if index else 0)
+    return Contents(spans, problems, _summed(remarks), index)
+
+
+def _summed(remarks: Iterable[Remark]) -> tuple[Remark, ...]:
+    """One remark a kind and channel."""
+    values: dict[tuple[str, str], float] = {}
+    for remark in remarks:
+        key = remark.kind, remark.name
+        values[key] = values.get(key, 0) + remark.value
+    return tuple(Remark(kind, name, value) for (kind, name), value in sorted(values.items()))
+
+
+def _kind_beside_waveforms(trace: RawTrace) -> str:
+    """What a trace is that archives have beside waveforms; empty if it should be one of these."""
+    name = trace.channel.name
+    if not (name.isascii() and name.isprintable()):
+        return ""
+    if trace.n_samples < 1:
+        return "empty"
+    if not trace.sampling_rate_hz and name.rpartition(".")[2] in _LOG_CHANNELS:
+        return "text"
+    # Under the name of a component that is sampled, it is a fault.
+    is_log = trace.is_text and (not trace.sampling_rate_hz or trace.channel.code not in ALIASES)
+    return "text" if is_log else ""
 
 
 def is_waveform_file(path: str | Path) -> bool:
@@ -125,7 +236,16 @@ def is_waveform_file(path: str | Path) -> bool:
     try:
         refuse_special(path)
         with path.open("rb") as file:
-            _format(path, file)
+            kind = compression_of(file.read(HEAD_BYTES))
+            if not kind:
+                _format(path, file)
+                return True
+            head = unpacked_head(path, file, kind, _SEARCHED_BYTES)
+            # Of SAC the whole is looked at, unless the version in its header is none.
+            if not _has_seed(head) and not _has_sac_version(head):
+                return False
+            with unpacked(path, file, kind) as packed:
+                _format(path, packed)
     except (OSError, ValueError) as error:
         raise WaveformError(
             f"{path}: cannot be read ({_why(error)}); check its permissions"
@@ -133,6 +253,22 @@ def is_waveform_file(path: str | Path) -> bool:
     except WaveformError:
         return False
     return True
+
+
+def packed_fault(path: str | Path) -> str:
+    """Why a packed file has to be unpacked by hand, as a sentence; empty if it has not."""
+    path = Path(path)
+    try:
+        refuse_special(path)
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            kind = compression_of(head)
+            fault = fault_of_packed(unpacked_head(path, file, kind, HEAD_BYTES) if kind else head)
+    except WaveformError as error:
+        return str(error)
+    except OSError:
+        return ""
+    return f"{path}: {fault}" if fault else ""
 
 
 def read_segments(
@@ -178,7 +314,7 @@ def read_segments(
         # Headers do not tell of text where samples were expected.
         if trace.channel.id == channel_set and trace.n_samples and (fault := _fault(trace)):
             problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
-    return _segments(traces, selection), list(dict.fromkeys(problems))
+    return _segments(traces, selection, str(path)), list(dict.fromkeys(problems))
 
 
 def sac_p_ns(path: str | Path) -> int | None:
@@ -229,9 +365,9 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
     waveform_format = "waveform"
     try:
         refuse_special(path)
-        with path.open("rb") as file:
-            waveform_format = _format(path, file)
-            yield file, waveform_format
+        with path.open("rb") as file, _plain(path, file) as plain:
+            waveform_format = _format(path, plain)
+            yield plain, waveform_format
     except WaveformError:
         raise
     except FileNotFoundError as error:
@@ -244,6 +380,20 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
         raise WaveformError(
             f"{path}: damaged {waveform_format} data ({_reason(error)}); {_ADVICE}"
         ) from error
+
+
+@contextmanager
+def _plain(path: Path, file: BinaryIO) -> Iterator[BinaryIO]:
+    """The file itself, or what is in it if it is compressed."""
+    kind = compression_of(file.read(HEAD_BYTES))
+    if not kind:
+        yield file
+        return
+    fault = fault_of_packed(unpacked_head(path, file, kind, HEAD_BYTES))
+    if fault:
+        raise WaveformError(f"{path}: {fault}")
+    with unpacked(path, file, kind) as plain:
+        yield plain
 
 
 def _ranges(file: BinaryIO, selection: Selection, index: FileIndex | None) -> list[tuple[int, int]]:
@@ -268,8 +418,32 @@ def _complaints(path: Path, texts: list[str]) -> list[str]:
 
 def _read_sac_traces(file: BinaryIO, headonly: bool = False) -> tuple[list[RawTrace], list[str]]:
     with caught_warnings() as complaints:
-        traces = [trace_from_obspy(trace) for trace in _read_sac(file, headonly)]
+        traces = [
+            trace_from_obspy(trace)._replace(fault=_sac_fault(trace.stats.sac))
+            for trace in _read_sac(file, headonly)
+        ]
     return traces, complaints
+
+
+def _sac_fault(header: Mapping[str, Any]) -> str:
+    """What makes a SAC file no record of known times; undefined values are missing, or -12345."""
+    kind = int(header.get("iftype", _SAC_TIME_SERIES))
+    if kind in _SAC_OTHERS:
+        return f"holds {_SAC_OTHERS[kind]}, where a time series was expected"
+    if not header.get("leven", True):
+        return (
+            "unevenly sampled (LEVEN is false), where even steps were expected; interpolate it "
+            "(SAC: interpolate delta ...)"
+        )
+    undefined = [
+        name for name in _SAC_TIME if header.get(name, _SAC_UNDEFINED) in (None, _SAC_UNDEFINED)
+    ]
+    if undefined:
+        return (
+            f"no reference time ({', '.join(undefined)} undefined), so that nobody knows when it "
+            "was recorded; set it (SAC: chnhdr nzyear ...), or write miniSEED with times"
+        )
+    return ""
 
 
 def _read_sac(file: BinaryIO, headonly: bool) -> Stream:
@@ -296,7 +470,10 @@ def _format(path: Path, file: BinaryIO) -> str:
         return "MSEED"
     if _is_sac(file):
         return "SAC"
-    if len(header_starts(np.frombuffer(head, np.int8))):  # a damaged first record
+    fault = fault_of_packed(head)
+    if fault:
+        raise WaveformError(f"{path}: {fault}")
+    if _has_header(head):  # a damaged first record
         return "MSEED"
     head = head[:8]
     if head.startswith(b"MS\x03"):
@@ -306,6 +483,20 @@ def _format(path: Path, file: BinaryIO) -> str:
     raise WaveformError(
         f"{path}: neither miniSEED nor SAC ({size} bytes, beginning with {head!r}); {_ADVICE}"
     )
+
+
+def _has_header(head: bytes) -> bool:
+    return len(header_starts(np.frombuffer(head, np.int8))) > 0
+
+
+def _has_seed(head: bytes) -> bool:
+    return bool(head) and (_begins_like_seed(head) or _has_header(head))
+
+
+def _has_sac_version(head: bytes) -> bool:
+    """Whether the header has the version that SAC files have, in either byte order."""
+    version = head[_SAC_VERSION_AT : _SAC_VERSION_AT + 4]
+    return {int.from_bytes(version, "little"), int.from_bytes(version, "big")} & {6, 7} != set()
 
 
 def _begins_like_seed(head: bytes) -> bool:
@@ -328,6 +519,8 @@ def _is_sac(file: BinaryIO) -> bool:
 def _fault(trace: RawTrace) -> str:
     """Say why a trace cannot be used, or return an empty string."""
     rate_hz = trace.sampling_rate_hz
+    if trace.fault:
+        return trace.fault
     if trace.n_samples < 1:
         return "no samples"
     if not _SLOWEST_HZ <= rate_hz <= _FASTEST_HZ:
@@ -362,7 +555,9 @@ def _span(trace: RawTrace, source: str) -> Span:
         id=trace.channel.id,
         code=trace.channel.code,
         start_ns=trace.start_ns,
-        end_ns=trace.start_ns + duration_ns(trace.n_samples, trace.sampling_rate_hz),
+        end_ns=trace.start_ns
+        + duration_ns(trace.n_samples, trace.sampling_rate_hz)
+        + (trace.drift_ns if trace.drifts else 0),
         sampling_rate_hz=trace.sampling_rate_hz,
         source=source,
     )
@@ -372,31 +567,61 @@ def _unmasked(trace: Trace) -> Iterable[Trace]:
     return trace.split() if np.ma.is_masked(trace.data) else [trace]
 
 
-def _segments(traces: Iterable[RawTrace], selection: Selection) -> list[Segment]:
+def _segments(traces: Iterable[RawTrace], selection: Selection, source: str = "") -> list[Segment]:
     """Samples of the channel set, cut to the bounds."""
     return [
         segment
         for trace in traces
         if trace.channel.id == selection.channel_set and trace.samples and not _fault(trace)
-        for segment in _trimmed(trace, selection)
+        for segment in _trimmed(trace, selection, source)
     ]
 
 
-def _trimmed(trace: RawTrace, selection: Selection) -> Iterator[Segment]:
+def _trimmed(trace: RawTrace, selection: Selection, source: str) -> Iterator[Segment]:
     """Cut off what lies outside; of a bound between two samples the nearer one is taken."""
+    if not trace.samples:
+        return
     rate_hz, start_ns = trace.sampling_rate_hz, trace.start_ns
-    first, stop = 0, trace.n_samples
+    samples = trace.samples[0] if len(trace.samples) == 1 else np.concatenate(trace.samples)
+    samples = _followed(samples, trace)
+    first, stop = 0, len(samples)
     # From the end, as ObsPy does: it decides which of two samples that are as near is taken.
     if selection.end_ns is not None:
-        last_ns = start_ns + round((trace.n_samples - 1) / rate_hz * NS_PER_S)
+        last_ns = start_ns + round((len(samples) - 1) / rate_hz * NS_PER_S)
         stop += min(_nearest_sample(selection.end_ns - last_ns, rate_hz), 0)
     if selection.start_ns is not None:
         first = max(_nearest_sample(selection.start_ns - start_ns, rate_hz), 0)
         start_ns += round(first / rate_hz * NS_PER_S)
-    if first >= stop or not trace.samples:
+    if first >= stop:
         return
-    samples = trace.samples[0] if len(trace.samples) == 1 else np.concatenate(trace.samples)
-    yield Segment(trace.channel.code, start_ns, rate_hz, _quiet(samples[first:stop]))
+    yield Segment(trace.channel.code, start_ns, rate_hz, _quiet(samples[first:stop]), source)
+
+
+def _followed(samples: NDArray[Any], trace: RawTrace) -> NDArray[Any]:
+    """Samples at the times that the headers of the records have, to one sample.
+
+    Where a clock has drifted by more than half a sample since the last time, the sample before a
+    record is left out, or one is put there, on the line between its neighbours.
+    """
+    pieces, taken, shift = [], 0, 0
+    for at, time_ns in trace.anchors:
+        counted = (time_ns - trace.start_ns) * trace.sampling_rate_hz / NS_PER_S
+        slip = counted - at - shift
+        if abs(slip) <= _SLIP_SAMPLES:
+            continue
+        n_samples = max(round(slip), taken - at)
+        pieces.append(samples[taken : at + min(n_samples, 0)])
+        if n_samples > 0:
+            pieces.append(_between(samples[at - 1], samples[at], n_samples))
+        taken, shift = at, shift + n_samples
+    return np.concatenate([*pieces, samples[taken:]]) if pieces else samples
+
+
+def _between(before: Any, after: Any, n_samples: int) -> NDArray[Any]:
+    """Samples on a straight line, in the type of the record."""
+    line = np.linspace(float(before), float(after), n_samples + 2)[1:-1]
+    kind = np.asarray(before).dtype
+    return (np.rint(line) if kind.kind in "iu" else line).astype(kind)
 
 
 def _quiet(samples: NDArray[Any]) -> NDArray[Any]:

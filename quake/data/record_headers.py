@@ -21,6 +21,10 @@ BLOCK_BYTES = 128
 
 _FIXED_BYTES = 48
 _QUALITY_AT = 6
+
+# Headers of volumes, abbreviations, stations and time spans: what full SEED has before the data.
+_CONTROL = b"VAST"
+_CONTROL_BYTES = 4096  # of a logical record, unless the volume says otherwise
 _QUALITIES = b"DRQM"
 
 # Powers of two that libmseed takes for the length of a record.
@@ -133,6 +137,54 @@ def walk(data: NDArray[np.int8]) -> Iterator[Found]:
         at += BLOCK_BYTES if found.fault else found.size
 
 
+def control_headers(data: NDArray[np.int8]) -> tuple[int, int]:
+    """Find what is part of SEED and holds no data: control headers and blank records.
+
+    Returns
+    -------
+    n_headers : int
+        Control headers; one that is continued counts as often as it has records.
+    n_bytes : int
+        Of these and of blank records; none of what seems to be a data record.
+    """
+    blocks = _blocks(data)
+    begins = blocks[:, 0]
+    starts = np.flatnonzero((_IS_DIGIT | _IS_BLANK)[begins])
+    numbers = blocks[starts, :6]
+    numbered = _IS_DIGIT[numbers].all(axis=1)
+    is_control = numbered & _IS_CONTROL[blocks[starts, _QUALITY_AT]]
+    is_control &= _IS_CONTINUED[blocks[starts, 7]]
+    is_blank = (_IS_SEQUENCE[numbers].all(axis=1)) & (blocks[starts, 6:] == _SPACE).all(axis=1)
+    control, blank = starts[is_control], starts[is_blank]
+    if not len(control) and not len(blank):
+        return 0, 0
+    data_starts = _header_blocks(blocks)
+    others = np.union1d(control, data_starts)
+    length = _logical_bytes(blocks, control) // BLOCK_BYTES
+    covered = np.zeros(len(blocks), np.bool_)
+    covered[blank] = True
+    for at in control:
+        following = np.searchsorted(others, at, side="right")
+        end = others[following] if following < len(others) else len(blocks)
+        covered[at : min(end, at + length)] = True
+    covered[data_starts] = False
+    return len(control), int(covered.sum()) * BLOCK_BYTES
+
+
+def _logical_bytes(blocks: Blocks, control: Numbers) -> int:
+    """Length of logical records, which blockette 10 of a volume header tells."""
+    for at in control:
+        head = bytes(blocks[at, :27])
+        exponent = head[19:21]
+        if head[_QUALITY_AT : _QUALITY_AT + 1] == b"V" and exponent.isdigit():
+            return _length_or(int(exponent))
+    return _CONTROL_BYTES
+
+
+def _length_or(exponent: int) -> int:
+    return 1 << exponent if _SHORTEST < exponent <= _LONGEST else _CONTROL_BYTES
+
+
 # --- many at once -------------------------------------------------------------------------
 
 
@@ -145,6 +197,10 @@ def _table(values: bytes) -> Mask:
 _IS_QUALITY = _table(_QUALITIES)
 _IS_SEQUENCE = _table(b"0123456789 \0")
 _IS_BLANK = _table(b" \0")
+_IS_DIGIT = _table(b"0123456789")
+_IS_CONTROL = _table(_CONTROL)
+_IS_CONTINUED = _table(b" *")
+_SPACE = ord(" ")
 _LEAST_BYTES = np.array([_SAMPLE_BYTES.get(code, 0.0) for code in range(256)])  # 0: unknown
 
 
@@ -224,6 +280,64 @@ def _lengths(heads: Blocks, words: NDArray[np.uint16], plain: Mask) -> tuple[Blo
 def _is_date(year: Any, day: Any) -> Any:
     """Test for what libmseed takes for a year and a day in it."""
     return (year >= 1900) & (year <= 2100) & (day >= 1) & (day <= 366)
+
+
+class Records(NamedTuple):
+    """Data records of a buffer, in its order; arrays of shape (records,).
+
+    Attributes
+    ----------
+    names : array of bytes
+        Quality, station, location, channel and network, as in the header.
+    starts_ns : int64 array
+        Times of the first samples, corrected as the headers say.
+    n_samples : int64 array
+    """
+
+    names: NDArray[np.bytes_]
+    starts_ns: Numbers
+    n_samples: Numbers
+
+
+def records_of(data: NDArray[np.int8]) -> Records:
+    """Read names, times and numbers of samples of what seem to be data records."""
+    blocks = _blocks(data)
+    heads = blocks[_header_blocks(blocks)]
+    words, dated = _words(heads)
+    heads, words = heads[dated], words[dated]
+    names = np.ascontiguousarray(heads[:, [_QUALITY_AT, *range(8, 20)]]).view("S13").ravel()
+    return Records(names, _starts_ns(heads, words), words[:, 15].astype(np.int64))
+
+
+def _starts_ns(heads: Blocks, words: NDArray[np.uint16]) -> Numbers:
+    """Times in headers: date, correction unless it was applied, and microseconds if there are."""
+    numbers = words.astype(np.int64)
+    years = (words[:, 10].astype(np.int64) - 1970).astype("datetime64[Y]")
+    days = years.astype("datetime64[D]").astype(np.int64) + numbers[:, 11] - 1
+    clock = heads[:, 24:27].astype(np.int64)
+    seconds = days * 86_400 + clock[:, 0] * 3600 + clock[:, 1] * 60 + clock[:, 2]
+    is_big = heads[:, 20].astype(np.int64) * 256 + heads[:, 21] == numbers[:, 10]
+    big = np.ascontiguousarray(heads[:, 40:44]).view(">i4").ravel()
+    little = np.ascontiguousarray(heads[:, 40:44]).view("<i4").ravel()
+    applied = (heads[:, 36] & 2).astype(np.bool_)
+    correction = np.where(applied, 0, np.where(is_big, big, little))
+    ticks = numbers[:, 14] + correction
+    return np.asarray(
+        seconds * 1_000_000_000 + ticks * 100_000 + _microseconds_of(heads, words) * 1000, np.int64
+    )
+
+
+def _microseconds_of(heads: Blocks, words: NDArray[np.uint16]) -> Numbers:
+    """Of blockettes 1001, as far as they are where most records have them."""
+    rows, found = np.arange(len(heads)), np.zeros(len(heads), np.int64)
+    at = words[:, 23].astype(np.int64)
+    for _ in range(4):
+        at = np.where((at >= _FIXED_BYTES) & (at <= _PLAIN_BYTES - 8) & (at % 2 == 0), at, 0)
+        kind = words[rows, at // 2]
+        microseconds = heads[rows, at + 5].astype(np.int8)
+        found = np.where((at > 0) & (kind == 1001), microseconds, found)
+        at = np.where(at > 0, words[rows, at // 2 + 1].astype(np.int64), 0)
+    return found
 
 
 # --- one at a time ------------------------------------------------------------------------

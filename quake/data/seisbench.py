@@ -337,10 +337,17 @@ class _ChunkReader:
         return n_samples
 
     def _p_sample(self, row: Sequence[str], n_samples: int) -> float | None:
-        """Earliest P arrival; None where the data set has none at all."""
-        arrivals = [number_of(row, at) for at in self.columns.p_arrivals]
-        known = [arrival for arrival in arrivals if arrival is not None]
-        if not self.columns.p_arrivals:
+        """Earliest P arrival; None where the data set has none at all.
+
+        Those of pickers (``trace_P_arrival_sample_PhaseNet``) count where there is no other.
+        """
+        columns = self.columns
+        for places in (columns.p_arrivals, columns.p_arrivals_of_pickers):
+            arrivals = [number_of(row, at) for at in places]
+            known = [arrival for arrival in arrivals if arrival is not None]
+            if known:
+                break
+        if not (columns.p_arrivals or columns.p_arrivals_of_pickers):
             return None
         if not known:
             raise LabelError("no P arrival, so where in the trace the event begins is unknown")

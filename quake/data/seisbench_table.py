@@ -19,8 +19,15 @@ _LOCATIONS = ("station_location_code", "trace_location_code")
 _CHANNELS = ("trace_channel", "station_channels", "station_channel_code")
 _SNRS = ("trace_Z_snr_db", "trace_snr_db", "snr_db")
 
-# Any phase whose name begins with P or p: P, Pg, Pn, P1, PmP; the earliest is the onset.
-_P_ARRIVAL = re.compile(r"(?:trace_)?(?!phase|pick)[pP][A-Za-z0-9]{0,4}_arrival_sample")
+# Any phase whose name begins with P or p: P, Pg, Pn, P1, PmP; the earliest is the onset. Behind it
+# may be who picked it.
+_P_ARRIVAL = re.compile(
+    r"(?:trace_)?(?!phase|pick)[pP][A-Za-z0-9]{0,4}_arrival_sample(?:_(?P<picker>\w+))?"
+)
+_NO_PICKER = re.compile(
+    r"(?i).*(uncertainty|error|weight|status|residual|std|prob|score|polarity|quality).*"
+)
+_BY_HAND = re.compile(r"(?i).*(manual|analyst|catalog|reviewed).*")
 
 _MISSING = frozenset({"", "nan", "none", "nat", "null", "<na>"})
 
@@ -54,6 +61,7 @@ class Columns:
     snr: int | None
     split: int | None
     p_arrivals: tuple[int, ...]
+    p_arrivals_of_pickers: tuple[int, ...]
 
     @classmethod
     def of(cls, header: Sequence[str], label: str | None) -> Columns:
@@ -69,6 +77,7 @@ class Columns:
         def find(*names: str) -> int | None:
             return next((header.index(name) for name in names if name in header), None)
 
+        kinds = [_arrival_kind(name) for name in header]
         return cls(
             trace_name=header.index("trace_name"),
             label=None if label is None else find(label),
@@ -83,8 +92,26 @@ class Columns:
             channel=find(*_CHANNELS),
             snr=find(*_SNRS),
             split=find("split"),
-            p_arrivals=tuple(i for i, name in enumerate(header) if _P_ARRIVAL.fullmatch(name)),
+            p_arrivals=tuple(i for i, kind in enumerate(kinds) if kind == "plain"),
+            p_arrivals_of_pickers=tuple(i for i, kind in enumerate(kinds) if kind == "picker"),
         )
+
+
+def _arrival_kind(column: str) -> str:
+    """Say whether a column has P arrivals: those of the data set, or those of some picker.
+
+    >>> _arrival_kind("trace_P_arrival_sample"), _arrival_kind("trace_p_arrival_sample_manual")
+    ('plain', 'plain')
+    >>> _arrival_kind("trace_Pg_arrival_sample_PhaseNet"), _arrival_kind("trace_S_arrival_sample")
+    ('picker', '')
+    """
+    found = _P_ARRIVAL.fullmatch(column)
+    if not found:
+        return ""
+    picker = found["picker"]
+    if picker is None or _BY_HAND.fullmatch(picker):
+        return "plain"
+    return "" if _NO_PICKER.fullmatch(picker) else "picker"
 
 
 def text_of(row: Sequence[str], at: int | None) -> str:

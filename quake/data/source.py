@@ -18,13 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.data.file_index import FileIndex
+from quake.data.join import Dispute, disputes
 from quake.data.readers import (
+    Contents,
+    Remark,
+    contents_of,
     read_segments,
     scan_with_index,
     segments_from_stream,
     spans_from_stream,
 )
-from quake.data.times import parse_time
+from quake.data.times import format_time, parse_time
 from quake.data.waveform import (
     ALIASES,
     NS_PER_S,
@@ -38,6 +42,9 @@ from quake.errors import ParameterError, WaveformError
 
 if TYPE_CHECKING:
     from obspy import Stream
+
+# Shorter ones come with clocks that are set, and with records that were cut.
+_LONG_DISPUTE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,11 @@ class FileSource:
         else (standard input)
     on_file : callable
         Called with the number of files scanned so far.
+
+    Attributes
+    ----------
+    remarks : dict of path to tuple of Remark
+        What is in a file that is no fault, as far as it was scanned.
     """
 
     def __init__(
@@ -97,6 +109,7 @@ class FileSource:
         self.names = names or {}
         self.on_file = on_file
         self.problems: list[Problem] = []
+        self.remarks: dict[str, tuple[Remark, ...]] = {}
         self._indexes: dict[str, FileIndex] = {}
         self._reported: set[tuple[str, str]] = set()
 
@@ -105,14 +118,16 @@ class FileSource:
         found: dict[ChannelSetId, list[Span]] = defaultdict(list)
         for done, path in enumerate(self.paths, start=1):
             try:
-                spans, faults, index = scan_with_index(path)
+                contents = contents_of(path)
             except WaveformError as error:
-                spans, faults, index = [], [str(error)], None
-            if index is not None:
-                self._indexes[str(path)] = index
-            for fault in faults:
+                contents = Contents([], [str(error)])
+            if contents.index is not None:
+                self._indexes[str(path)] = contents.index
+            for fault in contents.problems:
                 self._report(path, fault)
-            for span in spans:
+            if contents.remarks:
+                self.remarks[str(path)] = contents.remarks
+            for span in contents.spans:
                 found[span.id].append(span)
             self.on_file(done)
         return dict(found)
@@ -132,7 +147,22 @@ class FileSource:
             segments += pieces
             for fault in faults:
                 self._report(Path(path), fault)
+        self._report_disputes(channel_set, segments)
         return segments
+
+    def _report_disputes(self, channel_set: ChannelSetId, segments: Sequence[Segment]) -> None:
+        """Name the files that contradict each other; of what is shorter the flag tells."""
+        found: dict[tuple[str, ...], list[Dispute]] = defaultdict(list)
+        for dispute in disputes(segments):
+            if dispute.disputed_s >= _LONG_DISPUTE_S:
+                found[dispute.sources].append(dispute)
+        for sources, several in sorted(found.items()):
+            key = str(channel_set), " ".join(sources)
+            if key not in self._reported:
+                self._reported.add(key)
+                names = [self.names.get(source, source) for source in sources]
+                message = _disputed(names, channel_set, several)
+                self.problems.append(Problem(names[0], message))
 
     def _report(self, path: Path, message: str) -> None:
         """Add a problem once, under the name that the user knows."""
@@ -141,6 +171,22 @@ class FileSource:
         self._reported.add((str(path), message))
         name = self.names.get(str(path), str(path))
         self.problems.append(Problem(name, message.replace(str(path), name)))
+
+
+def _disputed(names: Sequence[str], channel_set: ChannelSetId, several: Sequence[Dispute]) -> str:
+    """Say that files contradict each other, or one itself, and what can be done."""
+    who, codes = f"{' and '.join(names)}, {channel_set}", ", ".join(sorted(d.code for d in several))
+    start = format_time(min(dispute.start_ns for dispute in several))
+    at = f"first at {start}, components {codes}; what is disputed counts as a gap"
+    if names[1:]:
+        return (
+            f"{who}: contradict each other, as raw and corrected copies do ({at}); name one of "
+            "them, or move the other away"
+        )
+    return (
+        f"{who}: contradicts itself, as a file with records of two versions does ({at}); keep the "
+        "records of one version, or fetch the file again"
+    )
 
 
 class SpanSource(FileSource):

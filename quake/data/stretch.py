@@ -33,6 +33,9 @@ _CLIPPED_MIN_DISTINCT = 100
 # 1e15 squared still fits float32's 3e38; tiny ones (m/s of a quiet site) keep all digits too.
 _LARGEST, _SMALLEST = 1e15, 1e-15
 
+# Far below all that is recorded, and a number of float32 still.
+_NEARLY_ZERO = 1e-30
+
 
 class Stretch:
     """The components of a channel set between two times, ready to be cut.
@@ -99,6 +102,7 @@ class Stretch:
             for i, (part, rotation) in enumerate(zip(parts, chosen, strict=True))
         ]
         rows = samples.astype(np.float32) if self._fits_float32 else _to_float32(samples)
+        _mark_shown(rows, filled)
         return [
             Window(
                 id=self.channel_set.id,
@@ -471,8 +475,20 @@ def _rotate(samples: Samples, filled: Mask, rotation: Samples, n_used: int) -> l
     if np.allclose(rotation, np.eye(3), atol=1e-6):
         return []
     # A gap of one component is a gap of all that it would be mixed into.
-    samples[:] = (rotation @ samples) * filled.all(axis=0)
+    filled[:] = filled.all(axis=0)
+    samples[:] = (rotation @ samples) * filled
     return ["rotated"]
+
+
+def _mark_shown(rows: NDArray[np.float32], filled: Mask) -> None:
+    """Keep samples that are there from being exactly zero, which means missing, in place.
+
+    The first sample of a window is zero up to rounding, as its reflection is odd.
+    """
+    exact = rows == 0
+    if exact.any():
+        exact &= filled & rows.any(axis=-1, keepdims=True)
+        rows[exact] = _NEARLY_ZERO
 
 
 def _to_float32(samples: Samples) -> NDArray[np.float32]:

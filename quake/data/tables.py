@@ -10,11 +10,12 @@ import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from quake.data.collection import Collection, without_repetitions
-from quake.data.labels import LabelledSpan, canonical_label
+from quake.data.labels import LabelledSpan, canonical_label, nearest_known
 from quake.data.mseed import first_line
 from quake.data.seisbench_labels import label_rule
 from quake.data.special_files import lines_of, refuse_special
@@ -35,6 +36,7 @@ _OTHER_COLUMNS = (
 _SOFT = "soft_"
 _SOFT_SLACK = 0.01  # of their sum, for rounded numbers
 _SURPLUS = ""  # where cells without a column are kept
+_DELIMITERS = ",;\t|"  # the first of equals
 _BATCH = 10_000  # rows of Parquet that are Python objects at a time
 _SPLITS = {
     "": None,
@@ -113,11 +115,15 @@ def _csv_rows(table: Path, needed: Sequence[str]) -> Iterator[Row]:
     try:
         refuse_special(table)
         with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(lines_of(file))
-            _check_columns(table, reader.fieldnames or (), needed)
-            for row in reader:
-                surplus = "".join(row.pop(None, ()))
-                yield {**{k: v or "" for k, v in row.items()}, _SURPLUS: surplus}
+            lines = lines_of(file)
+            header = next(lines, "")
+            delimiter = max(_DELIMITERS, key=header.count)
+            names = next(csv.reader([header], delimiter=delimiter), [])
+            names = _spelt_as_here(names, needed)
+            _check_columns(table, names, needed)
+            for cells in csv.reader(lines, delimiter=delimiter):
+                row = dict(zip_longest(names, cells[: len(names)], fillvalue=""))
+                yield {**row, _SURPLUS: "".join(cells[len(names) :])}
     except (OSError, UnicodeError, csv.Error) as error:
         raise LabelError(f"{table}: cannot be read as a CSV table ({error})") from error
 
@@ -129,17 +135,19 @@ def _parquet_rows(table: Path, needed: Sequence[str]) -> Iterator[Row]:
     try:
         refuse_special(table)
         with parquet.ParquetFile(table) as file:
-            names = file.schema_arrow.names
+            found = file.schema_arrow.names
+            names = _spelt_as_here(found, needed)
             _check_columns(table, names, needed)
             _check_size(table, file.metadata.num_rows)
-            used = [
-                name
-                for name in names
-                if name in {*needed, *_OTHER_COLUMNS} or name.startswith(_SOFT)
-            ]
-            for batch in file.iter_batches(_BATCH, columns=used):
+            wanted = {*needed, *_OTHER_COLUMNS}
+            used = {
+                theirs: ours
+                for theirs, ours in zip(found, names, strict=True)
+                if ours in wanted or ours.startswith(_SOFT)
+            }
+            for batch in file.iter_batches(_BATCH, columns=list(used)):
                 for row in batch.to_pylist():
-                    yield {k: _text(v) for k, v in row.items()}
+                    yield {used[k]: _text(v) for k, v in row.items()}
     except LabelError:
         raise
     # Of damaged values it raises what Python makes of them: a year 200000, a text in no encoding.
@@ -147,6 +155,18 @@ def _parquet_rows(table: Path, needed: Sequence[str]) -> Iterator[Row]:
         raise LabelError(
             f"{table}: cannot be read as a Parquet table ({first_line(error)})"
         ) from error
+
+
+def _spelt_as_here(found: Sequence[str], needed: Sequence[str]) -> list[str]:
+    """Names of columns, those that differ in capitals and blanks alone as they are written here."""
+    ours = {name.lower(): name for name in (*_OTHER_COLUMNS, *needed)}
+    taken = set(found)
+    names = []
+    for name in found:
+        meant = ours.get(name.strip().lower(), name)
+        names.append(name if name == meant or meant in taken else meant)
+        taken.add(names[-1])
+    return names
 
 
 def _check_size(table: Path, n_rows: int) -> None:
@@ -184,6 +204,8 @@ def _check_columns(table: Path, found: Iterable[str], needed: Sequence[str]) -> 
 def _parse_rows(table: Path, rows: Iterable[Row], labels: _Labels) -> list[LabelledSpan]:
     spans, faults, line = [], [], 1
     for line, row in enumerate(rows, start=2):
+        if not any(cell.strip() for cell in row.values()):
+            continue  # spreadsheets leave blank rows
         try:
             spans.append(_parse_row(table, line, row, labels))
         except ParameterError as error:
@@ -233,6 +255,10 @@ def _soft(row: Row) -> tuple[tuple[str, float], ...]:
     given = [(canonical_label(name[len(_SOFT) :]), _number(cells[name])) for name in cells]
     if not given:
         return ()
+    for name, _ in given:
+        meant = nearest_known(name)
+        if meant is not None:
+            raise ParameterError(f"column {_SOFT}{name}: did you mean {_SOFT}{meant}?")
     if any(p is None or not 0 <= p <= 1 for _, p in given):
         raise ParameterError(f"soft labels are probabilities from 0 to 1, got {cells}")
     total = sum(p for _, p in given if p is not None)

@@ -49,12 +49,15 @@ class Segment:
     sampling_rate_hz : float
     samples : array of shape (N,)
         In the units and type of the file.
+    source : str
+        Path of the file it was read from; empty if there is none, or several.
     """
 
     code: str
     start_ns: int
     sampling_rate_hz: float
     samples: NDArray[Any]
+    source: str = ""
 
     @property
     def end_ns(self) -> int:
@@ -87,11 +90,14 @@ class ChannelSet:
     rotation : array of shape (3, 3) or None
         Multiplied with (Z, N, E)-ordered samples it gives true Z, N, E; None where the samples
         are taken as they are.
+    disputed : mapping of "Z", "N", "E" to intervals
+        Where pieces contradicted each other, so that no samples are left; ns since the epoch.
     """
 
     id: ChannelSetId
     segments: Mapping[str, list[Segment]]
     rotation: NDArray[np.float64] | None = field(default=None)
+    disputed: Mapping[str, list[tuple[int, int]]] = field(default_factory=dict)
 
 
 def duration_ns(n_samples: int, sampling_rate_hz: float) -> int:

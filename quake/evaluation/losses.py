@@ -143,7 +143,7 @@ def _losses(
 ) -> Iterator[tuple[Loss, float]]:
     """Nothing, then each kind at each coverage; for events only what leaves the onset."""
     yield NOTHING, 1.0
-    length_s, onset_s = _length_s(example, card), _onset_s(example, noise)
+    length_s, onset_s = _length_s(example, card), _onset_s(example, card, noise)
     for kind in KINDS:
         for coverage in (1.0,) if kind == _UNGRADED else COVERAGES:
             for _ in range(_TRIES):
@@ -155,18 +155,17 @@ def _losses(
 
 def _length_s(example: Example, card: ModelCard) -> float:
     """Length of the part of a row that a window shows."""
-    span = example.span
-    row_s = (span.end_ns - max(span.start_ns, example.start_ns)) / NS_PER_S
+    row_s = (example.span.end_ns - example.row_start_ns(card.preprocessing)) / NS_PER_S
     return min(row_s, card.preprocessing.window_s)
 
 
-def _onset_s(example: Example, noise: int) -> float | None:
-    """Onset of an event since the start of its row; None for noise."""
+def _onset_s(example: Example, card: ModelCard, noise: int) -> float | None:
+    """Onset of an event since the start of its window; None for noise."""
     span = example.span
     if example.target == noise:
         return None
     known_ns = span.p_ns if span.p_ns is not None else span.start_ns
-    return max((known_ns - max(span.start_ns, example.start_ns)) / NS_PER_S, 0.0)
+    return max((known_ns - example.row_start_ns(card.preprocessing)) / NS_PER_S, 0.0)
 
 
 def _tells(loss: Loss, onset_s: float, length_s: float) -> bool:
@@ -178,7 +177,7 @@ def _tells(loss: Loss, onset_s: float, length_s: float) -> bool:
 
 
 def _cut(example: Example, card: ModelCard, loss: Loss) -> NDArray[np.float32]:
-    start_ns = max(example.span.start_ns, example.start_ns)
+    start_ns = example.row_start_ns(card.preprocessing)
     return example.cut(start_ns, card.preprocessing, loss, row=True)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.checkpoint import ModelCard, model_hash
-from quake.data.join import join_segments
+from quake.data.join import disputed_intervals, join_segments
 from quake.data.labels import LabelSet
 from quake.data.source import ArraySource, FileSource, Problem, Source, StreamSource, select
 from quake.data.stretch import Stretch
@@ -379,7 +379,8 @@ class Prediction:
                 last_ns = some[-1] + self._grid.window_ns
                 stretch = Stretch(channel_set, origin_ns, last_ns, preprocessing)
                 for first in range(0, len(some), _WINDOWS_AT_A_TIME):
-                    yield from self._cut(stretch, mapping, some[first : first + _WINDOWS_AT_A_TIME])
+                    windows = self._cut(stretch, mapping, some[first : first + _WINDOWS_AT_A_TIME])
+                    yield from (_with_disputes(window, channel_set) for window in windows)
             del channel_set, stretch  # or two blocks would be in memory while one is read
 
     def _read(
@@ -392,11 +393,17 @@ class Prediction:
     ) -> ChannelSet:
         here = [s for s in spans if s.start_ns < end_ns and s.end_ns > begin_ns]
         segments = self._source.read(here, key, begin_ns, end_ns)
+        by_component = {
+            component: [s for s in segments if mapping.get(s.code) == component]
+            for component in COMPONENTS
+        }
         return ChannelSet(
             key,
-            {
-                component: join_segments(s for s in segments if mapping.get(s.code) == component)
-                for component in COMPONENTS
+            {component: join_segments(some) for component, some in by_component.items()},
+            disputed={
+                component: intervals
+                for component, some in by_component.items()
+                if (intervals := disputed_intervals(some))
             },
         )
 
@@ -448,6 +455,16 @@ class Prediction:
             flags=window.flags,
             model=self._classifier.hash,
         )
+
+
+def _with_disputes(window: Window, channel_set: ChannelSet) -> Window:
+    """Flag the components whose samples were cut out because files contradict each other."""
+    flags = tuple(
+        f"disputed:{component}"
+        for component, intervals in channel_set.disputed.items()
+        if any(a < window.end_ns and b > window.start_ns for a, b in intervals)
+    )
+    return replace(window, flags=window.flags + flags) if flags else window
 
 
 def _batches(windows: Iterator[tuple[int, Window]], size: int) -> Iterator[_Batch]:

@@ -23,6 +23,7 @@ from quake.archive.journal import (
 )
 from quake.archive.sds import parse_name
 from quake.archive.selection import Selection
+from quake.data.compressed import plain_name
 from quake.data.file_index import FileIndex
 from quake.data.readers import is_waveform_file
 from quake.data.source import BoundedSource, Source, SpanSource, clipped
@@ -158,7 +159,7 @@ class ArchiveFeed:
         if name.startswith("."):
             return False
         if self.is_sds:
-            return parse_name(name) is not None
+            return parse_name(plain_name(name)) is not None
         try:
             return Path(path).is_file() and is_waveform_file(path)
         except (WaveformError, OSError):
@@ -232,7 +233,9 @@ class _Indexes(dict[str, FileIndex]):
         if index is None:
             return False
         state = state_of(str(path))
-        return (index.size, index.modified_ns) == (state.size, state.modified_ns)
+        # The size is that of what is in a compressed file.
+        is_packed = plain_name(str(path)) != str(path)
+        return index.modified_ns == state.modified_ns and (is_packed or index.size == state.size)
 
 
 class _Changes:

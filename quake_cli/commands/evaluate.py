@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quake.errors import ParameterError
-from quake_cli.collections import Catalogue, Data, Inventory, LabelColumn, LabelMap, collect
+from quake_cli.collections import (
+    AfterP,
+    BeforeP,
+    Catalogue,
+    Data,
+    Inventory,
+    LabelColumn,
+    LabelMap,
+    NoiseLength,
+    QuietTime,
+    collect,
+    cut_of,
+)
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options import AsJson, Debug, Device, DeviceOption, Quiet
@@ -94,6 +106,10 @@ def evaluate(
     ] = None,
     catalogue: Catalogue = None,
     inventory: Inventory = None,
+    before_p: BeforeP = None,
+    after_p: AfterP = None,
+    quiet_time: QuietTime = None,
+    noise_length: NoiseLength = None,
     label_column: LabelColumn = None,
     label_map: LabelMap = None,
     device: DeviceOption = Device.AUTO,
@@ -137,6 +153,7 @@ def evaluate(
             inventory=inventory,
             label_column=label_column,
             label_map=label_map,
+            cut=cut_of(before_p, after_p, quiet_time, noise_length),
             messages=messages,
         )
         found = _run(messages, path, collection, options)

@@ -15,13 +15,18 @@ import typer
 
 from quake.errors import ParameterError
 from quake_cli.collections import (
+    AfterP,
+    BeforeP,
     Catalogue,
     Data,
     IgnoreSplit,
     Inventory,
     LabelColumn,
     LabelMap,
+    NoiseLength,
+    QuietTime,
     collect,
+    cut_of,
 )
 from quake_cli.messages import Messages, library_messages, silence
 from quake_cli.options import Debug, Device, Quiet
@@ -75,6 +80,10 @@ def train(
     data: Data,
     catalogue: Catalogue = None,
     inventory: Inventory = None,
+    before_p: BeforeP = None,
+    after_p: AfterP = None,
+    quiet_time: QuietTime = None,
+    noise_length: NoiseLength = None,
     label_column: LabelColumn = None,
     label_map: LabelMap = None,
     ignore_split: IgnoreSplit = False,
@@ -447,6 +456,8 @@ def train(
     else:
         outcome = partial(_train, messages, config, _targets(output, install, run), run)
     with library_messages(messages):
+        if run is None or not run.exists():  # a run that goes on has weights of its own
+            _check_weights(config)
         outcome(
             collect(
                 data,
@@ -454,10 +465,29 @@ def train(
                 inventory=inventory,
                 label_column=label_column,
                 label_map=label_map,
+                cut=cut_of(before_p, after_p, quiet_time, noise_length),
                 ignore_split=ignore_split,
                 messages=messages,
             )
         )
+
+
+def _check_weights(config: TrainConfig) -> None:
+    """Find out whether ImageNet weights can be had, before minutes of reading.
+
+    Raises
+    ------
+    WeightsError
+        If they cannot; the message says where they may be put.
+    """
+    from quake.models.backbones import EfficientNetBackbone, parse_backbone
+
+    backbone = parse_backbone(config.backbone)
+    is_wanted = config.weights == "imagenet" and config.start_from is None
+    if is_wanted and isinstance(backbone, EfficientNetBackbone):
+        from quake.models.weights import load_imagenet_weights
+
+        load_imagenet_weights(backbone, strict=True)
 
 
 def _train(

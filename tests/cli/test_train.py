@@ -8,11 +8,18 @@ import pytest
 from quake.checkpoint import load_card
 from quake.data.augmentation import Augmentation
 from quake.data.cache import default_cache
+from quake.data.collection import Collection
 from quake.data.preprocessing import Preprocessing
 from quake.errors import TrainingError
 from quake.training.config import TrainConfig
 from quake.training.fit import TrainResult
 from quake.training.progress import EpochResult
+
+
+@pytest.fixture(autouse=True)
+def weights_are_there(monkeypatch):
+    """ImageNet weights can be had: they are asked for before anything else."""
+    monkeypatch.setattr("quake.models.weights.load_imagenet_weights", lambda *_, **__: None)
 
 
 @pytest.fixture
@@ -203,3 +210,64 @@ def test_a_backbone_without_imagenet_weights_begins_at_random(
 ):
     assert quake("train", labels, "--output", output, *options).status == 0
     assert calls[0][0].weights == weights
+
+
+def test_weights_that_cannot_be_had_end_it_before_any_data_are_read(
+    quake, labels, output, monkeypatch
+):
+    from quake.errors import WeightsError
+
+    def none(backbone, *, strict):
+        raise WeightsError("b0.pth: are not in the cache and could not be downloaded")
+
+    def read(*arguments, **options):
+        raise AssertionError("data were read")
+
+    monkeypatch.setattr("quake.models.weights.load_imagenet_weights", none)
+    monkeypatch.setattr("quake_cli.commands.train.collect", read)
+    run = quake("train", labels, "--output", output)
+    assert run.status != 0
+    assert "could not be downloaded" in run.errors[0]
+
+
+def test_how_an_archive_is_cut_is_an_option(monkeypatch, tmp_path):
+    from quake_cli import collections
+    from quake_cli.messages import Messages
+
+    asked = []
+    monkeypatch.setattr("quake.data.collection.form_of", lambda *_: "archive")
+    monkeypatch.setattr(
+        "quake.data.collection.open_collection", lambda path, **options: asked.append(options)
+    )
+    monkeypatch.setattr("quake.data.collection.merge", lambda found: Collection("none", ()))
+    collections.collect(
+        [tmp_path],
+        catalogue=tmp_path / "c.xml",
+        label_column=None,
+        label_map=None,
+        cut=collections.cut_of(8.0, None, 30.0, 20.0),
+        messages=Messages(),
+    )
+    options = asked[0]["archive_options"]
+    assert (options.before_p_s, options.quiet_s, options.noise_length_s) == (8.0, 30.0, 20.0)
+    assert options.after_p_s == 45.0
+
+
+def test_how_an_archive_is_cut_belongs_to_an_archive(quake, calls, labels, output):
+    run = quake("train", labels, "--output", output, "--noise-length", 20)
+    assert run.status == 2
+    assert "--noise-length: belongs to an archive with a --catalogue" in run.errors[0]
+
+
+@pytest.mark.parametrize("name", ["Terminated", "Hangup"])
+def test_a_signal_to_all_processes_is_an_interruption(
+    quake, calls, labels, output, monkeypatch, name
+):
+    """The workers of torch are gone before the main process hears of it."""
+
+    def train(*arguments, **options):
+        raise RuntimeError(f"DataLoader worker (pid 12) is killed by signal: {name}. ")
+
+    monkeypatch.setattr("quake.training.fit.train", train)
+    run = quake("train", labels, "--output", output)
+    assert (run.status, run.errors) == (130, ["quake: error: interrupted"])

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from strategies import ID, START_NS, noise, stream, trace, write
 
-from quake.data.readers import read_segments, scan, segments_from_stream, spans_from_stream
+from quake.data.readers import (
+    contents_of,
+    read_segments,
+    scan,
+    segments_from_stream,
+    spans_from_stream,
+)
 from quake.data.waveform import NS_PER_S, ChannelSetId
 from quake.errors import WaveformError
 
@@ -256,12 +262,13 @@ def test_a_sampling_rate_no_instrument_has_is_refused(tmp_path, floats, delta_s)
     assert "sampling rate" in error_of(written)
 
 
-def test_a_log_channel_beside_the_waveforms_is_left_out_and_named(tmp_path, path):
+def test_a_log_channel_beside_the_waveforms_is_left_out_and_remarked(tmp_path, path):
     log = write(tmp_path / "log", trace(np.frombuffer(b"a" * 200, "S1"), "LOG", rate_hz=0.0))
     path.write_bytes(path.read_bytes() + log.read_bytes())
-    spans, problems = scan(path)
-    assert [s.code for s in spans] == ["Z"]
-    assert any("XX.STA..LOG" in problem for problem in problems)
+    contents = contents_of(path)
+    assert [s.code for s in contents.spans] == ["Z"]
+    assert contents.problems == []
+    assert [(r.kind, r.name) for r in contents.remarks] == [("text", "XX.STA..LOG")]
 
 
 def test_a_file_that_vanishes_between_scanning_and_reading_is_an_error(path):

@@ -85,9 +85,6 @@ def test_windows_of_the_grid_show_the_event(detector, labelled):
     assert found.metrics["confusion"] == [[8, 0], [0, 20]]
 
 
-@pytest.mark.xfail(
-    reason="the window of a row is its beginning, wherever the event is", strict=True
-)
 def test_an_event_late_in_a_row_longer_than_the_window_is_judged_where_it_is(detector, tmp_path):
     rng = np.random.default_rng(0)
     start = UTCDateTime(2020, 1, 1)

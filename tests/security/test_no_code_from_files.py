@@ -248,9 +248,9 @@ def test_a_pickle_is_no_waveform_whatever_its_name(quake, tmp_path, payload, mar
         path = tmp_path / name
         path.write_bytes(payload)
         assert is_waveform_file(path) is False
-        with pytest.raises(WaveformError, match="neither miniSEED nor SAC"):
+        with pytest.raises(WaveformError, match=r"neither miniSEED nor SAC|a zip archive of"):
             scan(path)
-        with pytest.raises(WaveformError, match="neither miniSEED nor SAC"):
+        with pytest.raises(WaveformError, match=r"neither miniSEED nor SAC|a zip archive of"):
             read_segments(path, ChannelSetId("", "", "", ""))
     run = quake("predict", tmp_path / "a.mseed")
     assert (run.status, run.out) == (3, "")
