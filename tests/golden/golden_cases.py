@@ -45,10 +45,17 @@ SHARED_CASES = [
     Case("one component", "phasenet/2004100704494553__NC.PST.mseed"),
     Case("surface event, 40 Hz", "pnw_surface/esec210__CH.FUSIO.mseed"),
     Case("explosion, 20 Hz", "dprk/2017.09.03.03.30.01__IC.MDJ.mseed"),
-    Case("clipped, 25 Hz", "nnsn/USS19850410327__NS.HYA.mseed"),
+    Case("filled, 25 Hz", "nnsn/USS19850410327__NS.HYA.mseed"),
+    Case("clipped", "pnw_zonly/uw61665741__UW.HDW.mseed"),
     Case("earthquake, 200 Hz", "obspy/rjob__.RJOB.mseed"),
     Case("earthquake, 250 Hz", "eqcorrscan/2013-09-18-2120-13.DFDPC-027-00__DF.WV03.mseed"),
-    Case("too short, 500 Hz", "coal/2019-01-24T01-58-00__1.9.mseed"),
+    Case("15 s, 500 Hz", "coal/2019-01-24T01-58-00__1.9.mseed"),
+    Case(
+        "too short, 500 Hz",
+        "coal/2019-01-24T01-58-00__1.9.mseed",
+        "2019-01-24T01:58:00Z",
+        "2019-01-24T01:58:10Z",
+    ),
     Case(
         "archive, small earthquake",
         "sds/2020/ML/ML02/**/*",
@@ -58,8 +65,8 @@ SHARED_CASES = [
     Case(
         "archive, components Z 1 2",
         "sds/2019/PB/B916/**/*",
-        "2019-07-07T08:00:00Z",
-        "2019-07-07T08:03:00Z",
+        "2019-07-07T08:02:00Z",
+        "2019-07-07T08:05:00Z",
     ),
     Case(
         "short record of an earthquake",

@@ -1,10 +1,8 @@
 """The bundled model says of real records what is stored, in every engine.
 
 The tolerance in float32 is 1e-4 (`quake.inference.engine.TOLERANCE`), the same as between engines:
-they add up the same numbers in another order, and so do other processors. On these windows torch
-and OpenVINO differ from ONNX Runtime by 2.4e-5 at most, in records with a narrow band. What must be
-seen is larger: filtering records once instead of twice moved the windows of the example by 2e-4
-(BK.MHC.jsonl has them as they were before). Half precision on CUDA has 11 bits: 5e-3.
+they add up the same numbers in another order, and so do other processors. Half precision on CUDA
+has 11 bits: 5e-3.
 """
 
 import importlib.util
