@@ -171,16 +171,24 @@ def _record(row: dict[str, Any], values: NDArray[np.uint8]) -> ChannelSet:
     for described in row["segments"]:
         component, code, start_ns, rate_hz, dtype, _ = described
         n_bytes = _n_bytes(described)
-        samples = values[at : at + n_bytes].view(np.dtype(str(dtype)))
+        samples = values[at : at + n_bytes].view(_number_type(dtype))
         at += n_bytes
         found = Segment(str(code), int(start_ns), float(rate_hz), samples)
         segments.setdefault(str(component), []).append(found)
     return ChannelSet(ChannelSetId(*map(str, row["id"])), segments)
 
 
+def _number_type(name: Any) -> np.dtype[Any]:
+    """Type of samples; nothing but numbers, whatever an index says."""
+    found = np.dtype(str(name))
+    if found.kind not in "iuf":
+        raise ValueError(f"samples of type {name}")
+    return found
+
+
 def _n_bytes(described: Sequence[Any]) -> int:
     *_, dtype, n = described
-    return int(n) * np.dtype(str(dtype)).itemsize
+    return int(n) * _number_type(dtype).itemsize
 
 
 class Writer:

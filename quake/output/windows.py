@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO
 
@@ -131,8 +132,10 @@ class _Text(io.TextIOWrapper):
         super().__init__(file, encoding="utf-8", newline="", write_through=True)
 
     def __del__(self) -> None:
-        if not self.closed:
-            self.detach()
+        # The binary file may be closed by now, or what it writes to.
+        with suppress(ValueError, OSError):
+            if not self.closed:
+                self.detach()
 
 
 def _day(record: WindowRecord) -> tuple[str, str]:

@@ -70,7 +70,7 @@ def bytes_of(path):
 @pytest.mark.parametrize("name", NAMES)
 def test_b0_agrees_with_the_library(exported, name):
     report = exported(name)
-    assert report.check.largest_difference < 1e-5  # ten times better than what is promised
+    assert report.check.largest_difference < 1e-4  # what is promised
     assert report.check.windows >= 30
     assert report.check.ms_per_window > 0
     assert report.size_bytes == sum(path.stat().st_size for path in report.paths)

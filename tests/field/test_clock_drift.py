@@ -17,16 +17,19 @@ N_SAMPLES = 200  # of a record
 N_RECORDS = 300
 
 
-def drifting(shift_samples, codes="Z", n_records=N_RECORDS, jitter=None):
+def drifting(shift_samples, codes="Z", n_records=N_RECORDS, jitter=None, noise=None):
     """Records each of which begins so many samples later than the one before promises.
 
-    The value of a sample is its time in samples since the start, times 1000.
+    The value of a sample is its time in samples since the start, times 1000; or noise, of a
+    generator, since a straight line is no recording.
     """
     content = io.BytesIO()
     for number in range(n_records):
         offset = 0 if jitter is None else jitter[number]
         begin = number * (N_SAMPLES + shift_samples) + offset
         values = np.rint(1000 * (begin + np.arange(N_SAMPLES))).astype(np.int32)
+        if noise is not None:
+            values = noise.integers(-1000, 1000, N_SAMPLES, np.int32)
         start_ns = START_NS + round(begin / RATE_HZ * NS_PER_S / 1000) * 1000
         pieces = [trace(values, f"HH{code}", start_ns, RATE_HZ) for code in codes]
         Stream(pieces).write(content, format="MSEED", reclen=1024, encoding="INT32")
@@ -92,7 +95,7 @@ def test_the_drift_is_a_remark_of_each_channel(file):
 
 
 def test_the_summary_says_the_drift_and_windows_end_with_the_record(quake, file, tmp_path):
-    path = file(drifting(-0.4))
+    path = file(drifting(-0.4, noise=np.random.default_rng(0)))
     options = ("--format", "jsonl", "--summary-json", "sum.json")
     run = quake("predict", path, *options)
     assert (run.status, run.errors) == (0, [])

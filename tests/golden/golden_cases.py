@@ -1,9 +1,9 @@
 """Real records whose windows are stored: cases in, windows as the program prints them out.
 
-``python tests/golden/golden_cases.py`` writes windows.jsonl, and quake/bundled/expected.json of
-`quake doctor`, anew: after another model has been bundled, or after what happens to a record has
-been changed on purpose. It needs shared/data beside the checkout. Look at ``git diff`` before you
-keep what it wrote.
+``python tests/golden/golden_cases.py`` writes windows.jsonl, BK.MHC.jsonl, and
+quake/bundled/expected.json of `quake doctor`, anew: after another model has been bundled, or after
+what happens to a record has been changed on purpose. It needs shared/data beside the checkout.
+Look at ``git diff`` before you keep what it wrote.
 """
 
 import json
@@ -17,6 +17,7 @@ from quake.inference.classifier import Classifier
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).with_name("windows.jsonl")
+GOLDEN_EXAMPLE = Path(__file__).with_name("BK.MHC.jsonl")
 SHARED = ROOT.parent / "shared" / "data"
 FIELD = ROOT.parent / "shared" / "cases"
 MODEL_FILE = bundled_folder() / MODEL
@@ -111,6 +112,9 @@ def write():
         for case in [EXAMPLE, *SHARED_CASES]:
             for window in windows_of(case, classifier):
                 file.write(json.dumps({"case": case.name, **window}) + "\n")
+    with GOLDEN_EXAMPLE.open("w", encoding="utf-8") as file:
+        for window in windows_of(EXAMPLE, classifier):
+            file.write(json.dumps(window) + "\n")
     write_expected(bundled_folder())
 
 

@@ -323,10 +323,17 @@ def test_an_array_of_objects_in_the_cache_is_numbers_or_nothing(tmp_path, marker
     content += b"\0" * (-len(content) % 12)
     (folder / "samples.f32").write_bytes(content)
     n = len(content) // 12
-    rows = [{"n": n, "components": "ZNE", "onset": None}]
-    (folder / "index.json").write_text(json.dumps({"total": 3 * n, "rows": rows}))
+    (folder / "records.bin").write_bytes(content)
+    described = [["Z", "Z", 0, 1.0, "|O", len(content) // 8]]
+    row = {"n": n, "components": "ZNE", "onset": None, "start_ns": 0, "segments": None}
+    index = {"total": 3 * n, "n_bytes": len(content), "rows": [row]}
+    (folder / "index.json").write_text(json.dumps(index))
     (decoded,) = cache.load(folder, 1)
     assert decoded.samples.dtype == np.dtype("<f4")
+    # Nor do objects come out of the records, whatever the index says that they are.
+    row |= {"id": ["XX", "STA", "", "HH"], "segments": described}
+    (folder / "index.json").write_text(json.dumps(index))
+    assert cache.load(folder, 1) is None
     assert not marker.exists()
 
 

@@ -19,7 +19,7 @@ from stores import (
     written_again,
 )
 
-from quake.checkpoint import model_hash
+from quake.checkpoint import load_card, model_hash
 from quake.registry import find_model
 
 OF_ALFA = FOLDERS[:3]
@@ -274,7 +274,7 @@ def test_newer_than_takes_the_days_of_files_that_have_changed(run, small, store)
     [
         (["--overlap", "0"], ["overlap", "0.5", "0"]),
         (["--threshold", "0.9"], ["threshold", "0.5", "0.9"]),
-        (["--min-coverage", "0.25"], ["min-coverage", "0.25"]),
+        (["--min-coverage", "0.7"], ["min-coverage", "0.7"]),
         (["--overlap", "0.75", "--min-coverage", "1"], ["--overlap", "--min-coverage"]),
     ],
     ids=["overlap", "threshold", "min-coverage", "both"],
@@ -310,7 +310,10 @@ def test_no_resume_does_not_mix_parameters_either(predict, archive, copied, undi
 
 def test_the_same_parameters_said_in_other_words_go_on(predict, archive, copied):
     before = identities(copied)
-    same = ("--overlap", "0.50", "--threshold", "0.5", "--backbone", "b0")
+    card = load_card(find_model(backbone="b0"))
+    pairs = zip(card.labels.names, card.calibration.thresholds, strict=True)
+    own = [word for name, p in pairs for word in ("--threshold", f"{name}={p:.2f}")]
+    same = ("--overlap", "0.50", *own, "--backbone", "b0")
     assert predict("--sds", archive, "--output", copied, *same).status == 0
     assert identities(copied) == before
 
