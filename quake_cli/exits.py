@@ -18,9 +18,9 @@ class Exit(IntEnum):
     # 128 and the number of the signal, as a shell says it of a program that the signal killed.
     HUNG_UP = 129  # SIGHUP
     INTERRUPTED = 130  # SIGINT
-    TERMINATED = 143  # SIGTERM
     # What a shell shows of a tool whose reader went away, as `head` does.
     BROKEN_PIPE = 141
+    TERMINATED = 143  # SIGTERM
 
 
 _STATUSES: tuple[tuple[type[QuakeError], Exit], ...] = (
