@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Run
 from field_records import samples
+from field_run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 
