@@ -113,11 +113,14 @@ def _invoke(arguments: list[str], messages: Messages) -> int:
 def _explain(error: BaseException, messages: Messages) -> int:
     """One line on standard error for what ended a run, and the exit status for it."""
     if isinstance(error, SystemExit):
+        if error.code == Exit.TERMINATED:
+            messages.error("interrupted")
         return status_of(error)
     messages.trace(error)
-    if isinstance(error, KeyboardInterrupt) or _is_of_a_signal(error):
+    interruption = _interruption(error)
+    if interruption is not None:
         messages.error("interrupted")
-        return Exit.INTERRUPTED
+        return interruption
     error = _explained(error)
     if isinstance(error, _COMMAND_LINE_ERROR):
         messages.error(_usage(error))
@@ -132,16 +135,22 @@ def _explain(error: BaseException, messages: Messages) -> int:
     return status_of(error)
 
 
-def _is_of_a_signal(error: BaseException) -> bool:
-    """Whether a signal to all processes ended the workers of torch before this one heard of it."""
+def _interruption(error: BaseException) -> Exit | None:
+    """Exit status for the signal that ended a run; None if something else did."""
+    if isinstance(error, KeyboardInterrupt):
+        return Exit.INTERRUPTED
     if type(error).__name__ == "SIGTERMException":  # of Lightning, which has its own handler
-        return True
+        return Exit.TERMINATED
     text = str(error)
-    return (
-        isinstance(error, RuntimeError)
-        and text.startswith("DataLoader worker")
-        and any(f"signal: {name}" in text for name in ("Terminated", "Interrupt", "Hangup"))
-    )
+    if not (isinstance(error, RuntimeError) and text.startswith("DataLoader worker")):
+        return None
+    # A signal to all processes ended the workers of torch before this one heard of it.
+    of_workers = {
+        "Hangup": Exit.HUNG_UP,
+        "Interrupt": Exit.INTERRUPTED,
+        "Terminated": Exit.TERMINATED,
+    }
+    return next((status for name, status in of_workers.items() if f"signal: {name}" in text), None)
 
 
 def _explained(error: BaseException) -> BaseException:
@@ -181,7 +190,7 @@ def _ending_in_order() -> Iterator[None]:
     """Make `kill` an exception, so that temporary files are removed."""
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(Exit.INTERRUPTED)
+        raise SystemExit(Exit.TERMINATED)
 
     before = signal.getsignal(signal.SIGTERM)
     signal.signal(signal.SIGTERM, terminate)

@@ -22,4 +22,4 @@ def main() -> NoReturn:
 
 def _end(number: int, frame: FrameType | None) -> None:
     os.write(2, b"quake: error: interrupted\n")
-    os._exit(130)
+    os._exit(128 + number)

@@ -15,9 +15,12 @@ class Exit(IntEnum):
     USAGE = 2
     NOTHING_USABLE = 3
     MODEL = 4
-    INTERRUPTED = 130  # by SIGINT or SIGTERM
+    # 128 and the number of the signal, as a shell says it of a program that the signal killed.
+    HUNG_UP = 129  # SIGHUP
+    INTERRUPTED = 130  # SIGINT
     # What a shell shows of a tool whose reader went away, as `head` does.
     BROKEN_PIPE = 141
+    TERMINATED = 143  # SIGTERM
 
 
 _STATUSES: tuple[tuple[type[QuakeError], Exit], ...] = (

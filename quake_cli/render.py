@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from quake_cli.hours import NOISE, Hours
 from quake_cli.logs import one_line
 from quake_cli.messages import Messages
-from quake_cli.strip import Strip, needs_ascii
+from quake_cli.strip import MOST_WINDOWS, Strip, needs_ascii
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -155,7 +156,8 @@ class TableWriter:
     """Window records as lines of a table, as they come; below it a strip, on a terminal.
 
     Columns have fixed widths; where the terminal is wide, each class has its column. The strip
-    shows short records of one channel set, see `quake_cli.strip`.
+    shows records of one channel set, see `quake_cli.strip` and `quake_cli.hours`. Of long runs a
+    terminal gets the windows alone that are not noise; files and pipes get all of them.
 
     Parameters
     ----------
@@ -170,9 +172,30 @@ class TableWriter:
         self._columns = _columns(classes, self._console.width)
         self._header = True  # with the first window: messages on what was not read come before
         self._strip = Strip()
+        self._hours = Hours(classes)
+        self._is_long = False
+        self._n_shown = 0
+        self._left_out: Counter[str] = Counter()
+
+    def expect(self, n_windows: int) -> None:
+        """Say how many windows come, before the first one."""
+        self._is_long = n_windows > MOST_WINDOWS and self.file.isatty() and NOISE in self.classes
+
+    def shows(self, record: WindowRecord) -> bool:
+        """Whether a window gets a line of its own."""
+        return not self._is_long or (bool(record.probabilities) and record.label != NOISE)
 
     def write(self, record: WindowRecord) -> None:
-        """Print one line, or more where flags are many."""
+        """Print one line, or more where flags are many, if the window gets one."""
+        self._strip.add(record)
+        self._hours.add(record)
+        if self.shows(record):
+            self._n_shown += 1
+            self._print(record)
+        else:
+            self._left_out[NOISE if record.probabilities else record.status] += 1
+
+    def _print(self, record: WindowRecord) -> None:
         from rich.table import Table
 
         table = Table(
@@ -195,7 +218,6 @@ class TableWriter:
         self._console.print(table)
         self._header = False
         self.file.flush()
-        self._strip.add(record)
 
     def close(self) -> None:
         """Draw the strip, if somebody watches."""
@@ -207,14 +229,32 @@ class TableWriter:
 
         colours = class_colours(self.classes)
         ascii_only = needs_ascii(self.file)
+        if self._is_long:
+            counts = ", ".join(f"{n:,} {name}" for name, n in self._left_out.most_common())
+            self._console.print(
+                f"{self._n_shown:,} windows shown, not shown: {counts or 'none'}; a pipe or a file "
+                "gets all"
+            )
         lines = self._strip.lines(self.classes, self._console.width, ascii_only=ascii_only)
         if lines:
             self._console.print()
+        else:
+            self._draw_hours(colours, ascii_only=ascii_only)
         for line in lines:
             shown = Text(f"{line.name} {line.cells}".rstrip())
             shown.stylize(colours.get(line.name.strip(), ""), len(line.name))
             self._console.print(shown)
         self.file.flush()
+
+    def _draw_hours(self, colours: Mapping[str, str], *, ascii_only: bool) -> None:
+        from rich.text import Text
+
+        rows = self._hours.rows(self._console.width, ascii_only=ascii_only) if self._is_long else []
+        for row in rows:
+            shown = Text(f"{row.name} {row.cells}".rstrip())
+            for column, name in enumerate(row.classes, start=len(row.name) + 1):
+                shown.stylize(colours.get(name, ""), column, column + 1)
+            self._console.print(shown)
 
 
 class EventTableWriter:
@@ -354,9 +394,14 @@ class ProgressBar:
     def close(self) -> None:
         """Remove the bar for good."""
         self._wanted = False
+        self.hide()
+
+    def hide(self) -> None:
+        """Remove the bar until the next update, for a line of results on the same terminal."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+            self._task = None
             self._messages.show_line = self._show_line
 
     def _start(self) -> Progress:

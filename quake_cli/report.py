@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from quake.archive.journal import DayEntry
 
 _STATUSES = (*SCORED, "no_data", "rejected")
+
+_SHOWN = 5  # files of a kind, one by one
+
+_DAY_NS = 86_400 * 10**9
+
+# Where clocks begin to count: Unix and GPS.
+_EPOCHS_NS = (0, 3657 * _DAY_NS)
 
 # Flags that are reasons for a window without probabilities, and what can be done.
 ADVICE = {
@@ -165,6 +173,64 @@ class RunReport:
                 "none is taken for one station: name it, or give the files of one station at a time"
             )
 
+    def _warn_of_calibrations(self) -> None:
+        told = {
+            path: f"{_count(int(remark.value), 'record')} of a calibration, as the digitiser marks "
+            "them (activity flags); what is found in them is no event: leave that time out with "
+            "--start and --end"
+            for path, remarks in self.remarks.items()
+            for remark in remarks
+            if remark.kind == "calibration"
+        }
+        self._warn_of_each(told, "have records of a calibration")
+
+    def _warn_of_misnamed(self) -> None:
+        from quake.archive.sds import miscoded, misnamed
+
+        spans = [span for some in self.found.values() for span in some]
+        days = {
+            path: f"its records are of {_date(first_ns)} to {_date(last_ns)}, its name "
+            "tells another day; results have the times of the records, but --start and --end go by "
+            "names: rename it, or look after the clock"
+            for path, first_ns, last_ns in misnamed(spans)
+        }
+        codes = {
+            path: f"it holds {channel}, its name tells other codes; results have those of the "
+            "records, but --network, --station and --channels go by names too: rename it, or move "
+            "it where it belongs"
+            for path, channel in miscoded(spans)
+        }
+        self._warn_of_each(days, "hold other days than their names tell")
+        self._warn_of_each(codes, "hold other channels than their names tell")
+
+    def _warn_of_clocks(self) -> None:
+        """Name files of times at which nobody can have recorded them."""
+        now_ns = time.time_ns() + _DAY_NS
+        spans = [span for some in self.found.values() for span in some]
+        early = {
+            span.source: f"records of {_date(span.start_ns)}, where the count of a clock begins "
+            "that was never set; correct their times (msmod --timeshift), or leave it out"
+            for span in spans
+            if any(first <= span.start_ns < first + _DAY_NS for first in _EPOCHS_NS)
+        }
+        late = {
+            span.source: f"records of {_date(span.end_ns)}, a day that is still to come by this "
+            "machine's clock; correct their times (msmod --timeshift), or leave it out"
+            for span in spans
+            if span.end_ns > now_ns
+        }
+        self._warn_of_each(early, "have records of a clock that was never set")
+        self._warn_of_each(late, "have records of days that are still to come")
+
+    def _warn_of_each(self, told: Mapping[str, str], all_of_them: str) -> None:
+        """Warn of some files each, and of the others together."""
+        for path in sorted(told)[:_SHOWN]:
+            self.messages.warning(f"{self.inputs.names.get(path, path)}: {told[path]}")
+        if len(told) > _SHOWN:
+            self.messages.warning(
+                f"{len(told) - _SHOWN} more files {all_of_them}, {len(told)} in all"
+            )
+
     def close(
         self,
         summary: Summary,
@@ -187,6 +253,9 @@ class RunReport:
             self._end_channel_set(channel_set)
         self._warn_of_unmatched(channels)
         self._warn_of_nameless()
+        self._warn_of_misnamed()
+        self._warn_of_calibrations()
+        self._warn_of_clocks()
         self.totals = self._totals(summary, more)
         self.messages.note(_sentence(self.totals, self._beside_waveforms()))
         status = self._status(summary, more)
@@ -296,6 +365,8 @@ def _sentence(totals: Mapping[str, Any], beside: Sequence[str]) -> str:
     parts = dict(totals["seconds"])
     total_s = parts.pop("input")
     seconds = " + ".join(f"{_seconds(value)} {name}" for name, value in parts.items())
+    if "to_do" in totals:
+        return f"{inputs}; {_to_do(totals['to_do'])}"
     clauses = [
         inputs,
         f"{_count(sum(totals['windows'].values()), 'window')}: {windows}",
@@ -315,8 +386,28 @@ def _sentence(totals: Mapping[str, Any], beside: Sequence[str]) -> str:
     return "; ".join(clauses)
 
 
+def _to_do(plan: Mapping[str, Any]) -> str:
+    """What a scan found that is still to be done."""
+    done = f"{_count(plan['done'], 'station-day')} done before"
+    if not plan["station_days"]:
+        return f"nothing to do; {done}"
+    first, last = plan["first"], plan["last"]
+    return (
+        f"to do: {_count(plan['station_days'], 'station-day')} of "
+        f"{_count(plan['channel_sets'], 'channel set')}, "
+        f"{first if first == last else f'{first} to {last}'}, {_seconds(plan['seconds'])} s; "
+        f"{done}; the same command without --scan-only does them"
+    )
+
+
 def _count(number: int, noun: str, rest: str = "") -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}{rest}"
+
+
+def _date(time_ns: int) -> str:
+    from quake.data.times import format_time
+
+    return format_time(time_ns)[:10]
 
 
 def _codes(names: Sequence[str]) -> str:

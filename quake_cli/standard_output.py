@@ -30,6 +30,11 @@ class NamedRaw(io.RawIOBase):
         super().__init__()
         self._raw, self._name = raw, name
 
+    @property
+    def closed(self) -> bool:
+        """As the file beneath: an interruption closes it, and what is buffered is lost."""
+        return super().closed or (self._raw is not None and bool(self._raw.closed))
+
     def writable(self) -> bool:
         """It is written to, and not read."""
         return True

@@ -72,7 +72,7 @@ class _StoreRun:
 
         plan = self._plan()
         if self.request.archive.scan_only:
-            return self._close(Summary(), scanned_only=True, todo=len(plan.jobs))
+            return self._close(Summary(), scanned_only=True, **self._to_do(plan))
         summary, counts = self._do(plan)
         self._draw_missing(plan)
         n_events = None
@@ -118,6 +118,24 @@ class _StoreRun:
         self.report.found = plan.found
         self.report.show(plan.left_out)
         return plan
+
+    def _to_do(self, plan: Plan) -> dict[str, object]:
+        """Tell what a run without `--scan-only` would do."""
+        from quake.archive.run import divide
+
+        division = divide(self.store, plan.jobs, self._options())
+        dates = [job.key[1] for job in division.todo]
+        return {
+            "todo": len(plan.jobs),
+            "to_do": {
+                "station_days": len(division.todo),
+                "channel_sets": len({job.key[0] for job in division.todo}),
+                "first": min(dates, default=None),
+                "last": max(dates, default=None),
+                "seconds": round(sum(_length_s(job.input) for job in division.todo), 3),
+                "done": len(division.done),
+            },
+        }
 
     def _do(self, plan: Plan) -> tuple[Summary, dict[str, int]]:
         """Do what is to be done; totals are of the whole plan, whenever it was done."""

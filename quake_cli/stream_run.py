@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from quake.errors import OutputError, ParameterError
 from quake_cli.messages import Messages
 from quake_cli.outputs import Destination, open_events, open_windows
-from quake_cli.render import ProgressBar
+from quake_cli.render import ProgressBar, TableWriter
 from quake_cli.report import RunReport
 from quake_cli.request import PredictRequest
 from quake_cli.store_run import is_nothing_new
@@ -61,10 +61,25 @@ class _Run:
         hop_ns = config.grid(card).hop_ns
         with open_windows(self.destination, card.labels.names, hop_ns) as writer:
             prediction = self._open(spool)
-            for record in self._records(prediction):
-                writer.write(record)
+            if isinstance(writer, TableWriter):
+                self._write_table(writer, prediction)
+            else:
+                for record in self._records(prediction):
+                    if self.destination.is_terminal:
+                        self.bar.close()  # the results show how far it is
+                    writer.write(record)
             self.bar.close()
         return self._close(prediction)  # below what the writer draws at its end
+
+    def _write_table(self, writer: TableWriter, prediction: Prediction | None) -> None:
+        """Write what a terminal or a text file shows; a bar and a table never draw at once."""
+        grid = self.request.config.grid(self.request.model.card)
+        if self.destination.is_terminal:
+            writer.expect(sum(len(starts) for day in self.days for _, starts in day.windows(grid)))
+        for record in self._records(prediction):
+            if self.destination.is_terminal and writer.shows(record):
+                self.bar.hide()
+            writer.write(record)
 
     def events(self, spool: Path) -> Exit:
         from quake.events import find_events
@@ -123,8 +138,6 @@ class _Run:
 
     def _records(self, prediction: Prediction | None) -> Iterator[WindowRecord]:
         for record in self._drawn(iter(prediction or ())):
-            if self.destination.is_terminal and self.request.events is None:
-                self.bar.close()  # the results show how far it is
             self.report.add(record, prediction.problems if prediction else ())
             yield record
 

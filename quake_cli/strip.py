@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from quake.inference.records import WindowRecord
 
 MOST_WINDOWS = 200
-"""Longer runs are for pictures, see `quake predict --plot`."""
+"""Longer runs have a row an hour, see `quake_cli.hours`, or a picture, `quake predict --plot`."""
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
-_ASCII = " .:-=+*#"
+BLOCKS = "▁▂▃▄▅▆▇█"
+ASCII_LEVELS = " .:-=+*#"
 
 # From what hides least to what hides most; of several windows the last one is shown.
-_MARKS = {"ok": " ", "uncertain": "?", "no_data": "·", "rejected": "x"}
+MARKS = {"ok": " ", "uncertain": "?", "no_data": "·", "rejected": "x"}
 
 _WIDEST = 200
 _NARROWEST = 10  # characters for windows, whatever the width
@@ -63,7 +63,7 @@ class Strip:
 def needs_ascii(file: TextIO) -> bool:
     """Whether a file cannot take blocks and dots."""
     try:
-        (_BLOCKS + _MARKS["no_data"]).encode(file.encoding or "ascii")
+        (BLOCKS + MARKS["no_data"]).encode(file.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return True
     return False
@@ -144,24 +144,34 @@ def _probabilities(
     records: Sequence[WindowRecord], cells: Sequence[int], name: str, ascii_only: bool
 ) -> str:
     """Highest probability of a class in each cell; blank where no window has any."""
-    levels = _ASCII if ascii_only else _BLOCKS
+    levels = ASCII_LEVELS if ascii_only else BLOCKS
     highest: dict[int, float] = {}
     for record, cell in zip(records, cells, strict=True):
         if name in record.probabilities:
             highest[cell] = max(highest.get(cell, 0.0), record.probabilities[name])
     return "".join(
-        levels[min(int(highest[cell] * len(levels)), len(levels) - 1)] if cell in highest else " "
-        for cell in range(cells[-1] + 1)
+        level(highest[cell], levels) if cell in highest else " " for cell in range(cells[-1] + 1)
     )
 
 
+def level(probability: float, levels: str) -> str:
+    """Character for a probability, each for as much as the others.
+
+    Examples
+    --------
+    >>> level(0.0, ASCII_LEVELS), level(0.5, ASCII_LEVELS), level(1.0, ASCII_LEVELS)
+    (' ', '=', '#')
+    """
+    return levels[min(int(probability * len(levels)), len(levels) - 1)]
+
+
 def _statuses(records: Sequence[WindowRecord], cells: Sequence[int], ascii_only: bool) -> str:
-    order = list(_MARKS)
+    order = list(MARKS)
     worst: dict[int, int] = {}
     for record, cell in zip(records, cells, strict=True):
         worst[cell] = max(worst.get(cell, 0), order.index(record.status))
-    marks = "".join(_MARKS[order[worst.get(cell, 0)]] for cell in range(cells[-1] + 1))
-    return marks.replace(_MARKS["no_data"], ".") if ascii_only else marks
+    marks = "".join(MARKS[order[worst.get(cell, 0)]] for cell in range(cells[-1] + 1))
+    return marks.replace(MARKS["no_data"], ".") if ascii_only else marks
 
 
 def _axis(starts_ns: Sequence[int], cells: Sequence[int], cell_ns: int, n_cells: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from quake.archive.selection import Selection
 from quake.data.compressed import plain_name
 from quake.data.source import Problem
-from quake.data.waveform import NS_PER_S, split_channel
+from quake.data.waveform import NS_PER_S, Span, split_channel
 
 LAYOUT = "YEAR/NET/STA/CHAN.D/NET.STA.LOC.CHAN.D.YEAR.DAY"
 
@@ -92,6 +92,63 @@ def parse_name(name: str) -> SdsName | None:
     network, station, location, channel, kind, year, day = match.groups()
     found = SdsName(network, station, location, channel, kind, int(year), int(day))
     return found if 1 <= found.day <= _days_of(found.year) else None
+
+
+def miscoded(spans: Iterable[Span]) -> list[tuple[str, str]]:
+    """Files whose names tell other codes than their headers do.
+
+    Stations are selected by names, and once more by headers.
+
+    Parameters
+    ----------
+    spans : what was found in files of any name
+
+    Returns
+    -------
+    list of (path, channel)
+        A channel that the name does not tell, as in ``XX.STA..HHZ``; in the order of the paths.
+    """
+    found: dict[str, str] = {}
+    told: dict[str, tuple[str, str, str, str] | None] = {}
+    for span in spans:
+        if span.source not in told:
+            name = parse_name(plain_name(Path(span.source).name))
+            told[span.source] = None if name is None else _codes(name)
+        key = span.id
+        codes = (key.network, key.station, key.location, key.band_instrument + span.code)
+        if told[span.source] not in (None, codes):
+            found.setdefault(span.source, ".".join(codes))
+    return sorted(found.items())
+
+
+def misnamed(spans: Iterable[Span]) -> list[tuple[str, int, int]]:
+    """Files whose names tell another day than their headers do.
+
+    A selection of times goes by the names, and takes the days before and after along: what lies
+    farther away is not found.
+
+    Parameters
+    ----------
+    spans : what was found in files of any name
+
+    Returns
+    -------
+    list of (path, first, last)
+        Start and end of what is in it, ns since the epoch; in the order of the paths.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for span in spans:
+        first, last = found.get(span.source, (span.start_ns, span.end_ns))
+        found[span.source] = min(first, span.start_ns), max(last, span.end_ns)
+    return [
+        (path, first, last)
+        for path, (first, last) in sorted(found.items())
+        if (name := parse_name(plain_name(Path(path).name))) is not None
+        and not (
+            (name.days - _MARGIN_DAYS) * _DAY_NS <= first
+            and last <= (name.days + 1 + _MARGIN_DAYS) * _DAY_NS
+        )
+    ]
 
 
 @dataclass

@@ -190,7 +190,10 @@ class Inputs:
         self.left_out += tally.left_out
         self.problems += tally.problems
         if is_empty and tally.n_unselected:
-            message = f"{root}: nothing of {selection} in this archive"
+            of = "" if str(selection).startswith(("from", "until")) else "of "
+            message = f"{root}: nothing {of}{selection} in this archive"
+            if selection is not None and (selection.start_ns, selection.end_ns) != (None, None):
+                message += "; days are those that the names of its files tell"
             self.problems.append(Problem(str(root), message, failed=False))
         elif is_empty and not tally.problems:
             self.fail(

@@ -25,7 +25,7 @@ from quake.data.mseed import (
     read_records,
     record_bytes,
 )
-from quake.data.record_headers import control_headers, without_impossible
+from quake.data.record_headers import calibrations, control_headers, without_impossible
 from quake.data.waveform import ChannelSetId
 
 PIECE_BYTES = 2 << 20
@@ -93,6 +93,8 @@ class Scan:
         Bytes that are in no record that could be read, and are no part of SEED either.
     n_control_headers : int
         Records of full SEED that are there beside the data.
+    n_calibrations : int
+        Records that say that a calibration is going on.
     index : FileIndex
     """
 
@@ -100,6 +102,7 @@ class Scan:
     complaints: list[str]
     n_unread: int
     n_control_headers: int
+    n_calibrations: int
     index: FileIndex
 
 
@@ -115,9 +118,10 @@ def scan_records(file: BinaryIO) -> Scan:
     all_traces: list[list[RawTrace]] = []
     complaints: list[str] = []
     pieces: list[Piece] = []
-    n_read = n_headers = at = 0
+    n_read = n_headers = n_calibrations = at = 0
     while at < status.st_size:
-        end, traces, texts, n_bytes = _next_piece(file, at, status.st_size)
+        end, traces, texts, n_bytes, n_found = _next_piece(file, at, status.st_size)
+        n_calibrations += n_found
         if n_bytes < end - at:
             n_found, n_control_bytes = control_headers(_bytes(file, at, end - at))
             n_headers += n_found
@@ -132,6 +136,7 @@ def scan_records(file: BinaryIO) -> Scan:
         list(dict.fromkeys(complaints)),
         max(status.st_size - n_read, 0),
         n_headers,
+        n_calibrations,
         FileIndex(status.st_size, status.st_mtime_ns, pieces),
     )
 
@@ -181,7 +186,9 @@ def join_traces(parts: Iterable[list[RawTrace]]) -> list[RawTrace]:
     return [trace for traces in joined.values() for trace in traces]
 
 
-def _next_piece(file: BinaryIO, at: int, size: int) -> tuple[int, list[RawTrace], list[str], int]:
+def _next_piece(
+    file: BinaryIO, at: int, size: int
+) -> tuple[int, list[RawTrace], list[str], int, int]:
     """Read the headers of a piece.
 
     Where a cut proves wrong, the piece is made longer, up to the most that is decoded at once: no
@@ -194,6 +201,8 @@ def _next_piece(file: BinaryIO, at: int, size: int) -> tuple[int, list[RawTrace]
     complaints : list of str
     n_bytes : int
         Size of the records.
+    n_calibrations : int
+        Records that say that a calibration is going on.
     """
     length = PIECE_BYTES
     while True:
@@ -206,9 +215,9 @@ def _next_piece(file: BinaryIO, at: int, size: int) -> tuple[int, list[RawTrace]
             traces, texts = read_records(data, headonly=True, at=at)
             n_bytes, fits = _size_of_records(data, traces, texts)
             if is_rest:
-                return size, traces, texts, n_bytes
+                return size, traces, texts, n_bytes, calibrations(data)
             if fits or is_longest:
-                return at + len(data), traces, texts, n_bytes
+                return at + len(data), traces, texts, n_bytes, calibrations(data)
         length *= 2
 
 

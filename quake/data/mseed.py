@@ -261,7 +261,7 @@ def record_bytes(data: NDArray[np.int8]) -> tuple[int, bool]:
     Returns
     -------
     n_bytes : int
-        How many of the bytes are in whole records; not what is between them.
+        How many of the bytes are in whole records, or are blank; not what else is between them.
     fits : bool
         Whether the last one ends where the buffer does; False where this cannot be found out.
     """
@@ -275,7 +275,8 @@ def record_bytes(data: NDArray[np.int8]) -> tuple[int, bool]:
             size = detect(data[at:], len(data) - at)
             if size == 0 or at + size > len(data):
                 return n_bytes, False
-            n_bytes += max(size, 0)
+            is_blank = size < 0 and not data[at : at + BLOCK_BYTES].any()
+            n_bytes += max(size, is_blank * BLOCK_BYTES)
             at += max(size, BLOCK_BYTES)
     return n_bytes, at == len(data)
 

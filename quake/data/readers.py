@@ -10,6 +10,7 @@ import io
 import logging
 import math
 import re
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,7 +51,9 @@ _ADVICE = "check the file, or leave it out"
 _SKIPPED_BYTES = re.compile("Will skip bytes|Record will be skipped")
 
 _SAC_UNDEFINED = -12345.0
+_SAC_BEGIN_AT = 5 * 4  # B
 _SAC_VERSION_AT = 76 * 4  # NVHDR
+_SAC_VERSIONS = (6, 7)
 _SAC_TIME = ("nzyear", "nzjday", "nzhour", "nzmin", "nzsec", "nzmsec")
 _SAC_TIME_SERIES = 1  # IFTYPE, of files without one too
 _SAC_OTHERS = {2: "a spectrum", 3: "a spectrum", 51: "an image of three axes"}
@@ -69,6 +72,11 @@ _RECORD_TYPES = (b"D", b"R", b"Q", b"M", b"V")
 
 # What digitisers of many makers call their logs, whatever the encoding.
 _LOG_CHANNELS = {"LOG", "ACE", "OCF"}
+
+# Samples in the wrong byte order differ by a quarter of 2^31 and more from one to the next.
+_SWAP_SAMPLES = 100
+_SWAP_LEAST = 2**30
+_SWAP_RATIO = 256
 
 # Clocks are followed where they are nearer to another sample.
 _SLIP_SAMPLES = 0.501
@@ -103,8 +111,9 @@ class Remark(NamedTuple):
     ----------
     kind : str
         "text" and "empty": a channel of text, and one without samples. "control": headers of full
-        SEED. "no_station": traces without a station's code. "drift": how far a channel's clock,
-        as the headers have it, went away from counted samples, in all.
+        SEED. "calibration": records that say that one is going on. "no_station": traces without a
+        station's code. "drift": how far a channel's clock, as the headers have it, went away from
+        counted samples, in all.
     name : str
         Channel, as in ``XX.STA..LOG``; empty if it is about the file.
     value : float
@@ -169,7 +178,7 @@ def contents_of(path: str | Path) -> Contents:
         used or explained.
     """
     path = Path(path)
-    n_unread = n_control = 0
+    n_unread = n_control = n_calibrations = 0
     index = None
     with _opened(path) as (file, waveform_format):
         if waveform_format == "SAC":
@@ -178,9 +187,10 @@ def contents_of(path: str | Path) -> Contents:
             scanned = scan_records(file)
             traces, complaints = scanned.traces, scanned.complaints
             n_unread, n_control = scanned.n_unread, scanned.n_control_headers
-            index = scanned.index
+            n_calibrations, index = scanned.n_calibrations, scanned.index
     problems = _complaints(path, complaints)
-    remarks = [Remark("control", "", n_control)] if n_control else []
+    counts = (("control", n_control), ("calibration", n_calibrations))
+    remarks = [Remark(kind, "", n) for kind, n in counts if n]
     spans = []
     for trace in traces:
         kind = _kind_beside_waveforms(trace) if index else ""
@@ -312,8 +322,15 @@ def read_segments(
     problems = _complaints(path, complaints)
     for trace in traces:
         # Headers do not tell of text where samples were expected.
-        if trace.channel.id == channel_set and trace.n_samples and (fault := _fault(trace)):
+        if trace.channel.id != channel_set or not trace.n_samples:
+            continue
+        if fault := _fault(trace):
             problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
+        elif any(map(_is_swapped, trace.samples or ())):
+            problems.append(
+                f"{path}, {trace.channel.name}: its samples are in another byte order than its "
+                "headers say, and were turned; write the file again (ObsPy, dataselect)"
+            )
     return _segments(traces, selection, str(path)), list(dict.fromkeys(problems))
 
 
@@ -450,7 +467,25 @@ def _read_sac(file: BinaryIO, headonly: bool) -> Stream:
     from obspy.io.sac import core
 
     file.seek(0)
+    fault = _sac_number_fault(file.read(_SAC_VERSION_AT + 4))
+    if fault:
+        raise ValueError(fault)
+    file.seek(0)
     return core._read_sac(file, headonly=headonly)
+
+
+def _sac_number_fault(head: bytes) -> str:
+    """What is wrong with the step and the begin of a SAC header; empty if nothing is."""
+    if not _has_sac_version(head):
+        return ""
+    version = int.from_bytes(head[_SAC_VERSION_AT : _SAC_VERSION_AT + 4], "little")
+    order = "<" if version in _SAC_VERSIONS else ">"
+    (step_s,), (begin_s,) = (struct.unpack_from(f"{order}f", head, at) for at in (0, _SAC_BEGIN_AT))
+    if not 0 < step_s < math.inf:
+        return f"its step DELTA is {step_s:g} s, one above 0 was expected"
+    if not math.isfinite(begin_s):
+        return f"its begin B is {begin_s:g}, seconds from the reference time were expected"
+    return ""
 
 
 def _format(path: Path, file: BinaryIO) -> str:
@@ -475,6 +510,8 @@ def _format(path: Path, file: BinaryIO) -> str:
         raise WaveformError(f"{path}: {fault}")
     if _has_header(head):  # a damaged first record
         return "MSEED"
+    if len(head) > _SAC_VERSION_AT + 4 and (fault := _sac_number_fault(head)):
+        raise WaveformError(f"{path}: damaged SAC data ({fault}); {_ADVICE}")
     head = head[:8]
     if head.startswith(b"MS\x03"):
         raise WaveformError(
@@ -496,7 +533,8 @@ def _has_seed(head: bytes) -> bool:
 def _has_sac_version(head: bytes) -> bool:
     """Whether the header has the version that SAC files have, in either byte order."""
     version = head[_SAC_VERSION_AT : _SAC_VERSION_AT + 4]
-    return {int.from_bytes(version, "little"), int.from_bytes(version, "big")} & {6, 7} != set()
+    numbers = {int.from_bytes(version, "little"), int.from_bytes(version, "big")}
+    return not numbers.isdisjoint(_SAC_VERSIONS)
 
 
 def _begins_like_seed(head: bytes) -> bool:
@@ -583,6 +621,8 @@ def _trimmed(trace: RawTrace, selection: Selection, source: str) -> Iterator[Seg
         return
     rate_hz, start_ns = trace.sampling_rate_hz, trace.start_ns
     samples = trace.samples[0] if len(trace.samples) == 1 else np.concatenate(trace.samples)
+    if _is_swapped(samples):
+        samples = samples.byteswap()
     samples = _followed(samples, trace)
     first, stop = 0, len(samples)
     # From the end, as ObsPy does: it decides which of two samples that are as near is taken.
@@ -595,6 +635,22 @@ def _trimmed(trace: RawTrace, selection: Selection, source: str) -> Iterator[Seg
     if first >= stop:
         return
     yield Segment(trace.channel.code, start_ns, rate_hz, _quiet(samples[first:stop]), source)
+
+
+def _is_swapped(samples: NDArray[Any]) -> bool:
+    """Whether samples are smooth in the other byte order only.
+
+    Then the values of a header's byte order are spread over all of 32 bits, as no digitiser's are.
+    """
+    if samples.dtype != np.int32 or len(samples) < _SWAP_SAMPLES:
+        return False
+    if max(int(samples.max()), -int(samples.min())) < _SWAP_LEAST:
+        return False
+    steps, turned = (
+        float(np.median(np.abs(np.diff(values.astype(np.float64)))))
+        for values in (samples, samples.byteswap())
+    )
+    return steps > _SWAP_LEAST / 4 and turned < steps / _SWAP_RATIO
 
 
 def _followed(samples: NDArray[Any], trace: RawTrace) -> NDArray[Any]:

@@ -21,6 +21,7 @@ BLOCK_BYTES = 128
 
 _FIXED_BYTES = 48
 _QUALITY_AT = 6
+_ACTIVITY_AT = 36
 
 # Headers of volumes, abbreviations, stations and time spans: what full SEED has before the data.
 _CONTROL = b"VAST"
@@ -169,6 +170,12 @@ def control_headers(data: NDArray[np.int8]) -> tuple[int, int]:
         covered[at : min(end, at + length)] = True
     covered[data_starts] = False
     return len(control), int(covered.sum()) * BLOCK_BYTES
+
+
+def calibrations(data: NDArray[np.int8]) -> int:
+    """Count the data records that say that a calibration is going on: activity flags, bit 0."""
+    blocks = _blocks(data)
+    return int((blocks[_header_blocks(blocks), _ACTIVITY_AT] & 1).sum())
 
 
 def _logical_bytes(blocks: Blocks, control: Numbers) -> int:

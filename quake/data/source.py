@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from quake.data.file_index import FileIndex
 from quake.data.join import Dispute, disputes
+from quake.data.leap_seconds import is_leap_second
 from quake.data.readers import (
     Contents,
     Remark,
@@ -59,11 +60,14 @@ class Problem:
         One line: what was found, what was expected, what to do.
     failed : bool
         Whether data were lost; False for what was left out on purpose.
+    is_dispute : bool
+        Whether it is about files that contradict each other.
     """
 
     source: str
     message: str
     failed: bool = True
+    is_dispute: bool = False
 
 
 class Source(Protocol):
@@ -161,8 +165,9 @@ class FileSource:
             if key not in self._reported:
                 self._reported.add(key)
                 names = [self.names.get(source, source) for source in sources]
-                message = _disputed(names, channel_set, several)
-                self.problems.append(Problem(names[0], message))
+                is_leap = all(is_leap_second(d.start_ns, d.disputed_s) for d in several)
+                message = (_leap if is_leap else _disputed)(names, channel_set, several)
+                self.problems.append(Problem(names[0], message, not is_leap, is_dispute=True))
 
     def _report(self, path: Path, message: str) -> None:
         """Add a problem once, under the name that the user knows."""
@@ -171,6 +176,15 @@ class FileSource:
         self._reported.add((str(path), message))
         name = self.names.get(str(path), str(path))
         self.problems.append(Problem(name, message.replace(str(path), name)))
+
+
+def _leap(names: Sequence[str], channel_set: ChannelSetId, several: Sequence[Dispute]) -> str:
+    """Say that a second was counted twice, which is no fault."""
+    start = format_time(min(dispute.start_ns for dispute in several))
+    return (
+        f"{' and '.join(names)}, {channel_set}: two seconds of samples have the time {start}, as "
+        "around a leap second; that second counts as a gap"
+    )
 
 
 def _disputed(names: Sequence[str], channel_set: ChannelSetId, several: Sequence[Dispute]) -> str:

@@ -6,9 +6,10 @@ goes on where it was.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +20,7 @@ from quake.archive.layout import date_of, day_of_date
 from quake.archive.station_work import reasons, write_whole
 from quake.archive.store import Store
 from quake.data.intervals import clip, union
-from quake.data.source import Source
+from quake.data.source import Problem, Source
 from quake.data.times import parse_time
 from quake.data.waveform import NS_PER_S, ChannelSetId, Span
 from quake.data.windows import WindowGrid
@@ -30,6 +31,8 @@ from quake.inference.records import WindowRecord
 from quake.inference.station_days import DAY_NS, StationDay, day_of, station_days
 from quake.live.due import arrivals, due_windows
 from quake.output.windows import READABLE, read_windows, windows_as_bytes
+
+logger = logging.getLogger(__name__)
 
 LIVE = "live"
 """Digest of inputs, in the journal, of days that are not known to be complete."""
@@ -117,6 +120,7 @@ class Follower:
         self._newest_s: dict[ChannelSetId, float] = {}
         self._ended: set[ChannelSetId] = set()
         self._n_lines = 0
+        self._warned: set[str] = set()
 
     def run(self, poll_s: float = 1.0) -> Iterator[WindowRecord]:
         """Yield the windows that become complete, in the order in which they are scored.
@@ -162,13 +166,23 @@ class Follower:
         if not tasks:
             return
         keys = {str(task.id): task.id for task in tasks}
-        prediction = self.classifier.predict_tasks(tasks, self.feed.source, self.config)
+        source = self.feed.source
+        prediction = self.classifier.predict_tasks(tasks, source, self.config)
         for (name, day_ns), some in groupby(prediction, lambda r: (r.id, _day(r))):
             records = list(some)
             self._write(keys[name], day_ns, records)
             yield from records
+        self._warn_of_disputes(source.problems)
         for key in keys.values():
             self.feed.forget(key, self._needed_from(key))
+
+    def _warn_of_disputes(self, problems: Sequence[Problem]) -> None:
+        """Name files that contradict each other, once; where they do so moves on with the time."""
+        for problem in problems:
+            who = problem.message.partition(" (")[0]
+            if problem.is_dispute and who not in self._warned:
+                self._warned.add(who)
+                logger.warning("%s", problem.message)
 
     def _tasks(self, key: ChannelSetId, since_ns: int) -> Iterator[Task]:
         wait_ns = round(self.options.wait_s * NS_PER_S)

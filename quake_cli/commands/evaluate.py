@@ -136,7 +136,7 @@ def evaluate(
     each figure means.
 
     Exit status: 0 all rows judged, 1 some could not be read, 2 wrong usage, 3 nothing usable,
-    4 model missing or damaged, 130 interrupted.
+    4 model missing or damaged, 130 or 143 interrupted.
     """
     from quake.checkpoint import model_hash
     from quake.registry import find_model

@@ -86,7 +86,7 @@ def export(
     probabilities differ by more than 1e-4 (5e-3 with --half).
 
     Exit status: 0 written, 1 not written because it differs or cannot be, 2 wrong usage, 3 nothing
-    usable to calibrate on, 4 model missing or damaged, 130 interrupted.
+    usable to calibrate on, 4 model missing or damaged, 130 or 143 interrupted.
     """
     messages: Messages = context.obj
     _refuse(half, int8, bool(calibrate), format)

@@ -191,7 +191,7 @@ def predict(
     Results alone go to standard output; problems and a summary go to standard error.
 
     Exit status: 0 all inputs done, 1 some failed, 2 wrong usage, 3 nothing usable,
-    4 model missing or damaged, 130 interrupted.
+    4 model missing or damaged, 130 or 143 interrupted.
     """
     if not (inputs or sds or files_from):
         raise ParameterError(
@@ -285,7 +285,8 @@ def _run(
     except BaseException as error:
         # What looks at the file must not take that of the run before for this one's.
         ended = status_of(error)
-        text = "interrupted" if ended == Exit.INTERRUPTED else str(error)
+        is_interruption = ended in (Exit.INTERRUPTED, Exit.TERMINATED)
+        text = "interrupted" if is_interruption else str(error)
         told = {"exit_status": int(ended), "error": text or type(error).__name__}
         _write_summary(summary_json, told, request)
         raise

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from quake.data.augmentation import Augmentation
     from quake.data.collection import Collection
     from quake.training.config import TrainConfig
+    from quake.training.fit import TrainResult
     from quake.training.progress import Progress
 
 _MODEL = "Model"
@@ -511,8 +512,32 @@ def _train(
         shutil.copyfile(targets[0], copy)
     show_sections(metric_sections(result.card.metrics, result.card.labels.names))
     messages.note(f"{result.windows_per_s:.0f} windows a second (median of the epochs)")
+    _warn_of_seen(messages, config, result)
     written = [*map(str, targets), *([str(run / "model.safetensors")] if run else [])]
     messages.note(f"wrote {', '.join(written)}")
+
+
+def _warn_of_seen(messages: Messages, config: TrainConfig, result: TrainResult) -> None:
+    """Say so where the model that was gone on from knows events of the test part."""
+    from quake.checkpoint import load_card
+    from quake.metrics.overlap import overlap
+
+    if config.start_from is None or result.test is None:
+        return
+    groups = [example.span.group for example in result.test.examples]
+    found = overlap(load_card(config.start_from).training.get("trained_on"), groups)
+    if found is None:
+        messages.warning(
+            f"{config.start_from}: its card does not tell what it was trained on; if rows of the "
+            "test part were among that, the figures flatter"
+        )
+    elif found.seen:
+        messages.warning(
+            f"{config.start_from} was trained on {found.seen} of the {found.looked_up} events of "
+            "the test part that its card can tell of: the figures flatter the new model; measure "
+            "it with `quake evaluate` on data that neither has seen, or hold such data out with "
+            "--hold-out"
+        )
 
 
 def _leave_out(

@@ -151,7 +151,8 @@ def watch(
     """Follow an archive that is being written, or a SeedLink server.
 
     Each window is scored once, as soon as it is complete, also across restarts; it runs until it is
-    interrupted. Exit status: 0 ended by --stop-after, 130 interrupted, others as `quake predict`.
+    interrupted. Exit status: 0 ended by --stop-after, 130 or 143 interrupted, others as `quake
+    predict`.
     """
     from quake.checkpoint import load_card
     from quake.registry import find_model

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from quake.data.times import NS_PER_S, format_time, parse_time
 from quake.inference.records import WindowRecord
+from quake_cli.hours import Hours
 from quake_cli.render import TableWriter
 from quake_cli.strip import MOST_WINDOWS, Strip, needs_ascii, strip_lines
 
@@ -194,6 +196,64 @@ def test_a_file_has_the_table_alone():
     writer.close()
     assert len(file.getvalue().splitlines()) == 4
     assert "time (UTC)" not in file.getvalue()
+
+
+def day_on(file, n_windows=2880):
+    """Write a day of noise with an event of two windows at 07:30, and a window without data."""
+    writer = TableWriter(file, CLASSES)
+    writer.expect(n_windows)
+    for n in range(n_windows):
+        status = "no_data" if n == 5 else "ok"
+        record = window(30 * n, 0.9 if n in (900, 901) else 0.0, status)
+        writer.write(replace(record, label="earthquake") if n in (900, 901) else record)
+    writer.close()
+
+
+def test_of_a_day_a_terminal_shows_what_is_not_noise_and_a_row_an_hour(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    file = Terminal("utf-8")
+    day_on(file)
+    lines = [line.rstrip() for line in file.shown().splitlines()]
+    assert len(lines) == 1 + 2 + 1 + 1 + 25  # 24 hours, and the minute that the last one ends in
+    assert "2 windows shown, not shown: 2,877 noise, 1 no_data; a pipe or a file gets all" in lines
+    assert lines[4].startswith("ML.ML02..BH?, a row: 1 hour, a character: a minute")
+    assert lines[5] == "2020-05-02 00:00 " + "▁" * 60
+    assert lines[12] == "2020-05-02 07:00 " + "▁" * 30 + "██" + "▁" * 28
+    assert [line for line in lines[1:] if len(line) > 80] == []  # the first one is bold
+
+
+def test_of_a_day_a_file_gets_all():
+    file = io.StringIO()
+    day_on(file)
+    assert len(file.getvalue().splitlines()) == 2881
+
+
+def test_of_more_than_two_days_there_is_a_row_a_day():
+    hours = Hours(CLASSES)
+    for n in range(3 * 2880):
+        hours.add(window(30 * n, 1.0 if n == 2880 else 0.0))
+    heading, *rows = hours.rows(80, ascii_only=True)
+    assert "a row: 1 day, a character: 24 minutes" in heading.name
+    assert [row.name.strip() for row in rows[:3]] == ["2020-05-02", "2020-05-03", "2020-05-04"]
+    assert rows[1].cells == "#" + " " * 59
+    assert rows[1].classes[0] == "earthquake"
+
+
+def test_hours_of_two_channel_sets_are_not_drawn():
+    hours = Hours(CLASSES)
+    hours.add(window(0))
+    hours.add(window(0, channel_set="ML.ML03..BH?"))
+    assert hours.rows(80, ascii_only=False) == []
+
+
+def test_hours_without_a_window_have_no_row_and_status_is_marked():
+    hours = Hours(CLASSES)
+    for record in (window(0, 1.0), window(240, status="rejected"), window(7200)):
+        hours.add(record)
+    rows = hours.rows(40, ascii_only=False)[1:]
+    assert [row.name.strip()[11:] for row in rows] == ["00:00", "02:00"]
+    assert rows[0].cells == "█x" + " " * 13  # four minutes a character
 
 
 @pytest.mark.parametrize("options", [[], ["--quiet"]])

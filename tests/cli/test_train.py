@@ -2,18 +2,22 @@
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from quake.checkpoint import load_card
+from quake.checkpoint import load_card, load_model, save_model
 from quake.data.augmentation import Augmentation
 from quake.data.cache import default_cache
 from quake.data.collection import Collection
 from quake.data.preprocessing import Preprocessing
 from quake.errors import TrainingError
+from quake.metrics.overlap import event_sketch
 from quake.training.config import TrainConfig
 from quake.training.fit import TrainResult
 from quake.training.progress import EpochResult
+from quake_cli.messages import Messages
+from quake_cli.training import TrainingReport
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +117,7 @@ def test_the_course_goes_to_standard_error_and_the_figures_to_standard_output(
     run = quake("train", labels, "--output", output)
     assert "train: 3 rows: 3 noise" in run.err
     assert "not among --classes: 2 rows: 2 explosion" in run.err
-    assert "epoch 1/40: train_loss 0.5000  val_loss 0.2500  * best so far" in run.err
+    assert "quake: epoch 1/40: loss 0.500, validation 0.250, 0 s to go *" in run.err
     assert run.out.startswith("Quality on the test part")
     assert "0.500 (0.250 to 0.875)" in run.out
 
@@ -176,6 +180,65 @@ def test_how_a_training_that_breaks_off_ends(quake, labels, output, monkeypatch,
 
     monkeypatch.setattr("quake.training.fit.train", train)
     assert quake("train", labels, "--output", output).status == status
+
+
+@pytest.fixture
+def gone_on_from(quake, labels, output, model_path, tmp_path, monkeypatch):
+    """Go on from a model that was trained on some events; the test part holds one and two."""
+
+    def run(training):
+        card, weights = load_model(model_path)
+        start = tmp_path / "start.safetensors"
+        save_model(start, replace(card, training=training), weights.state_dict())
+        examples = [SimpleNamespace(span=SimpleNamespace(group=f"1:{n}")) for n in ("one", "two")]
+
+        def train(config, collection, output, progress, *, run=None):
+            output.write_bytes(model_path.read_bytes())
+            test = SimpleNamespace(examples=examples)
+            return TrainResult(load_card(model_path), {}, [], test, 123.4)
+
+        monkeypatch.setattr("quake.training.fit.train", train)
+        return quake("train", labels, "--from", start, "--output", output)
+
+    return run
+
+
+def test_a_start_that_was_trained_on_test_events_is_named(gone_on_from):
+    run = gone_on_from({"trained_on": event_sketch(["two", "three"])})
+    assert run.status == 0
+    (warning,) = run.warnings
+    assert "start.safetensors was trained on 1 of the 2 events of the test part" in warning
+    assert "the figures flatter the new model" in warning
+
+
+def test_a_start_that_was_trained_on_other_events_is_no_reason_to_warn(gone_on_from):
+    assert gone_on_from({"trained_on": event_sketch(["three"])}).warnings == []
+
+
+def test_a_start_whose_card_does_not_tell_its_events_is_named(gone_on_from):
+    (warning,) = gone_on_from({}).warnings
+    assert "its card does not tell what it was trained on" in warning
+
+
+def test_the_line_of_an_epoch_fits_80_columns_and_tells_what_is_left(monkeypatch, capsys):
+    now_s = [0.0]
+    monkeypatch.setattr("quake_cli.training.time.monotonic", lambda: now_s[0])
+    report = TrainingReport(Messages(), None, 120)
+    metrics = {"train_loss": 10.5, "validation_loss": 12.25, "validation_accuracy": 0.98765}
+    metrics |= {"validation_f1": 0.5, "windows_per_s": 1234.5}
+    report.fold("XX", 1, 3)
+    report.data({}, Counter(), [])
+    for epoch in range(100):
+        now_s[0] += 60
+        report.epoch(EpochResult(epoch, metrics, True))
+    report.fold("YY", 3, 3)
+    report.epoch(EpochResult(119, metrics, False))
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[100] == (
+        "quake: epoch 100/120: loss 10.5, validation 12.2, accuracy 0.988, 4.3 h to go *"
+    )
+    assert lines[-1].endswith("accuracy 0.988, last one")
 
 
 def test_notes_are_read_from_their_file(quake, labels, output, tmp_path, monkeypatch):
@@ -259,9 +322,9 @@ def test_how_an_archive_is_cut_belongs_to_an_archive(quake, calls, labels, outpu
     assert "--noise-length: belongs to an archive with a --catalogue" in run.errors[0]
 
 
-@pytest.mark.parametrize("name", ["Terminated", "Hangup"])
+@pytest.mark.parametrize(("name", "status"), [("Terminated", 143), ("Hangup", 129)])
 def test_a_signal_to_all_processes_is_an_interruption(
-    quake, calls, labels, output, monkeypatch, name
+    quake, calls, labels, output, monkeypatch, name, status
 ):
     """The workers of torch are gone before the main process hears of it."""
 
@@ -270,4 +333,4 @@ def test_a_signal_to_all_processes_is_an_interruption(
 
     monkeypatch.setattr("quake.training.fit.train", train)
     run = quake("train", labels, "--output", output)
-    assert (run.status, run.errors) == (130, ["quake: error: interrupted"])
+    assert (run.status, run.errors) == (status, ["quake: error: interrupted"])

@@ -286,7 +286,7 @@ def test_no_record_is_found_where_there_is_none(content):
 def test_records_of_two_sizes_are_counted(written, counts):
     data = np.concatenate([written(trace(counts), reclen=n) for n in (512, 4096, 256)])
     assert record_bytes(data) == (len(data), True)
-    garbage = np.zeros(384, np.int8)
+    garbage = np.ones(384, np.int8)
     assert record_bytes(np.concatenate([data, garbage, data])) == (2 * len(data), True)
     assert record_bytes(data[:-1]) == (len(data) - 256, False)
 

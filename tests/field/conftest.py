@@ -1,41 +1,14 @@
 """The program as users run it, a process, on files of kinds that people in the field report."""
 
-import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from field_run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass
-class Run:
-    """How a run of the program ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def records(self):
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def errors(self):
-        return [line for line in self.err.splitlines() if line.startswith("quake: error: ")]
-
-    @property
-    def warnings(self):
-        return [line for line in self.err.splitlines() if line.startswith("quake: warning: ")]
-
-    @property
-    def summary(self):
-        (line,) = [line for line in self.err.splitlines() if " s of input = " in line]
-        return line
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from strategies import START_NS, noise, stream, write
 from quake.data.archive import read_archive
 from quake.data.catalogue import read_catalogue
 from quake.data.collection import form_of, merge, open_collection
+from quake.data.labels import choose_classes
 from quake.data.readers import scan
 from quake.data.seisbench import read_seisbench
 from quake.data.tables import read_label_table
@@ -167,6 +168,33 @@ def test_one_class_folder_beside_an_archive_is_no_archive(tmp_path, quakeml):
     assert "noise" in {span.label for span in together.spans}
     assert "earthquake" in {span.label for span in together.spans}
     assert len(together.spans) > len(read_archive(tmp_path / "sds", catalogue).spans)
+
+
+def test_the_same_rows_in_two_forms_give_the_same_classes(tmp_path):
+    """A table and a folder per class, with names of classes as people write them."""
+    classes = tmp_path / "classes"
+    rows = ["path,start,end,label"]
+    for number, (folder, label) in enumerate(
+        [("eq", "Earthquake"), ("noise", "no"), ("surface event", "su"), ("explosion", "px")]
+    ):
+        (classes / folder).mkdir(parents=True)
+        path = classes / folder / f"{number}.mseed"
+        write(path, stream(noise(6000, seed=number).astype(np.int32), station=f"S{number}"))
+        rows.append(f"{path},2021-03-04T05:06:00Z,2021-03-04T05:07:00Z,{label}")
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(rows) + "\n")
+    of_table, of_folders = open_collection(table), open_collection(classes)
+    found = [choose_classes(c.spans) for c in (of_table, of_folders)]
+    found.append(choose_classes(merge([of_folders, of_table]).spans))
+    assert {labels.names for labels, _, _ in found} == {found[0][0].names}
+    assert len(found[0][0].names) == 4
+    assert found[0][0].names[-1] == "noise"
+    kept = [
+        sorted((span.label, span.start_ns, span.end_ns, str(span.path)) for span in spans)
+        for _, spans, _ in found[:2]
+    ]
+    assert [row[0] for row in kept[0]] == [row[0] for row in kept[1]]
+    assert [row[3] for row in kept[0]] == [row[3] for row in kept[1]]
 
 
 # --- locations ----------------------------------------------------------------------------

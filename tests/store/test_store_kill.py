@@ -205,7 +205,7 @@ def test_workers_end_with_a_run_that_was_killed_and_the_next_one_takes_over(star
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
-def test_an_interrupted_run_ends_with_130_and_can_be_gone_on_with(
+def test_an_interrupted_run_says_so_in_its_status_and_can_be_gone_on_with(
     start, go_on, undisturbed, number, workers
 ):
     go, store = start
@@ -213,7 +213,7 @@ def test_an_interrupted_run_ends_with_130_and_can_be_gone_on_with(
     wait_until(lambda: any(store.rglob("windows.parquet")), process)
     process.send_signal(number)
     run = finished(process)
-    assert run.status == 130, run.err
+    assert run.status == 128 + number, run.err
     assert_nothing_half_written(store, undisturbed)
     assert not [name for name in tree(store) if "tmp/" in name or name.endswith(".part")]
     go_on()

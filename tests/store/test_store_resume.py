@@ -441,9 +441,12 @@ def test_nothing_newer_than_a_time_is_no_failure(predict, archive, copied, undis
 
 
 def test_scan_only_reads_headers_and_makes_no_results(run, small, store, fresh):
-    run("--scan-only")
+    scan = run("--scan-only")
+    assert "to do: " in scan.err
+    assert "0 station-days done before; the same command without --scan-only does" in scan.err
     assert not list(store.glob("windows/**/windows.*"))
     journal = store / "_quake" / "journal.jsonl"
     assert all(path.name in journal.read_text() for path in small.rglob("*.D.*"))
     run()
     assert_same_tree(store, fresh())
+    assert "; nothing to do; " in run("--scan-only").err

@@ -218,6 +218,6 @@ def test_a_run_that_was_interrupted_says_so_in_the_summary_file(launch, archive,
     process = launch("--sds", archive, "--output", store, "--summary-json", path)
     wait_until(lambda: any(store.rglob("windows.parquet")), process)
     process.terminate()
-    assert finished(process).status == 130
-    assert json.loads(path.read_text())["exit_status"] == 130
+    assert finished(process).status == 143
+    assert json.loads(path.read_text())["exit_status"] == 143
     assert {p.name for p in tmp_path.iterdir()} == {"store", "summary.json"}

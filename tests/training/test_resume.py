@@ -136,6 +136,7 @@ def start(table, folder):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
     )
 
 
@@ -146,11 +147,17 @@ def wait_for_epochs(process, folder, n_epochs):
         time.sleep(0.02)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tiny_table, tmp_path_factory):
+    """A run that nothing interrupts, of the same command."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    assert start(tiny_table, folder).communicate()[0]
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_kill_9_changes_nothing_but_the_time(tiny_table, tmp_path):
-    whole = start(tiny_table, tmp_path / "whole")
-    assert whole.communicate()[0]
+def test_kill_9_changes_nothing_but_the_time(tiny_table, tmp_path, undisturbed):
     killed = start(tiny_table, tmp_path / "parts")
     wait_for_epochs(killed, tmp_path / "parts", 2)
     time.sleep(0.1)
@@ -161,20 +168,26 @@ def test_kill_9_changes_nothing_but_the_time(tiny_table, tmp_path):
     resumed = start(tiny_table, tmp_path / "parts")
     _, said = resumed.communicate()
     assert resumed.returncode == 0, said
-    assert models(tmp_path / "parts") == models(tmp_path / "whole")
-    assert metrics(tmp_path / "parts") == metrics(tmp_path / "whole")
+    assert models(tmp_path / "parts") == models(undisturbed)
+    assert metrics(tmp_path / "parts") == metrics(undisturbed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_ends_with_130_and_goes_on(tiny_table, tmp_path, number):
+@pytest.mark.parametrize("to_all", [False, True], ids=["process", "group"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_an_interrupted_run_says_so_in_its_status_and_resumes_to_the_same_model(
+    tiny_table, tmp_path, undisturbed, number, to_all
+):
     process = start(tiny_table, tmp_path / "run")
     wait_for_epochs(process, tmp_path / "run", 1)
-    process.send_signal(number)
-    process.communicate(timeout=60)
-    assert process.returncode == 130
+    (os.killpg if to_all else os.kill)(process.pid, number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert "unexpected" not in said
+    assert said.splitlines()[-1] == "quake: error: interrupted"
     resumed = start(tiny_table, tmp_path / "run")
     _, said = resumed.communicate()
     assert resumed.returncode == 0, said
-    assert (tmp_path / "run" / "model.safetensors").exists()
+    assert models(tmp_path / "run") == models(undisturbed)
+    assert metrics(tmp_path / "run") == metrics(undisturbed)
