@@ -20,8 +20,10 @@ Counts = NDArray[np.int64]
 NOTHING_DB = -99.0
 """Ratio where there is nothing to compare: at the ends of a record, and where it is silent."""
 
-# Of the AIC's depth: it is as good as at its minimum where it has risen by no more than that.
-_AIC_RISE = 0.1
+# The AIC is about as good as at its minimum where it has risen by no more than that. Samples of a
+# band that is narrower than the Nyquist frequency depend on each other, three components too: what
+# would be 4 for independent ones is this much.
+_AIC_RISE = 20.0
 
 # Samples that a variance needs at either end.
 _AIC_EDGE = 4
@@ -119,8 +121,9 @@ def aic_pick(samples: Samples) -> Pick | None:
     Returns
     -------
     Pick or None
-        None if the piece is too short or silent. The uncertainty is half of the time in which the
-        AIC is within a tenth of its depth of its minimum.
+        None if the piece is too short or silent. The uncertainty is half of the time around the
+        minimum in which the AIC is no more than 20 above it: the difference of two AICs is twice
+        a logarithm of likelihoods (Akaike, 1974, IEEE Transactions on Automatic Control 19).
     """
     n = samples.shape[-1]
     moving = samples[samples.std(axis=-1) > 0]
@@ -133,8 +136,7 @@ def aic_pick(samples: Samples) -> Pick | None:
     after = _variance(sums[:, -1:] - sums[:, k - 1], squares[:, -1:] - squares[:, k - 1], n - k)
     aic = (k * np.log(before) + (n - k - 1) * np.log(after)).sum(axis=0)
     lowest = int(aic.argmin())
-    depth = min(aic[0], aic[-1]) - aic[lowest]
-    low = aic <= aic[lowest] + _AIC_RISE * max(depth, 1e-9)
+    low = aic <= aic[lowest] + _AIC_RISE
     left, right = lowest, lowest
     while left > 0 and low[left - 1]:
         left -= 1
