@@ -19,6 +19,10 @@ _APART_NS = round(1.5 * NS_PER_S)
 _LONGEST_S_P_NS = 30 * NS_PER_S
 _SHORTEST_S_P_NS = round(0.4 * NS_PER_S)
 
+# What is a P only because an S follows has to look like an event more than others: S of traffic
+# and machines are many.
+_VOUCHED_FROM = 0.7
+
 # An S is clear from here on.
 _S_FROM = 0.5
 
@@ -66,7 +70,11 @@ def event_label(onset: Onset, options: EventOptions) -> str | None:
         return None
     if onset.is_emergent:
         return label if onset.probabilities[label] >= options.emergent_from else None
-    is_p = onset.p >= options.min_p or (onset.s_after >= options.min_s_after and onset.p >= LEAST_P)
+    is_p = onset.p >= options.min_p or (
+        onset.s_after >= options.min_s_after
+        and onset.p >= LEAST_P
+        and onset.probabilities[label] >= _VOUCHED_FROM
+    )
     return label if is_p and onset.snr_db >= options.min_snr_db else None
 
 

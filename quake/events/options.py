@@ -40,7 +40,7 @@ class EventOptions:
 
     thresholds: Mapping[str, float]
     min_p: float = 0.6
-    min_s_after: float = 0.6
+    min_s_after: float = 0.8
     min_snr_db: float = 6.0
     emergent_from: float = 0.8
     min_stations: int = 1

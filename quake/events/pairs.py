@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quake.data.waveform import NS_PER_S
 
-LEAST_P = 0.05
+LEAST_P = 0.2
 """Less probable ones are no P, whatever follows."""
 
 _CLEAR_S = 0.5

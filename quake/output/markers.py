@@ -42,9 +42,7 @@ def swarm(events: Sequence[Event]) -> str:
 
 
 def audacity(events: Sequence[Event]) -> str:
-    """Labels of Audacity: ``start<TAB>end<TAB>text`` in seconds since the midnight before the
-    first one.
-    """
+    """Labels of Audacity: ``start<TAB>end<TAB>text``, s since the midnight before the first one."""
     if not events:
         return ""
     day_ns = NS_PER_S * 86_400

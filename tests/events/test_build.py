@@ -38,6 +38,7 @@ def test_what_is_hardly_a_p_is_no_event_unless_its_s_follows():
     assert built(onset(0, p=0.3)) == []
     assert len(built(onset(0, p=0.3, s_after=0.9))) == 1
     assert built(onset(0, p=0.01, s_after=0.9)) == []
+    assert built(onset(0, p=0.3, s_after=0.9, prob=0.69)) == []
 
 
 def test_what_hardly_stands_out_is_no_event():
@@ -116,13 +117,13 @@ def seconds(*values):
         # A P and its S.
         ((0, 5), ((0.9, 0.0), (0.0, 0.8)), (0.8, 0)),
         # The most probable P of several.
-        ((0, 2, 5), ((0.1, 0.0), (0.3, 0.0), (0.0, 0.8)), (0, 0.8, 0)),
+        ((0, 2, 5), ((0.3, 0.0), (0.4, 0.0), (0.0, 0.8)), (0, 0.8, 0)),
         # Each S has its own, although the first P is the surest.
-        ((0, 3, 6, 9), ((0.9, 0.0), (0.0, 0.9), (0.1, 0.0), (0.0, 0.7)), (0.9, 0, 0.7, 0)),
+        ((0, 3, 6, 9), ((0.9, 0.0), (0.0, 0.9), (0.3, 0.0), (0.0, 0.7)), (0.9, 0, 0.7, 0)),
         # Too far away, too near, no P at all.
         ((0, 12.1), ((0.9, 0.0), (0.0, 0.8)), (0, 0)),
         ((0, 0.4), ((0.9, 0.0), (0.0, 0.8)), (0, 0)),
-        ((0, 5), ((0.04, 0.0), (0.0, 0.8)), (0, 0)),
+        ((0, 5), ((0.19, 0.0), (0.0, 0.8)), (0, 0)),
     ],
 )
 def test_an_s_says_which_p_it_belongs_to(times_s, phases, expected):
@@ -153,5 +154,5 @@ def test_options_that_make_no_sense_are_refused(changes, text):
 
 def test_options_have_the_documented_defaults():
     assert EventOptions({"earthquake": 0.5}) == EventOptions(
-        {"earthquake": 0.5}, 0.6, 0.6, 6.0, 0.8, 1, 30.0
+        {"earthquake": 0.5}, 0.6, 0.8, 6.0, 0.8, 1, 30.0
     )

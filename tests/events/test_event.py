@@ -104,7 +104,7 @@ def test_what_is_no_channel_set_is_refused_with_an_example():
 
 
 def test_an_event_without_arrivals_is_none():
-    with pytest.raises(ParameterError, match="one arrival at least|at least one arrival"):
+    with pytest.raises(ParameterError, match="at least one arrival"):
         Event("earthquake", ())
 
 

@@ -30,7 +30,11 @@ def test_csv_has_a_header_and_a_row_an_event():
     assert header == columns(CLASSES)
     found = dict(zip(header, row, strict=True))
     assert found["onset"] == "2020-05-02T20:00:00.000000Z"
-    assert (found["p_earthquake"], found["p_noise"], found["duration_s"]) == ("0.98", "0.01", "12.5")
+    assert (found["p_earthquake"], found["p_noise"], found["duration_s"]) == (
+        "0.98",
+        "0.01",
+        "12.5",
+    )
     assert (found["s_onset"], found["distance_km"], found["peak_velocity_m_s"]) == ("", "", "")
     assert json.loads(found["arrivals"])[0]["channel_set"] == "XX.STA..HH?"
 
@@ -93,9 +97,7 @@ def test_markers_of_snuffler_are_read_by_their_fields():
     one = event(0.25, keys=("BK.MHC..BH?",))
     (head, line) = written("snuffler", [one]).decode().splitlines()
     assert head == "# Snuffler Markers File Version 0.2"
-    assert line == (
-        "phase: 2020-05-02 20:00:00.2500 0 BK.MHC..BHZ None None None P None True"
-    )
+    assert line == ("phase: 2020-05-02 20:00:00.2500 0 BK.MHC..BHZ None None None P None True")
 
 
 def test_labels_of_audacity_are_seconds_of_the_day():

@@ -90,7 +90,9 @@ def test_what_too_few_stations_saw_is_dropped():
 
 def test_a_sequence_gives_each_event_its_own_onsets():
     """Ten seconds apart, at three stations, although all lie within half a minute."""
-    sequence = [at_station(key, 10 * n + d) for n in range(6) for key, d in ((A, 0), (B, 2), (C, 3))]
+    sequence = [
+        at_station(key, 10 * n + d) for n in range(6) for key, d in ((A, 0), (B, 2), (C, 3))
+    ]
     found = voted(sequence, min_stations=3)
     assert [e.onset for e in found] == [at(10 * n) for n in range(6)]
     assert all(e.channel_sets == (A, B, C) for e in found)
@@ -142,9 +144,7 @@ def test_each_event_of_the_network_has_enough_stations_and_no_onset_twice(some, 
 @given(some_events)
 def test_two_stations_that_agree_are_never_both_left_out(some):
     kept = {(a.channel_set, a.onset, a.label) for e in voted(some) for a in e.arrivals}
-    lost = [
-        a for e in some for a in e.arrivals if (a.channel_set, a.onset, a.label) not in kept
-    ]
+    lost = [a for e in some for a in e.arrivals if (a.channel_set, a.onset, a.label) not in kept]
     for one in lost:
         for other in lost:
             apart_ns = abs(parse_time(one.onset) - parse_time(other.onset))

@@ -66,7 +66,10 @@ def test_windows_out_of_order_are_refused(record):
 def test_a_run_before_1970_is_one_as_well_as_any(record):
     from dataclasses import replace
 
-    early = replace(record(0, earthquake=0.9, surface_event=0.0), start=format_time(-60 * 10**9),
-                    end=format_time(0))
+    early = replace(
+        record(0, earthquake=0.9, surface_event=0.0),
+        start=format_time(-60 * 10**9),
+        end=format_time(0),
+    )
     (found,) = window_runs([early], THRESHOLDS)
     assert found == WindowRun("earthquake", early.start, early.end, 1)

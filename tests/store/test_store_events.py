@@ -59,7 +59,7 @@ def window_files(store):
 
 
 def test_a_shock_at_midnight_is_one_event_of_each_station(undisturbed):
-    found = [(e["channel_sets"], e["label"], e["start"]) for e in events(undisturbed)]
+    found = [(e["channel_sets"], e["label"], e["onset"][:18]) for e in events(undisturbed)]
     assert found == [
         (["XX.ALFA..HH?"], "earthquake", SHOCK_START),
         (["XX.BETA.00.HH?"], "earthquake", SHOCK_START),
@@ -117,7 +117,7 @@ def test_stations_that_agree_make_one_event(run, store):
     run("--events", "--min-stations", "2", "--format", "jsonl")
     (event,) = events(store)
     assert event["channel_sets"] == ["XX.ALFA..HH?", "XX.BETA.00.HH?"]
-    assert event["start"] == SHOCK_START
+    assert event["onset"][:18] == SHOCK_START
 
 
 def test_more_stations_than_there_are_make_none(run, store):
@@ -168,7 +168,7 @@ def test_events_follow_windows_that_have_changed(predict, store, tmp_path):
     assert events(store) == []
     write_sds(root, [around_midnight("ALFA", "2021-03-04", shock_s=-20)])
     assert_status(predict(*arguments), 0)
-    assert [event["start"] for event in events(store)] == [SHOCK_START]
+    assert [event["onset"][:18] for event in events(store)] == [SHOCK_START]
 
 
 def test_a_selection_leaves_events_of_other_stations_in_the_store(run, copied, undisturbed):
