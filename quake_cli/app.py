@@ -25,6 +25,7 @@ _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
 # line of its docstring here: the list of commands is shown without loading any of them.
 _COMMANDS = {
     "predict": "Say of each window of seismic records how probable each class is.",
+    "events": "Make the events of a result store again with other settings, without waveforms.",
     "watch": "Follow an archive that is being written, or a SeedLink server.",
     "inspect": "Show what the model saw in one window, and why it said what it said.",
     "report": "Write one page over a result store: maps, histograms, the strongest windows.",

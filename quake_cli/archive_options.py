@@ -110,7 +110,7 @@ Events = Annotated[
     typer.Option(
         "--events",
         rich_help_panel=EVENTS,
-        help="Write events, which are merged windows; into a folder, beside the windows.",
+        help="Write events, which are onsets with a class; into a folder, beside the windows.",
     ),
 ]
 EventThreshold = Annotated[
@@ -119,25 +119,16 @@ EventThreshold = Annotated[
         "--event-threshold",
         metavar="P|CLASS=P",
         rich_help_panel=EVENTS,
-        help="Probability from which on a window belongs to an event; as --threshold by default.",
+        help="Probability from which on an onset is an event; as --threshold by default.",
     ),
 ]
-EventGap = Annotated[
+EventSnr = Annotated[
     float | None,
     typer.Option(
-        "--event-gap",
-        metavar="S",
+        "--event-snr",
+        metavar="DB",
         rich_help_panel=EVENTS,
-        help="Windows no further apart than this, in seconds, are one event.",
-    ),
-]
-EventMinLength = Annotated[
-    float | None,
-    typer.Option(
-        "--event-min-length",
-        metavar="S",
-        rich_help_panel=EVENTS,
-        help="Events shorter than this, in seconds, are left out.",
+        help="Events that stand out of the noise before them by less, in dB, are left out.",
     ),
 ]
 MinStations = Annotated[
@@ -155,7 +146,8 @@ Within = Annotated[
         "--within",
         metavar="S",
         rich_help_panel=EVENTS,
-        help="... and began to see within this time, in seconds.",
+        help="... with onsets within this time, in seconds, where --inventory does not say where "
+        "they are.",
     ),
 ]
 Resume = Annotated[

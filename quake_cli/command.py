@@ -16,17 +16,20 @@ from typer.core import TyperCommand, TyperGroup
 
 
 def _predict_defaults() -> Mapping[str, Any]:
-    from quake.events.merge import EventOptions
     from quake.inference.classifier import PredictConfig
 
+    return {**vars(PredictConfig()), **_events_defaults()}
+
+
+def _events_defaults() -> Mapping[str, Any]:
+    from quake.events.options import EventOptions
+
     events = EventOptions(thresholds={"event": 0.5})
-    of_events = {
-        "event_gap": events.gap_s,
-        "event_min_length": events.min_length_s,
+    return {
+        "event_snr": events.min_snr_db,
         "min_stations": events.min_stations,
         "within": events.within_s,
     }
-    return {**vars(PredictConfig()), **of_events}
 
 
 def _inspect_defaults() -> Mapping[str, Any]:
@@ -63,6 +66,7 @@ def _evaluate_defaults() -> Mapping[str, Any]:
 
 _DEFAULTS: Mapping[str, Callable[[], Mapping[str, Any]]] = {
     "predict": _predict_defaults,
+    "events": _events_defaults,
     "inspect": _inspect_defaults,
     "watch": _watch_defaults,
     "train": _train_defaults,

@@ -37,6 +37,9 @@ class Format(StrEnum):
     PARQUET = "parquet"
     MSEED = "mseed"
     QUAKEML = "quakeml"
+    SNUFFLER = "snuffler"
+    SWARM = "swarm"
+    AUDACITY = "audacity"
 
 
 class LogFormat(StrEnum):

@@ -26,9 +26,11 @@ _SUFFIXES = {
     ".mseed": Format.MSEED,
     ".quakeml": Format.QUAKEML,
     ".xml": Format.QUAKEML,
+    ".markers": Format.SNUFFLER,
 }
 _BINARY = (Format.PARQUET, Format.MSEED)
-_OF_EVENTS = (Format.CSV, Format.JSONL, Format.PARQUET, Format.QUAKEML)
+_OF_EVENTS_ALONE = (Format.QUAKEML, Format.SNUFFLER, Format.SWARM, Format.AUDACITY)
+_OF_EVENTS = (Format.CSV, Format.JSONL, Format.PARQUET, *_OF_EVENTS_ALONE)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def choose_output(
         formats.
     formats : formats asked for
     events : bool
-        Whether events are asked for; QuakeML holds nothing else.
+        Whether events are asked for; QuakeML and markers hold nothing else.
 
     Raises
     ------
@@ -87,8 +89,8 @@ def choose_output(
 def is_of_events(place: Destination | StorePlace) -> bool:
     """Whether a format was asked for that holds events and nothing else."""
     if isinstance(place, StorePlace):
-        return Format.QUAKEML.value in place.event_formats
-    return place.format is Format.QUAKEML
+        return any(name.value in place.event_formats for name in _OF_EVENTS_ALONE)
+    return place.format in _OF_EVENTS_ALONE
 
 
 def _is_folder(output: str, formats: Sequence[Format]) -> bool:
@@ -102,9 +104,9 @@ def _store(root: Path, formats: Sequence[Format], events: bool) -> StorePlace:
     if Format.TABLE in formats:
         raise ParameterError(
             f"--output {root}: a table is for terminals and files; a folder takes parquet, csv, "
-            "jsonl, mseed and quakeml"
+            "jsonl, mseed, quakeml and markers"
         )
-    windows = [f.value for f in formats if f is not Format.QUAKEML] or [Format.PARQUET.value]
+    windows = [f.value for f in formats if f not in _OF_EVENTS_ALONE] or [Format.PARQUET.value]
     of_events = [f.value for f in formats if f in _OF_EVENTS]
     if events and not of_events:
         of_events = [f for f in windows if f != Format.MSEED] or [Format.PARQUET.value]
@@ -161,8 +163,13 @@ def open_windows(destination: Destination, classes: Sequence[str], hop_ns: int) 
 
 
 @contextmanager
-def open_events(destination: Destination) -> Iterator[list[Event]]:
+def open_events(destination: Destination, classes: Sequence[str]) -> Iterator[list[Event]]:
     """Open a destination for events; those in the list at the end are written.
+
+    Parameters
+    ----------
+    destination : Destination
+    classes : names, in the order of their columns
 
     Raises
     ------
@@ -179,7 +186,7 @@ def open_events(destination: Destination) -> Iterator[list[Event]]:
             from quake.output.events import write_events
 
             target = file or sys.stdout.buffer
-            write_events(target, destination.format.value, events)
+            write_events(target, destination.format.value, events, classes=classes)
             target.flush()
 
 

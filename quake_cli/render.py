@@ -32,13 +32,14 @@ if TYPE_CHECKING:
 _FILE_WIDTH = 120
 _FLAGS_WIDTH = 21
 
-# Headings and widths; 0 takes what is left, 18 of 80: two stations of most networks.
+# Headings and widths; 0 takes what is left, 17 of 80: two stations of most networks.
 _EVENT_COLUMNS = (
-    ("start (UTC)", 21),
-    ("end", 10),
-    ("label", 14),
-    ("peak prob.", 5),
-    ("windows", 7),
+    ("onset (UTC)", 23),
+    ("label", 13),
+    ("prob.", 5),
+    ("SNR", 4),
+    ("S-P", 5),
+    ("length", 6),
     ("stations", 0),
 )
 _STATION_WIDTH = 8  # two letters of network, a dot, five of station
@@ -288,7 +289,7 @@ class EventTableWriter:
             table.add_column(
                 name,
                 width=width or self._last_width,
-                justify="right" if name in ("peak prob.", "windows") else "left",
+                justify="right" if name in ("prob.", "SNR", "S-P", "length") else "left",
                 overflow="fold",
             )
         table.add_row(*map(_text, _event_cells(event)))
@@ -302,15 +303,13 @@ class EventTableWriter:
 
 def _event_cells(event: Event) -> tuple[str, ...]:
     """In the order of the columns."""
-    start, end = _short_time(event.start), _short_time(event.end)
-    same_day = start.partition("T")[0] == end.partition("T")[0]
     return (
-        start,
-        # The date and the time of another day fill a line each.
-        end.partition("T")[2] if same_day else end.replace("T", " "),
+        event.onset[:-4],
         event.label,
-        f"{event.peak_probability:.3f}",
-        str(event.n_windows),
+        f"{event.probability:.3f}",
+        f"{event.snr_db:.0f}",
+        "-" if event.s_minus_p_s is None else f"{event.s_minus_p_s:.1f}",
+        f"{event.duration_s:.1f}",
         " ".join(".".join(station) for station in event.stations),
     )
 

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from quake.archive.selection import Selection
     from quake.checkpoint import ModelCard
     from quake.data.orientation import Orientations
-    from quake.events import EventOptions
+    from quake.data.travel_times import Site
+    from quake.events import Event, EventOptions, Onset
+    from quake.events.amplitude import Sensitivities
     from quake.inference.classifier import Classifier, PredictConfig
     from quake.pictures.album import Album
     from quake_cli.inputs import Inputs
@@ -197,12 +199,11 @@ def events_of(
     card: ModelCard,
     config: PredictConfig,
     thresholds: dict[str, float],
-    gap_s: float | None,
-    min_length_s: float | None,
+    min_snr_db: float | None,
     min_stations: int | None,
     within_s: float | None,
 ) -> EventOptions:
-    """How windows become events: all classes but noise, at the thresholds of the windows.
+    """How onsets become events: all classes but noise, at the thresholds of the windows.
 
     Raises
     ------
@@ -220,8 +221,7 @@ def events_of(
     effective.update({name: p for name, p in thresholds.items() if name})
     effective.pop(NOISE, None)
     given = {
-        "gap_s": gap_s,
-        "min_length_s": min_length_s,
+        "min_snr_db": min_snr_db,
         "min_stations": min_stations,
         "within_s": within_s,
     }
@@ -229,6 +229,40 @@ def events_of(
         thresholds=effective,
         **{k: v for k, v in given.items() if v is not None},  # type: ignore[arg-type]
     )
+
+
+def events_from(
+    onsets: Iterable[Onset], options: EventOptions, inventory: Path | None
+) -> list[Event]:
+    """Events of onsets, with what a StationXML file says of places and amplitudes."""
+    from quake.events import find_events
+    from quake.events.amplitude import with_velocities
+
+    sites, sensitivities = stations_of(inventory)
+    events = find_events(onsets, options, sites)
+    return events if sensitivities is None else [with_velocities(e, sensitivities) for e in events]
+
+
+def stations_of(
+    inventory: Path | None,
+) -> tuple[Mapping[str, Site] | None, Sensitivities | None]:
+    """Where the stations are, and how sensitive; None where nobody says.
+
+    Raises
+    ------
+    ParameterError
+        If the file cannot be read.
+    """
+    if inventory is None:
+        return None, None
+    from quake.data.travel_times import read_sites
+    from quake.errors import WaveformError
+    from quake.events.amplitude import read_sensitivities
+
+    try:
+        return read_sites(inventory), read_sensitivities(inventory)
+    except WaveformError as error:
+        raise ParameterError(f"--inventory: {error}") from error
 
 
 def album_of(

@@ -78,8 +78,14 @@ class _StoreRun:
         n_events = None
         if self.request.events is not None:
             from quake.archive.store_events import write_store_events
+            from quake_cli.request import stations_of
 
-            n_events = write_store_events(self.store, self.request.events, self.place.event_formats)
+            n_events = write_store_events(
+                self.store,
+                self.request.events,
+                self.place.event_formats,
+                *stations_of(self.request.inventory),
+            )
         shard = self.request.archive.shard
         return self._close(
             summary,
@@ -171,10 +177,14 @@ class _StoreRun:
         self.report.add_day(entry)
 
     def _options(self) -> RunOptions:
+        from quake.archive.layout import ONSETS
         from quake.archive.run import RunOptions
 
         archive = self.request.archive
-        return RunOptions(self.place.formats, archive.resume, archive.retry_failed, archive.shard)
+        formats = self.place.formats
+        if self.request.events is not None:
+            formats = (*formats, ONSETS)
+        return RunOptions(formats, archive.resume, archive.retry_failed, archive.shard)
 
     def _opener(self) -> StationDayOpener:
         from quake.archive.station_work import StationDayOpener

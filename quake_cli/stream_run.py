@@ -20,6 +20,7 @@ from quake_cli.store_run import is_nothing_new
 if TYPE_CHECKING:
     from quake.data.source import Problem, Source
     from quake.data.waveform import ChannelSetId, Segment, Span
+    from quake.events import Onset
     from quake.inference.classifier import Classifier, Prediction
     from quake.inference.records import WindowRecord
     from quake.inference.station_days import StationDay
@@ -55,6 +56,7 @@ class _Run:
         self.nothing_new: bool | None = None
         self.days: list[StationDay] = []
         self.source: Source
+        self.classifier: Classifier | None = None
 
     def windows(self, spool: Path) -> Exit:
         card, config = self.request.model.card, self.request.config
@@ -82,14 +84,31 @@ class _Run:
             writer.write(record)
 
     def events(self, spool: Path) -> Exit:
-        from quake.events import find_events
+        from quake_cli.request import events_from
 
-        options = self.request.events
+        request, options = self.request, self.request.events
         assert options is not None
-        with open_events(self.destination) as found:
+        with open_events(self.destination, request.model.card.labels.names) as found:
             prediction = self._open(spool)
-            found += find_events(self._records(prediction), options)
+            found += events_from(self._onsets(prediction), options, request.inventory)
             return self._close(prediction, n_events=len(found))
+
+    def _onsets(self, prediction: Prediction | None) -> Iterator[Onset]:
+        """Onsets of each station-day, found when its last window has gone by."""
+        if prediction is None:
+            return
+        from quake.inference.onsets import OnsetFinder
+
+        assert self.classifier is not None
+        config, orientations = self.request.config, self.request.orientations
+        finder = OnsetFinder(self.classifier, self.source, config, orientations)
+        grid = config.grid(self.request.model.card)
+        records = self._records(prediction)
+        for day in self.days:
+            n_windows = sum(len(starts) for _, starts in day.windows(grid))
+            yield from finder.find(day, list(islice(records, n_windows)))
+        for _ in records:  # none are left; the prediction sums up at its end
+            pass
 
     def _open(self, spool: Path) -> Prediction | None:
         """Find and scan the files; None if there are none."""
@@ -116,6 +135,7 @@ class _Run:
             clipped(select_spans(dict(self.report.found), wanted), wanted.start_ns, wanted.end_ns)
         )
         self.report.show(left_out)
+        self.classifier = classifier
         grid = self.request.config.grid(self.request.model.card)
         self.days = list(self._new(station_days(chosen, grid)))
         self.nothing_new = is_nothing_new(self.request, self.days, self.report.found)

@@ -18,13 +18,12 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
-from quake.archive.layout import day_of_date
+from quake.archive.layout import FORMATS, day_of_date
 from quake.data.readers import Remark
 from quake.data.source import Problem
 from quake.data.waveform import ChannelSetId, Span
 from quake.errors import OutputError, QuakeError
 from quake.inference.coverage import Coverage
-from quake.output.windows import SUFFIXES
 
 logger = logging.getLogger(__name__)
 
@@ -442,7 +441,7 @@ def _date(value: Any) -> str:
 
 def _outputs(values: Mapping[str, Any]) -> dict[str, int]:
     """Sizes by format; a format becomes a part of the name of a file, which may be removed."""
-    if not values.keys() <= SUFFIXES.keys():
+    if not values.keys() <= set(FORMATS):
         raise ValueError(f"formats {list(values)[:5]}")
     return {name: _whole(size) for name, size in values.items()}
 

@@ -36,7 +36,14 @@ def day_of_date(text: str) -> int:
     return (date.fromisoformat(text) - _EPOCH).days * DAY_NS
 
 
-def day_folder(root: Path, channel_set: ChannelSetId, day_ns: int) -> Path:
+ONSETS = "onsets"
+"""What onsets are called among the formats of a station-day."""
+
+FORMATS = (*SUFFIXES, ONSETS)
+"""What there may be of a station-day."""
+
+
+def day_folder(root: Path, channel_set: ChannelSetId, day_ns: int, what: str = "windows") -> Path:
     """Folder of the results of a channel set and day.
 
     Examples
@@ -48,7 +55,7 @@ def day_folder(root: Path, channel_set: ChannelSetId, day_ns: int) -> Path:
     channels = f"{_encoded(key.location)}.{_encoded(key.band_instrument)}"
     return (
         root
-        / "windows"
+        / what
         / f"network={_encoded(key.network) or _NOTHING}"
         / f"station={_encoded(key.station) or _NOTHING}"
         / f"channels={channels}"
@@ -57,7 +64,9 @@ def day_folder(root: Path, channel_set: ChannelSetId, day_ns: int) -> Path:
 
 
 def windows_file(root: Path, channel_set: ChannelSetId, day_ns: int, name: str) -> Path:
-    """File of the windows of a channel set and day, in the format of that name."""
+    """File of the windows of a channel set and day in the format of that name, or of its onsets."""
+    if name == ONSETS:
+        return day_folder(root, channel_set, day_ns, ONSETS) / "onsets.jsonl"
     return day_folder(root, channel_set, day_ns) / f"windows{SUFFIXES[name]}"
 
 

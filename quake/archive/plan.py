@@ -29,7 +29,9 @@ class DayJob:
     window_ns : int
         Length of a window.
     formats : tuple of str
-        In which its windows are to be written.
+        In which its windows are to be written; with "onsets", these too.
+    before : DayEntry, optional
+        What became of it before, if nothing but its onsets is missing.
     """
 
     day: StationDay
@@ -37,6 +39,7 @@ class DayJob:
     inputs_if_failed: str
     window_ns: int
     formats: tuple[str, ...] = ()
+    before: DayEntry | None = None
 
     def inputs_of(self, entry: DayEntry) -> str:
         """Digest that the entry has if nothing has changed since."""

@@ -61,7 +61,7 @@ def divide(store: Store, jobs: Sequence[DayJob], options: RunOptions) -> Divisio
         if options.resume and store.is_done(job, retry_failed=options.retry_failed):
             done.append(store.journal.days[job.key])
         else:
-            todo.append(job)
+            todo.append(replace(job, before=store.without_onsets(job) if options.resume else None))
     return Division(todo, done)
 
 

@@ -10,21 +10,23 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quake.archive.journal import DayEntry
-from quake.archive.layout import date_of, windows_file
+from quake.archive.layout import ONSETS, date_of, windows_file
 from quake.archive.plan import DayJob
 from quake.data.source import Source, SpanSource
 from quake.errors import WaveformError
+from quake.events.onset import onsets_as_bytes
 from quake.inference.classifier import Classifier, PredictConfig
 from quake.inference.coverage import SCORED, Coverage
+from quake.inference.onsets import OnsetFinder
 from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.inference.station_days import StationDay
-from quake.output.windows import read_windows, windows_as_bytes
+from quake.output.windows import READABLE, read_windows, windows_as_bytes
 
 if TYPE_CHECKING:
     from quake.data.file_index import FileIndex
@@ -127,6 +129,10 @@ class StationDayWork:
     def __call__(self, job: DayJob) -> DayEntry | NotWritten:
         """Do one station-day."""
         opener = self.opener
+        if job.before is not None:
+            found = self._add_onsets(job, job.before)
+            if found is not None:
+                return found
         while len(self._indexes) > _INDEXES:
             del self._indexes[next(iter(self._indexes))]
         source = SpanSource(job.day.id, job.day.spans, self._indexes)
@@ -136,6 +142,8 @@ class StationDayWork:
         records = list(prediction)
         try:
             outputs = self._write(job, records)
+            if records and ONSETS in job.formats:
+                outputs[ONSETS] = self._write_onsets(job, source, records)
         except OSError as error:
             return NotWritten(f"{error.filename or opener.root}: {error.strerror or error}")
         entry = DayEntry(
@@ -155,6 +163,41 @@ class StationDayWork:
             return failed or entry
         return entry
 
+    def _add_onsets(self, job: DayJob, before: DayEntry) -> DayEntry | NotWritten | None:
+        """Find the onsets of a station-day whose windows are there; None if they cannot be read."""
+        name = next((name for name in READABLE if name in before.outputs), None)
+        if name is None:
+            return None
+        path = windows_file(Path(self.opener.root), job.day.id, job.day.day_ns, name)
+        try:
+            records = read_windows(path)
+        except WaveformError as error:
+            logger.warning("%s; its windows are made again", error)
+            return None
+        source = SpanSource(job.day.id, job.day.spans, self._indexes)
+        try:
+            size = self._write_onsets(job, source, records)
+        except OSError as error:
+            return NotWritten(f"{error.filename or self.opener.root}: {error.strerror or error}")
+        if source.problems:
+            return None  # what could not be read belongs into a new entry
+        return replace(before, outputs={**before.outputs, ONSETS: size})
+
+    def _write_onsets(self, job: DayJob, source: Source, records: Sequence[WindowRecord]) -> int:
+        """Find the onsets of a station-day; size of their file in bytes.
+
+        Raises
+        ------
+        OSError
+            If they cannot be written.
+        """
+        opener = self.opener
+        finder = OnsetFinder(self.classifier, source, opener.config, opener.orientations)
+        content = onsets_as_bytes(finder.find(job.day, records))
+        path = windows_file(Path(opener.root), job.day.id, job.day.day_ns, ONSETS)
+        write_whole(path, content, Path(opener.temporary))
+        return len(content)
+
     def _write(self, job: DayJob, records: Sequence[WindowRecord]) -> dict[str, int]:
         if not records:
             return {}
@@ -162,6 +205,8 @@ class StationDayWork:
         hop_ns = self.opener.config.grid(card).hop_ns
         sizes = {}
         for name in job.formats:
+            if name == ONSETS:
+                continue
             content = windows_as_bytes(name, records, card.labels.names, hop_ns)
             path = windows_file(Path(self.opener.root), job.day.id, job.day.day_ns, name)
             write_whole(path, content, Path(self.opener.temporary))

@@ -7,12 +7,13 @@ import logging
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from quake.archive.fingerprint import check_fingerprint
 from quake.archive.journal import DayEntry, Journal
-from quake.archive.layout import day_of_date, windows_file
+from quake.archive.layout import ONSETS, day_of_date, windows_file
 from quake.archive.lock import Shard, StoreLock
 from quake.archive.plan import DayJob
 from quake.archive.station_work import write_whole
@@ -104,6 +105,14 @@ class Store:
         return set(job.formats) <= entry.outputs.keys() and all(
             self._has(entry, name, size) for name, size in entry.outputs.items()
         )
+
+    def without_onsets(self, job: DayJob) -> DayEntry | None:
+        """Entry of a station-day that would be done if there were onsets of it."""
+        windows = replace(job, formats=tuple(name for name in job.formats if name != ONSETS))
+        entry = self.journal.days.get(job.key)
+        if entry is None or ONSETS in entry.outputs or entry.has_failed:
+            return None
+        return entry if self.is_done(windows) else None
 
     def formats_of(self, job: DayJob, wanted: Collection[str]) -> tuple[str, ...]:
         """Formats to write: those wanted, and those there already, which would be outdated."""

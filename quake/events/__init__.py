@@ -1,7 +1,17 @@
-"""Events: window records go in, stretches of time in which a class was found come out."""
+"""Events: onsets of waveforms go in; events with a class, at one or more stations, come out."""
 
-from quake.events.event import Event, parse_channel_set
-from quake.events.merge import EventOptions, merge_windows
+from quake.events.build import build_events
+from quake.events.event import Arrival, Event, parse_channel_set
+from quake.events.onset import Onset
+from quake.events.options import EventOptions
 from quake.events.vote import find_events
 
-__all__ = ["Event", "EventOptions", "find_events", "merge_windows", "parse_channel_set"]
+__all__ = [
+    "Arrival",
+    "Event",
+    "EventOptions",
+    "Onset",
+    "build_events",
+    "find_events",
+    "parse_channel_set",
+]

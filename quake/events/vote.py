@@ -3,116 +3,170 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from quake.data.times import parse_time
+from quake.data.travel_times import KM_PER_DEGREE, Site, distance_deg
 from quake.data.waveform import NS_PER_S
-from quake.events.event import Event
-from quake.events.merge import EventOptions, merge_windows
+from quake.events.build import build_events
+from quake.events.event import Arrival, Event
+from quake.events.onset import Onset
+from quake.events.options import EventOptions
 
-if TYPE_CHECKING:
-    from quake.inference.records import WindowRecord
+# The slowest that a P passes from one station to the next: the upper crust, and sediments under it.
+_SLOWEST_KM_S = 5.0
+
+# For the uncertainty of onsets, and for layers that are slower still.
+_ALLOWANCE_S = 2.0
+
+_Allowed = Callable[[Arrival, Arrival], int]
 
 
-def find_events(records: Iterable[WindowRecord], options: EventOptions) -> list[Event]:
-    """Merge windows into events, and let the stations vote.
+def find_events(
+    onsets: Iterable[Onset], options: EventOptions, sites: Mapping[str, Site] | None = None
+) -> list[Event]:
+    """Build events of onsets, and let the stations vote.
 
     Parameters
     ----------
-    records : iterable of WindowRecord
-        One channel set after the other, each at one go; by start within one.
+    onsets : iterable of Onset
+        Of any channel sets and days, in any order.
     options : EventOptions
+    sites : mapping of ``NETWORK.STATION`` to Site, optional
+        Where the stations are.
 
     Returns
     -------
     list of Event
-        By start, class and channel sets.
-
-    Raises
-    ------
-    ParameterError
-        If the windows of a channel set are not in the order of time.
+        By onset, class and channel sets.
     """
-    return vote(merge_windows(records, options), options)
+    return vote(build_events(onsets, options), options, sites)
 
 
-def vote(events: Iterable[Event], options: EventOptions) -> list[Event]:
+def vote(
+    events: Iterable[Event], options: EventOptions, sites: Mapping[str, Site] | None = None
+) -> list[Event]:
     """Keep what enough stations agree on; one event for all of them.
 
-    With `min_stations` N above 1, of each class: the events are sorted by start. The earliest
-    unused one opens a cluster, which takes all unused ones that start no more than `within_s`
-    after it. If the cluster has N distinct stations (network and station codes: two channel sets
-    of one station count once), it becomes one event and all of its events are used. If
-    not, its opener is dropped and the others remain for the next cluster. What comes out does not
-    depend on the order of the input.
+    With `min_stations` N above 1, the events are sorted by onset. The earliest unused one opens a
+    cluster, which takes, of each other channel set, the unused one that is nearest in time, where
+    it fits one source with all that the cluster has. If the cluster has N distinct stations
+    (network and station codes: two channel sets of one station count once), it becomes one event
+    and all of its events are used. If not, its opener is dropped and the others remain for the
+    next cluster. What comes out does not depend on the order of the input.
+
+    Two onsets fit one source if they are no further apart than a P takes from one station to the
+    other at 5 km/s, and 2 s; where the place of either is not known, no further than `within_s`.
 
     Parameters
     ----------
     events : iterable of Event
     options : EventOptions
+    sites : mapping of ``NETWORK.STATION`` to Site, optional
 
     Returns
     -------
     list of Event
-        By start, class and channel sets. With N = 1 the events that were given. With more: from
-        the earliest start to the latest end, the peak of the most probable one, all windows, all
-        channel sets.
+        By onset, class and channel sets. With N = 1 the events that were given. With more, an event
+        has the class that is most probable at its stations together.
     """
     if options.min_stations == 1:
         return sorted(events, key=_order)
-    within_ns = round(options.within_s * NS_PER_S)
-    by_class = sorted(events, key=lambda event: (event.label, _order(event)))
-    agreed = [
-        _joined(cluster)
-        for _, of_class in groupby(by_class, key=attrgetter("label"))
-        for cluster in _clusters(list(of_class), within_ns, options.min_stations)
-    ]
+    ordered = sorted(events, key=_order)
+    allowed = _allowed(options, sites or {})
+    onsets_ns = [parse_time(event.onset) for event in ordered]
+    longest_ns = _longest_ns(options, sites or {})
+    used = [False] * len(ordered)
+    agreed = []
+    for number, opener in enumerate(ordered):
+        if used[number]:
+            continue
+        stop = bisect_right(onsets_ns, onsets_ns[number] + longest_ns)
+        others = [i for i in range(number + 1, stop) if not used[i]]
+        cluster = _cluster(
+            opener.arrivals[0], [(i, ordered[i].arrivals[0]) for i in others], allowed
+        )
+        members = [number, *cluster]
+        stations = {ordered[i].arrivals[0].station for i in members}
+        if len(stations) >= options.min_stations:
+            agreed.append(joined([ordered[i] for i in members]))
+            for i in members:
+                used[i] = True
     return sorted(agreed, key=_order)
 
 
-def _clusters(
-    events: Sequence[Event], within_ns: int, min_stations: int
-) -> Iterator[Sequence[Event]]:
-    """Clusters with enough stations; the events are of one class and sorted by start."""
-    starts_ns = [parse_time(event.start) for event in events]
-    stations = [event.stations for event in events]
-    first = 0
-    while first < len(events):
-        behind = bisect_right(starts_ns, starts_ns[first] + within_ns, lo=first)
-        if len(set().union(*stations[first:behind])) >= min_stations:
-            yield events[first:behind]
-            first = behind
-        else:
-            first += 1
+def _cluster(
+    opener: Arrival, others: Sequence[tuple[int, Arrival]], allowed: _Allowed
+) -> list[int]:
+    """Numbers of the arrivals that are of one source with the opener."""
+    members, numbers, channel_sets = [opener], [], {opener.channel_set}
+    for number, arrival in others:  # the nearest in time first
+        if arrival.channel_set in channel_sets:
+            continue
+        if all(abs(arrival.onset_ns - m.onset_ns) <= allowed(arrival, m) for m in members):
+            members.append(arrival)
+            numbers.append(number)
+            channel_sets.add(arrival.channel_set)
+    return numbers
 
 
-def _joined(events: Sequence[Event]) -> Event:
-    """One event of several of one class, sorted by start."""
-    peak = min(events, key=lambda event: (-event.peak_probability, parse_time(event.peak_time)))
-    return Event(
-        label=peak.label,
-        start=events[0].start,
-        end=max((event.end for event in events), key=parse_time),
-        peak_time=peak.peak_time,
-        peak_probability=peak.peak_probability,
-        n_windows=sum(event.n_windows for event in events),
-        channel_sets=tuple(sorted({name for event in events for name in event.channel_sets})),
-        model=peak.model,
-    )
+def _allowed(options: EventOptions, sites: Mapping[str, Site]) -> _Allowed:
+    """How far onsets at two stations may lie apart, ns."""
+    known: dict[tuple[tuple[str, str], tuple[str, str]], int] = {}
+
+    def allowed(first: Arrival, second: Arrival) -> int:
+        pair = first.station, second.station
+        if pair not in known:
+            known[pair] = _allowed_ns(pair, options, sites)
+        return known[pair]
+
+    return allowed
+
+
+def _allowed_ns(
+    pair: tuple[tuple[str, str], tuple[str, str]],
+    options: EventOptions,
+    sites: Mapping[str, Site],
+) -> int:
+    first, second = (sites.get(".".join(station)) for station in pair)
+    if first is None or second is None:
+        return round(options.within_s * NS_PER_S)
+    distance_km = distance_deg(first, second) * KM_PER_DEGREE
+    return round((distance_km / _SLOWEST_KM_S + _ALLOWANCE_S) * NS_PER_S)
+
+
+def _longest_ns(options: EventOptions, sites: Mapping[str, Site]) -> int:
+    """The longest time that two onsets of one source may lie apart, or more."""
+    if not sites:
+        return round(options.within_s * NS_PER_S)
+    latitudes = [site.latitude_deg for site in sites.values()]
+    corner = Site(min(latitudes), min(site.longitude_deg for site in sites.values()))
+    # From one corner to any site, twice: no two sites are further apart.
+    reach_deg = max(distance_deg(corner, site) for site in sites.values())
+    across_s = 2 * reach_deg * KM_PER_DEGREE / _SLOWEST_KM_S + _ALLOWANCE_S
+    return round(max(across_s, options.within_s) * NS_PER_S)
+
+
+def joined(events: Sequence[Event]) -> Event:
+    """One event of several; its class is that which is most probable at all stations together."""
+    arrivals = tuple(arrival for event in events for arrival in event.arrivals)
+    sums: dict[str, float] = defaultdict(float)
+    for arrival in arrivals:
+        sums[arrival.label] += arrival.probability
+    label = min(sums, key=lambda name: (-sums[name], name))
+    return Event(label, arrivals)
 
 
 def _order(event: Event) -> tuple[Any, ...]:
-    """By start, class and channel sets; all else only so that no two events are equal."""
+    """By onset, class and channel sets; all else only so that no two events are equal."""
     return (
-        parse_time(event.start),
+        parse_time(event.onset),
         event.label,
         event.channel_sets,
         event.end,
-        event.peak_time,
-        event.peak_probability,
-        event.n_windows,
+        event.probability,
+        event.snr_db,
         event.model,
     )

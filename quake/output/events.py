@@ -1,24 +1,37 @@
-"""Events go in; CSV, JSON lines, Parquet or QuakeML come out; see docs/events.md."""
+"""Events go in; tables, QuakeML or markers for other programs come out; see docs/events.md."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quake.data.times import parse_time
 from quake.errors import ParameterError
 from quake.events.event import FIELDS, Event
+from quake.output.markers import MARKERS
 
 if TYPE_CHECKING:
     import pyarrow
 
-FORMATS = ("csv", "jsonl", "parquet", "quakeml")
+FORMATS = ("csv", "jsonl", "parquet", "quakeml", "snuffler", "swarm", "audacity")
 """Names that `write_events` knows."""
 
-_TIMES = ("start", "end", "peak_time")
+SUFFIXES: Mapping[str, str] = {
+    "parquet": ".parquet",
+    "csv": ".csv",
+    "jsonl": ".jsonl",
+    "quakeml": ".quakeml",
+    "snuffler": ".markers",
+    "swarm": ".swarm.csv",
+    "audacity": ".labels.txt",
+}
+"""Of files in a result store, by format."""
+
+_TIMES = ("onset", "end", "s_onset")
+_LISTS = ("flags", "windows", "channel_sets")
 
 
 def write_events(
@@ -26,6 +39,7 @@ def write_events(
     name: str,
     events: Sequence[Event],
     *,
+    classes: Sequence[str] | None = None,
     created_ns: int | None = None,
     dated: bool = True,
 ) -> None:
@@ -35,9 +49,12 @@ def write_events(
     ----------
     file : binary file
         Stays open.
-    name : {"csv", "jsonl", "parquet", "quakeml"}
+    name : one of `FORMATS`
     events : sequence of Event
         In the order in which they are written.
+    classes : names, optional
+        In the order of their columns ``p_<class>`` in CSV and Parquet; by default those that the
+        events have, sorted.
     created_ns, dated : int and bool, optional
         Time of creation in QuakeML, which differs from run to run by default; see
         `quake.output.quakeml.write_quakeml`. The other formats have none.
@@ -48,43 +65,71 @@ def write_events(
         If there is no such format.
     """
     if name == "csv":
-        _write_csv(file, events)
+        _write_csv(file, events, _classes(events, classes))
     elif name == "jsonl":
         _write_json_lines(file, events)
     elif name == "parquet":
-        _write_parquet(file, events)
+        _write_parquet(file, events, _classes(events, classes))
     elif name == "quakeml":
         from quake.output.quakeml import write_quakeml
 
         write_quakeml(file, events, created_ns=created_ns, dated=dated)
+    elif name in MARKERS:
+        file.write(MARKERS[name](events).encode("utf-8"))
     else:
         raise ParameterError(
             f"events cannot be written as {name!r}; known formats are {', '.join(FORMATS)}"
         )
 
 
-def event_schema() -> pyarrow.Schema:
-    """Schema of the Parquet files."""
+def columns(classes: Sequence[str]) -> list[str]:
+    """Names of the columns in CSV and Parquet: `FIELDS`, with one column a class."""
+    names: list[str] = []
+    for name in FIELDS:
+        names += [f"p_{label}" for label in classes] if name == "probabilities" else [name]
+    return names
+
+
+def event_schema(classes: Sequence[str]) -> pyarrow.Schema:
+    """Schema of the Parquet files.
+
+    Parameters
+    ----------
+    classes : names, in the order of the model; each has a column ``p_<class>``
+    """
     import pyarrow as pa
 
-    instant = pa.timestamp("us", tz="UTC")
     types = {
-        **dict.fromkeys(("id", "label", "model"), pa.string()),
-        **dict.fromkeys(_TIMES, instant),
-        "peak_probability": pa.float64(),
-        "n_windows": pa.int64(),
-        "channel_sets": pa.list_(pa.string()),
+        **dict.fromkeys(columns(classes), pa.float64()),
+        **dict.fromkeys(("id", "label", "model", "arrivals"), pa.string()),
+        **dict.fromkeys(_TIMES, pa.timestamp("us", tz="UTC")),
+        **dict.fromkeys(_LISTS, pa.list_(pa.string())),
     }
-    return pa.schema([(name, types[name]) for name in FIELDS])
+    return pa.schema([(name, types[name]) for name in columns(classes)])
 
 
-def _write_csv(file: BinaryIO, events: Sequence[Event]) -> None:
+def _classes(events: Sequence[Event], classes: Sequence[str] | None) -> Sequence[str]:
+    if classes is not None:
+        return classes
+    return sorted({name for event in events for name in event.probabilities})
+
+
+def _row(event: Event) -> dict[str, Any]:
+    """What an event has in the columns; its arrivals are the text of JSON."""
+    row = event.to_dict()
+    probabilities = {f"p_{name}": p for name, p in row.pop("probabilities").items()}
+    return {**row, **probabilities, "arrivals": json.dumps(row["arrivals"], allow_nan=False)}
+
+
+def _write_csv(file: BinaryIO, events: Sequence[Event], classes: Sequence[str]) -> None:
     text = io.StringIO(newline="")
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(FIELDS)
+    names = columns(classes)
+    rows.writerow(names)
     for event in events:
-        row = {**event.to_dict(), "channel_sets": ";".join(event.channel_sets)}
-        rows.writerow(row[name] for name in FIELDS)
+        row = _row(event)
+        row.update({name: ";".join(row[name]) for name in _LISTS})
+        rows.writerow("" if row.get(name) is None else row[name] for name in names)
     file.write(text.getvalue().encode("utf-8"))
 
 
@@ -93,15 +138,15 @@ def _write_json_lines(file: BinaryIO, events: Sequence[Event]) -> None:
         file.write(json.dumps(event.to_dict(), allow_nan=False).encode("utf-8") + b"\n")
 
 
-def _write_parquet(file: BinaryIO, events: Sequence[Event]) -> None:
+def _write_parquet(file: BinaryIO, events: Sequence[Event], classes: Sequence[str]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = [event.to_dict() for event in events]
-    columns = {name: [_parquet_value(name, row[name]) for row in rows] for name in FIELDS}
-    pq.write_table(pa.table(columns, schema=event_schema()), file, compression="zstd")
+    rows = [_row(event) for event in events]
+    table = {n: [_parquet_value(n, row.get(n)) for row in rows] for n in columns(classes)}
+    pq.write_table(pa.table(table, schema=event_schema(classes)), file, compression="zstd")
 
 
 def _parquet_value(name: str, value: Any) -> Any:
     """Times as microseconds since the epoch, which is all the decimals that the texts have."""
-    return parse_time(value) // 1000 if name in _TIMES else value
+    return parse_time(value) // 1000 if name in _TIMES and value is not None else value

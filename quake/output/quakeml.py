@@ -14,10 +14,17 @@ from quake import __version__
 from quake.data.times import parse_time
 from quake.data.waveform import NS_PER_S
 from quake.errors import ParameterError
-from quake.events.event import Event, parse_channel_set
+from quake.events.event import Arrival, Event, parse_channel_set
 
 if TYPE_CHECKING:
-    from obspy.core.event import Catalog, Comment, CreationInfo, Pick
+    from obspy.core.event import (
+        Amplitude,
+        Catalog,
+        Comment,
+        CreationInfo,
+        Pick,
+        WaveformStreamID,
+    )
 
 _PREFIX = "smi:local/quake"
 _AGENCY = "quake"
@@ -85,15 +92,20 @@ def _catalogue(events: Sequence[Event], created_ns: int | None) -> Catalog:
 def _event(event: Event, created_ns: int | None) -> Any:
     from obspy.core.event import Event as ObsPyEvent
 
+    picks, amplitudes = [], []
+    for number, arrival in enumerate(event.arrivals, start=1):
+        p = _pick(event, str(number), arrival, "P")
+        picks.append(p)
+        amplitudes.append(_amplitude(event, str(number), arrival, p))
+        if arrival.s_onset is not None:
+            picks.append(_pick(event, f"{number}s", arrival, "S"))
     return ObsPyEvent(
         resource_id=_resource("event", event.id),
         event_type=_event_type(event.label) or "other event",
         event_type_certainty="suspected",
         comments=_comments(event),
-        picks=[
-            _pick(event, number, channel_set)
-            for number, channel_set in enumerate(event.channel_sets, start=1)
-        ],
+        picks=picks,
+        amplitudes=amplitudes,
         creation_info=_creation_info(created_ns, event.model),
     )
 
@@ -107,33 +119,76 @@ def _event_type(label: str) -> str | None:
 
 
 def _comments(event: Event) -> list[Comment]:
-    """First all that we know, for programs; then, for readers, a class that QuakeML has not."""
-    texts = [json.dumps(event.to_dict(), allow_nan=False)]
-    if _event_type(event.label) is None:
-        texts.append(f"class {event.label}, for which QuakeML has no event type")
+    """First all that we know, for programs; then class and probability, for readers."""
     from obspy.core.event import Comment
 
+    text = f"class {event.label}, probability {event.probability:.3f}"
+    if _event_type(event.label) is None:
+        text += "; QuakeML has no event type for it"
+    texts = [json.dumps(event.to_dict(), allow_nan=False), text]
     return [Comment(text=_xml(text), force_resource_id=False) for text in texts]
 
 
-def _pick(event: Event, number: int, channel_set: str) -> Pick:
-    """Start of an event, which is the start of a window, at one channel set."""
+def _pick(event: Event, name: str, arrival: Arrival, phase: str) -> Pick:
+    """Onset of a phase at one channel set."""
     from obspy import UTCDateTime
-    from obspy.core.event import Pick, WaveformStreamID
+    from obspy.core.event import Comment, Pick, QuantityError
 
-    key = parse_channel_set(channel_set)
+    time, uncertainty_s = (
+        (arrival.onset, arrival.onset_uncertainty_s)
+        if phase == "P"
+        else (arrival.s_onset, arrival.s_onset_uncertainty_s)
+    )
+    assert time is not None
+    text = f"class {arrival.label}, probability {arrival.probability:.3f}"
+    is_emergent = "emergent" in arrival.flags
     return Pick(
         # A number, because codes may hold what an identifier may not.
-        resource_id=_resource("pick", event.id, str(number)),
-        time=UTCDateTime(ns=parse_time(event.start)),
-        waveform_id=WaveformStreamID(
-            network_code=_code(key.network),
-            station_code=_code(key.station),
-            location_code=_code(key.location),
-            channel_code=_code(key.band_instrument, _CODE_LENGTH - 1) + "Z",
-        ),
-        method_id=_resource(event.model),
+        resource_id=_resource("pick", event.id, name),
+        time=UTCDateTime(ns=parse_time(time)),
+        time_errors=QuantityError(uncertainty=uncertainty_s),
+        waveform_id=_stream(arrival, "Z" if phase == "P" else _horizontal(arrival)),
+        # Of something without a sharp onset, nobody knows which phase it is.
+        phase_hint=None if is_emergent else phase,
+        onset="emergent" if is_emergent else None,
+        method_id=_resource("onset", arrival.model),
         evaluation_mode="automatic",
+        comments=[Comment(text=_xml(text), force_resource_id=False)],
+    )
+
+
+def _amplitude(event: Event, number: str, arrival: Arrival, pick: Pick) -> Amplitude:
+    """Peak amplitude at one channel set: in m/s where the sensitivity is known, else in counts."""
+    from obspy.core.event import Amplitude
+
+    velocity = arrival.peak_velocity_m_s
+    return Amplitude(
+        resource_id=_resource("amplitude", event.id, number),
+        generic_amplitude=arrival.peak_amplitude if velocity is None else velocity,
+        type="A",
+        category="point",
+        unit="other" if velocity is None else "m/s",
+        snr=round(10 ** (arrival.snr_db / 20), 3),
+        pick_id=pick.resource_id,
+        waveform_id=_stream(arrival, arrival.peak_component),
+        method_id=_resource("amplitude", "peak", "high-passed"),
+        evaluation_mode="automatic",
+    )
+
+
+def _horizontal(arrival: Arrival) -> str:
+    return next((c for c in "NE" if c in arrival.components), "Z")
+
+
+def _stream(arrival: Arrival, component: str) -> WaveformStreamID:
+    from obspy.core.event import WaveformStreamID
+
+    key = parse_channel_set(arrival.channel_set)
+    return WaveformStreamID(
+        network_code=_code(key.network),
+        station_code=_code(key.station),
+        location_code=_code(key.location),
+        channel_code=_code(key.band_instrument, _CODE_LENGTH - 1) + component,
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from quake.checkpoint import ModelCard
@@ -14,15 +14,16 @@ from quake.data.labels import NOISE
 from quake.data.source import Source
 from quake.data.times import format_time, parse_time
 from quake.data.waveform import component_map
-from quake.events import EventOptions, find_events
+from quake.events import EventOptions
 from quake.inference.records import WindowRecord
 from quake.inference.station_days import StationDay
 from quake.pictures.picture_file import note_of, picture_name, write_picture
+from quake.pictures.window_runs import window_runs
 
 logger = logging.getLogger(__name__)
 
 # Raised when the same station-day is drawn in another way than before.
-_VERSION = 1
+_VERSION = 2
 
 _KEYWORD = "quake-inputs"
 
@@ -38,7 +39,7 @@ class Album:
     thresholds : tuple of float
         Of the windows, in the order of the classes.
     events : EventOptions
-        What makes an event of windows; one station is enough, for a picture is of one.
+        From which probabilities on windows are drawn as bars.
     settings : str
         All that windows depend on besides the data.
     """
@@ -105,7 +106,7 @@ class Album:
         start_ns, end_ns = ends_of(day, records)
         top_hz = self.card.preprocessing.band_hz[1]
         traces = read_traces(source, day.spans, day.id, start_ns, end_ns, top_hz, PANEL_PX)
-        events = find_events(records, replace(self.events, min_stations=1))
+        runs = window_runs(records, self.events.thresholds)
         names = self.card.labels.names
         text = DayText(
             id=str(day.id),
@@ -113,10 +114,10 @@ class Album:
             thresholds=dict(zip(names, self.thresholds, strict=True)),
             event_classes=[n for n in names if n != NOISE and n in self.events.thresholds],
         )
-        return draw_day(traces, records, list(events), text, {_KEYWORD: note})
+        return draw_day(traces, records, runs, text, {_KEYWORD: note})
 
     def _note(self, inputs: str) -> str:
-        about = [_VERSION, inputs, self.settings, asdict(self.events), self.thresholds]
+        about = [_VERSION, inputs, self.settings, dict(self.events.thresholds), self.thresholds]
         text = json.dumps(about, sort_keys=True, default=dict)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 

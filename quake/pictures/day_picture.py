@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from quake.data.labels import NOISE
 from quake.data.times import parse_time
 from quake.data.waveform import COMPONENTS, NS_PER_S
-from quake.events import Event
 from quake.inference.records import WindowRecord
 from quake.pictures.canvas import DPI, INK, as_png, plain, sheet
 from quake.pictures.curves import cells, points_of
@@ -30,6 +29,7 @@ from quake.pictures.panels import (
 )
 from quake.pictures.time_axis import label_time
 from quake.pictures.traces import Traces
+from quake.pictures.window_runs import WindowRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +83,7 @@ class DayText:
 def draw_day(
     traces: Traces,
     records: Sequence[WindowRecord],
-    events: Sequence[Event],
+    events: Sequence[WindowRun],
     text: DayText,
     notes: Mapping[str, str] | None = None,
 ) -> bytes:
@@ -95,7 +95,7 @@ def draw_day(
         Of `PANEL_PX` columns.
     records : sequence of WindowRecord
         In the order of time.
-    events : sequence of Event
+    events : sequence of WindowRun
     text : DayText
     notes : mapping of keyword to text, optional
         Kept in the file.
@@ -114,7 +114,7 @@ def draw_day_on(
     figure: Figure,
     traces: Traces,
     records: Sequence[WindowRecord],
-    events: Sequence[Event],
+    events: Sequence[WindowRun],
     text: DayText,
 ) -> None:
     """Draw a station-day on a figure of `quake.pictures.canvas.sheet`."""
@@ -182,7 +182,7 @@ def _seconds(time: str, traces: Traces) -> float:
     return (inside_ns - traces.start_ns) / NS_PER_S
 
 
-def _draw_events(axes: Axes, events: Sequence[Event], traces: Traces, text: DayText) -> None:
+def _draw_events(axes: Axes, events: Sequence[WindowRun], traces: Traces, text: DayText) -> None:
     """Bars of events, a row each class; the name of the row says how many there are."""
     quiet_axes(axes)
     axes.tick_params(axis="both", length=0)
@@ -206,7 +206,7 @@ def _draw_events(axes: Axes, events: Sequence[Event], traces: Traces, text: DayT
         say(axes, "no events")
 
 
-def _length_s(event: Event, traces: Traces) -> float:
+def _length_s(event: WindowRun, traces: Traces) -> float:
     return _seconds(event.end, traces) - _seconds(event.start, traces)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from quake.archive.journal import DayEntry
+from quake.archive.layout import ONSETS
 from quake.checkpoint import ModelCard
 from quake.errors import ParameterError, WaveformError
 from quake.inference.coverage import Seconds
@@ -192,8 +193,9 @@ class _Surveyor:
         self._add_windows(entry, windows)
 
     def _miss(self, entry: DayEntry) -> None:
-        formats = ", ".join(entry.outputs)
-        is_there = set(entry.outputs) == {"mseed"}
+        of_windows = [name for name in entry.outputs if name != ONSETS]
+        formats = ", ".join(of_windows)
+        is_there = of_windows == ["mseed"]
         why = f"are there as {formats} alone, which tells too little" if is_there else "are gone"
         self.missing.add(f"{entry.id} on {entry.date}: its windows {why}")
 

@@ -64,7 +64,8 @@ def predict(
         typer.Option(
             "--inventory",
             rich_help_panel=archives.INPUTS,
-            help="StationXML; turns components to true Z, N, E.",
+            help="StationXML; turns components to true Z, N, E, and says of events how far "
+            "stations are apart and how large peaks are in m/s.",
         ),
     ] = None,
     model: Annotated[
@@ -138,8 +139,7 @@ def predict(
     ] = None,
     events: archives.Events = False,
     event_threshold: archives.EventThreshold = None,
-    event_gap: archives.EventGap = None,
-    event_min_length: archives.EventMinLength = None,
+    event_snr: archives.EventSnr = None,
     min_stations: archives.MinStations = None,
     within: archives.Within = None,
     plot: Annotated[
@@ -228,17 +228,17 @@ def predict(
         of_events = thresholds_of("--event-threshold", event_threshold or [])
         check_classes("--event-threshold", of_events, card)
         wants_events = events or is_of_events(place)
-        of_any = {
-            "--event-threshold": event_threshold,
-            "--event-gap": event_gap,
-            "--event-min-length": event_min_length,
+        of_pictures = {"--event-threshold": event_threshold}
+        of_events_alone = {
+            "--event-snr": event_snr,
+            "--min-stations": min_stations,
+            "--within": within,
         }
-        of_several = {"--min-stations": min_stations, "--within": within}
-        _refuse_idle(wants_events, shard, {**({} if plot else of_any), **of_several})
+        _refuse_idle(wants_events, shard, {**({} if plot else of_pictures), **of_events_alone})
         event_options = None
         if wants_events or plot is not None:
             event_options = requests.events_of(
-                card, config, of_events, event_gap, event_min_length, min_stations, within
+                card, config, of_events, event_snr, min_stations, within
             )
         model_request = requests.ModelRequest(path, card, device, engine, threads)
         return _run(

@@ -14,9 +14,9 @@ import pyarrow
 import pytest
 from fenced_blocks import ROOT
 
-from quake.events.event import Event
+from quake.events.event import Arrival, Event
 from quake.inference.records import WindowRecord
-from quake.output.events import event_schema, write_events
+from quake.output.events import columns, event_schema, write_events
 from quake.output.windows import windows_as_bytes
 from quake_cli.exits import Exit
 from quake_cli.options import Format
@@ -38,15 +38,38 @@ WINDOW = WindowRecord(
     "589a6ed490a9",
 )
 EMPTY = dataclasses.replace(WINDOW, label=None, status="no_data", probabilities={})
-EVENT = Event(
+
+
+def arrival(channel_set, **changes):
+    """What one channel set saw of an event."""
+    values = {
+        "channel_set": channel_set,
+        "label": "earthquake",
+        "onset": WINDOW.start,
+        "onset_uncertainty_s": 0.1,
+        "end": WINDOW.end,
+        "probability": 0.75,
+        "probabilities": WINDOW.probabilities,
+        "phase_probability": 0.9,
+        "snr_db": 20.0,
+        "peak_amplitude": 100.0,
+        "peak_component": "Z",
+        "peak_velocity_m_s": None,
+        "dominant_frequency_hz": 5.0,
+        "s_onset": None,
+        "s_onset_uncertainty_s": None,
+        "components": "ZNE",
+        "flags": ("gap",),
+        "windows": (WINDOW.start,),
+        "model": WINDOW.model,
+    }
+    return Arrival(**{**values, **changes})
+
+
+EVENT = Event("earthquake", (arrival(WINDOW.id), arrival("IU.ANMO.10.BH?")))
+FULL = Event(
     "earthquake",
-    WINDOW.start,
-    WINDOW.end,
-    "2020-05-02T20:01:30.000000Z",
-    0.75,
-    1,
-    (WINDOW.id, "IU.ANMO.10.BH?"),
-    WINDOW.model,
+    (arrival(WINDOW.id, s_onset=WINDOW.end, s_onset_uncertainty_s=0.2, peak_velocity_m_s=1e-6),),
 )
 
 # Words of the pages for types of JSON, and how Parquet's are written there.
@@ -57,6 +80,7 @@ TYPES = {
     "list of text": list,
     "list": list,
     "text or null": (str, type(None)),
+    "number or null": (int, float, type(None)),
 }
 
 
@@ -109,8 +133,9 @@ def event_fields():
     return [(name, *row[2:5]) for row in rows(EVENTS, "Fields") for name in names(row[0])]
 
 
-def test_a_json_line_of_an_event_has_the_fields_and_types_of_the_page():
-    written = json.loads(events_as_bytes("jsonl"))
+@pytest.mark.parametrize("event", [EVENT, FULL])
+def test_a_json_line_of_an_event_has_the_fields_and_types_of_the_page(event):
+    written = json.loads(events_as_bytes("jsonl", event))
     assert list(written) == [name for name, *_ in event_fields()]
     for name, _, kind, _ in event_fields():
         assert isinstance(written[name], TYPES[kind]), name
@@ -118,7 +143,7 @@ def test_a_json_line_of_an_event_has_the_fields_and_types_of_the_page():
 
 def test_the_columns_of_csv_are_the_fields_of_an_event():
     (row,) = csv.DictReader(io.StringIO(events_as_bytes("csv").decode()))
-    assert list(row) == [name for name, *_ in event_fields()]
+    assert list(row) == columns_of_the_page()
     assert row["channel_sets"] == ";".join(EVENT.channel_sets)
 
 
@@ -130,13 +155,21 @@ def test_the_columns_of_parquet_have_the_types_of_the_page():
         pyarrow.int64(): "`int64`",
         pyarrow.list_(pyarrow.string()): "`list<string>`",
     }
-    found = [(field.name, as_written[field.type]) for field in event_schema()]
-    assert found == [(name, kind) for name, _, _, kind in event_fields()]
+    found = {field.name: as_written[field.type] for field in event_schema(CLASSES)}
+    expected = {name: kind for name, _, _, kind in event_fields()}
+    classes = {f"p_{name}": expected.pop("probabilities") for name in CLASSES[:1]}
+    classes = dict.fromkeys((f"p_{name}" for name in CLASSES), *classes.values())
+    assert found == {**expected, **classes}
 
 
-def events_as_bytes(name):
+def columns_of_the_page():
+    assert columns(()) == [n for n, *_ in event_fields() if n != "probabilities"]
+    return columns(CLASSES)
+
+
+def events_as_bytes(name, event=EVENT):
     file = io.BytesIO()
-    write_events(file, name, [EVENT])
+    write_events(file, name, [event], classes=CLASSES)
     return file.getvalue()
 
 

@@ -1,11 +1,11 @@
-"""Windows and events in seconds since a start, for tests whose truth is arithmetic."""
+"""Windows, onsets and events in seconds since a start, for tests whose truth is arithmetic."""
 
 import json
 from pathlib import Path
 
 from quake.data.times import format_time, parse_time
 from quake.data.waveform import NS_PER_S
-from quake.events import Event, EventOptions
+from quake.events import Event, EventOptions, Onset, build_events
 from quake.inference.records import WindowRecord
 
 START_NS = parse_time("2020-05-02T20:00:00Z")
@@ -39,19 +39,47 @@ def window(start_s, label="earthquake", p=0.9, key="XX.STA..HH?", status="ok", l
     )
 
 
-def event(start_s, end_s=None, label="earthquake", p=0.9, keys=("XX.STA..HH?",), **changes):
-    """An event whose peak is half a minute after its start."""
+def onset(time_s, label="earthquake", prob=0.9, key="XX.STA..HH?", **changes):
+    """A clear P; the other classes share what the label leaves."""
+    probabilities = {name: round((1 - prob) / 2, 6) for name in CLASSES}
+    probabilities[label] = prob
     values = {
-        "label": label,
-        "start": at(start_s),
-        "end": at(start_s + 60 if end_s is None else end_s),
-        "peak_time": at(start_s + 30),
-        "peak_probability": p,
-        "n_windows": 1,
-        "channel_sets": tuple(keys),
+        "id": key,
+        "time": at(time_s),
+        "uncertainty_s": 0.1,
+        "rise_db": 20.0,
+        "p": 0.95,
+        "s": 0.01,
+        "s_after": 0.0,
+        "probabilities": probabilities,
+        "snr_db": 20.0,
+        "peak_amplitude": 1234.5,
+        "peak_component": "N",
+        "dominant_frequency_hz": 5.4,
+        "duration_s": 20.0,
+        "is_cut": False,
+        "components": "ZNE",
+        "flags": (),
+        "windows": (at(time_s // 30 * 30),),
         "model": MODEL,
     }
-    return Event(**{**values, **changes})
+    return Onset(**{**values, **changes})
+
+
+def s_onset(time_s, s=0.9, **changes):
+    """A clear S, which nobody has classified."""
+    return onset(time_s, **{"p": 0.0, "s": s, "probabilities": {}, **changes})
+
+
+def event(time_s, end_s=None, label="earthquake", p=0.9, keys=("XX.STA..HH?",), **changes):
+    """An event with the same onset at each of some channel sets."""
+    duration_s = 20.0 if end_s is None else end_s - time_s
+    arrivals = []
+    for key in keys:
+        one = onset(time_s, label, p, key, duration_s=duration_s, **changes)
+        (found,) = build_events([one], EventOptions({label: 0.0}))
+        arrivals += found.arrivals
+    return Event(label, tuple(arrivals))
 
 
 def options(**changes):

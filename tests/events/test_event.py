@@ -5,11 +5,12 @@ import pickle
 import re
 
 import pytest
-from event_builders import event
+from event_builders import START_NS, event
 
 from quake.data.waveform import ChannelSetId
 from quake.errors import ParameterError
-from quake.events import parse_channel_set
+from quake.events import Event, parse_channel_set
+from quake.events.amplitude import Sensitivities, Sensitivity, with_velocities
 
 
 def test_the_id_tells_second_and_class():
@@ -25,12 +26,12 @@ def test_the_id_tells_second_and_class():
         event(60, keys=("XX.STA..HH?", "XX.STB..HH?")),
     ],
 )
-def test_another_start_class_or_channel_set_is_another_id(other):
+def test_another_onset_class_or_channel_set_is_another_id(other):
     assert other.id != event(60).id
 
 
 def test_what_an_event_grows_to_is_not_in_its_id():
-    assert event(60, 400, p=0.7, n_windows=12).id == event(60).id
+    assert event(60, 400, p=0.7, snr_db=40.0).id == event(60).id
 
 
 @pytest.mark.parametrize("label", ["séisme / tir", "../../x", "a b", "地震", "\x00"])
@@ -47,15 +48,27 @@ def test_the_row_has_the_fields_of_the_schema_in_their_order():
     assert list(row) == [
         "id",
         "label",
-        "start",
+        "onset",
+        "onset_uncertainty_s",
         "end",
-        "peak_time",
-        "peak_probability",
-        "n_windows",
+        "duration_s",
+        "probability",
+        "probabilities",
+        "snr_db",
+        "peak_amplitude",
+        "peak_velocity_m_s",
+        "dominant_frequency_hz",
+        "s_onset",
+        "s_onset_uncertainty_s",
+        "s_minus_p_s",
+        "distance_km",
+        "flags",
+        "windows",
         "channel_sets",
+        "arrivals",
         "model",
     ]
-    assert row["start"] == "2020-05-02T20:01:00.000000Z"
+    assert row["onset"] == "2020-05-02T20:01:00.000000Z"
     assert row["channel_sets"] == ["XX.STA..HH?", "XX.STB.00.BH?"]
 
 
@@ -88,3 +101,16 @@ def test_the_name_of_a_channel_set_is_read_back(key):
 def test_what_is_no_channel_set_is_refused_with_an_example():
     with pytest.raises(ParameterError, match=r"'IU.ANMO' is not.*IU\.ANMO\.00\.BH\?"):
         parse_channel_set("IU.ANMO")
+
+
+def test_an_event_without_arrivals_is_none():
+    with pytest.raises(ParameterError, match="at least one arrival"):
+        Event("earthquake", ())
+
+
+def test_peaks_are_in_metres_a_second_where_the_sensitivity_is_known():
+    key = ChannelSetId("XX", "STA", "", "HH")
+    known = Sensitivities({(key, "N"): (Sensitivity(START_NS, START_NS + 10**12, 1e9),)})
+    assert with_velocities(event(0), known).peak_velocity_m_s == 1.2345e-6
+    assert with_velocities(event(-1), known).peak_velocity_m_s is None
+    assert with_velocities(event(0, peak_component="Z"), known).peak_velocity_m_s is None

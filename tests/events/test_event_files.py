@@ -4,18 +4,18 @@ import csv
 import io
 import json
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from event_builders import event
 
 from quake.errors import ParameterError
-from quake.output.events import FORMATS, event_schema, write_events
+from quake.output.events import FORMATS, columns, event_schema, write_events
 
 EVENTS = [
-    event(0, 90, p=0.989324, n_windows=2, keys=("BK.MHC..BH?", "IU.ANMO.00.BH?")),
+    event(0, 90, p=0.989324, keys=("BK.MHC..BH?", "IU.ANMO.00.BH?"), flags=("gap", "resampled")),
     event(30, label='quarry "blast", séisme', p=1.0),
 ]
+CLASSES = ("earthquake", "surface_event", "noise")
 
 
 def written(name, events, **options):
@@ -25,12 +25,18 @@ def written(name, events, **options):
 
 
 def test_csv_has_a_header_and_a_row_an_event():
-    data = written("csv", EVENTS[:1])
-    assert data.decode("utf-8") == (
-        "id,label,start,end,peak_time,peak_probability,n_windows,channel_sets,model\n"
-        f"{EVENTS[0].id},earthquake,2020-05-02T20:00:00.000000Z,2020-05-02T20:01:30.000000Z,"
-        "2020-05-02T20:00:30.000000Z,0.989324,2,BK.MHC..BH?;IU.ANMO.00.BH?,589a6ed490a9\n"
+    data = written("csv", [event(0, 12.5, p=0.98)], classes=CLASSES).decode("utf-8")
+    header, row = csv.reader(io.StringIO(data))
+    assert header == columns(CLASSES)
+    found = dict(zip(header, row, strict=True))
+    assert found["onset"] == "2020-05-02T20:00:00.000000Z"
+    assert (found["p_earthquake"], found["p_noise"], found["duration_s"]) == (
+        "0.98",
+        "0.01",
+        "12.5",
     )
+    assert (found["s_onset"], found["distance_km"], found["peak_velocity_m_s"]) == ("", "", "")
+    assert json.loads(found["arrivals"])[0]["channel_set"] == "XX.STA..HH?"
 
 
 def test_csv_of_any_class_is_read_back():
@@ -51,32 +57,15 @@ def test_json_has_no_number_that_is_none():
         written("jsonl", [event(0, p=float("nan"))])
 
 
-def test_parquet_has_the_documented_types():
-    table = pq.read_table(io.BytesIO(written("parquet", EVENTS)))
-    assert table.schema.equals(
-        pa.schema(
-            [
-                ("id", pa.string()),
-                ("label", pa.string()),
-                ("start", pa.timestamp("us", tz="UTC")),
-                ("end", pa.timestamp("us", tz="UTC")),
-                ("peak_time", pa.timestamp("us", tz="UTC")),
-                ("peak_probability", pa.float64()),
-                ("n_windows", pa.int64()),
-                ("channel_sets", pa.list_(pa.string())),
-                ("model", pa.string()),
-            ]
-        )
-    )
-    assert not table.schema.metadata
-
-
 def test_parquet_holds_what_was_written():
-    rows = pq.read_table(io.BytesIO(written("parquet", EVENTS))).to_pylist()
-    for row in rows:
-        for name in ("start", "end", "peak_time"):
-            row[name] = row[name].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    assert rows == [e.to_dict() for e in EVENTS]
+    (row, _) = pq.read_table(io.BytesIO(written("parquet", EVENTS))).to_pylist()
+    one = EVENTS[0].to_dict()
+    assert row["onset"].strftime("%Y-%m-%dT%H:%M:%S.%fZ") == one["onset"]
+    assert row["s_onset"] is None
+    assert row["p_earthquake"] == one["probabilities"]["earthquake"]
+    assert json.loads(row["arrivals"]) == one["arrivals"]
+    same = ("id", "label", "snr_db", "duration_s", "flags", "windows", "channel_sets", "model")
+    assert {name: row[name] for name in same} == {name: one[name] for name in same}
 
 
 def test_no_events_are_a_table_without_rows():
@@ -84,7 +73,7 @@ def test_no_events_are_a_table_without_rows():
     assert written("jsonl", []) == b""
     table = pq.read_table(io.BytesIO(written("parquet", [])))
     assert table.num_rows == 0
-    assert table.schema.equals(event_schema())
+    assert table.schema.equals(event_schema(()))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -102,3 +91,26 @@ def test_the_file_stays_open(name):
 def test_an_unknown_format_is_refused_with_those_there_are():
     with pytest.raises(ParameterError, match="'xlsx'; known formats are csv, jsonl, parquet"):
         written("xlsx", EVENTS)
+
+
+def test_markers_of_snuffler_are_read_by_their_fields():
+    one = event(0.25, keys=("BK.MHC..BH?",))
+    (head, line) = written("snuffler", [one]).decode().splitlines()
+    assert head == "# Snuffler Markers File Version 0.2"
+    assert line == ("phase: 2020-05-02 20:00:00.2500 0 BK.MHC..BHZ None None None P None True")
+
+
+def test_labels_of_audacity_are_seconds_of_the_day():
+    (line,) = written("audacity", [event(0, 90)]).decode().splitlines()
+    assert line == "72000.000000\t72090.000000\tearthquake 0.90 XX.STA"
+
+
+def test_tags_of_swarm_name_station_channel_network_and_location():
+    (line,) = written("swarm", [event(0, keys=("IU.ANMO.00.BH?",))]).decode().splitlines()
+    assert line == "2020-05-02 20:00:00,ANMO BHZ IU 00,earthquake"
+
+
+def test_a_class_cannot_break_out_of_its_field():
+    odd = event(0, label="a,b\tc\nd")
+    assert len(written("swarm", [odd]).decode().splitlines()) == 1
+    assert written("audacity", [odd]).decode().count("\t") == 2

@@ -43,6 +43,6 @@ def test_without_a_class_there_is_nothing_to_find():
 def test_an_id_is_a_digest_of_lines_that_anybody_can_write_down():
     """Ids are in stores and in the catalogues of others: they must not change."""
     found = event(0, keys=["XX.B..HH?", "XX.A..HH?"], label="earthquake")
-    lines = f"earthquake\n{found.start}\nXX.A..HH?\nXX.B..HH?"
+    lines = f"earthquake\n{found.onset}\nXX.A..HH?\nXX.B..HH?"
     digest = hashlib.sha256(lines.encode()).hexdigest()
     assert digest.startswith(found.id.rpartition("-")[2])

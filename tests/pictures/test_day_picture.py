@@ -6,12 +6,12 @@ from strategies import START_NS, noise, sine
 
 from quake.data.times import format_time
 from quake.data.waveform import NS_PER_S
-from quake.events import Event
 from quake.pictures.canvas import sheet
 from quake.pictures.day_picture import PANEL_PX, WIDTH_PX, DayText, draw_day, draw_day_on
 from quake.pictures.palette import STATUS_COLOURS, class_colours
 from quake.pictures.picture_file import note_of
 from quake.pictures.traces import read_traces
+from quake.pictures.window_runs import WindowRun
 
 END_NS = START_NS + 600 * NS_PER_S
 THRESHOLDS = {"earthquake": 0.5, "surface_event": 0.6, "noise": 0.5}
@@ -23,7 +23,7 @@ def iso(second):
 
 
 def event(start_s, end_s, label="earthquake"):
-    return Event(label, iso(start_s), iso(end_s), iso(start_s + 30), 0.9, 1, ("XX.STA..HH?",), "x")
+    return WindowRun(label, iso(start_s), iso(end_s), 1)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from quake.archive.journal import DayEntry, FileEntry, FileState, Journal
 from quake.archive.layout import day_of_date, events_folder, windows_file
 from quake.data.times import format_time, parse_time
 from quake.data.waveform import NS_PER_S, ChannelSetId, Span
-from quake.events import Event
+from quake.events import Arrival, Event
 from quake.inference.records import WindowRecord
 from quake.output.events import write_events
 from quake.output.windows import windows_as_bytes
@@ -106,8 +106,34 @@ class StoreMaker:
 
 def event(label, start, *channel_sets):
     start_ns = parse_time(start)
-    end, peak = (format_time(start_ns + s * NS_PER_S) for s in (60, 30))
-    return Event(label, format_time(start_ns), end, peak, 0.9, 1, channel_sets, MODEL)
+    onset, end = format_time(start_ns), format_time(start_ns + 60 * NS_PER_S)
+    return Event(
+        label,
+        tuple(
+            Arrival(
+                channel_set=key,
+                label=label,
+                onset=onset,
+                onset_uncertainty_s=0.1,
+                end=end,
+                probability=0.9,
+                probabilities={label: 0.9},
+                phase_probability=0.9,
+                snr_db=20.0,
+                peak_amplitude=100.0,
+                peak_component="Z",
+                peak_velocity_m_s=None,
+                dominant_frequency_hz=5.0,
+                s_onset=None,
+                s_onset_uncertainty_s=None,
+                components="ZNE",
+                flags=(),
+                windows=(onset,),
+                model=MODEL,
+            )
+            for key in channel_sets
+        ),
+    )
 
 
 def hours(date, *intervals):

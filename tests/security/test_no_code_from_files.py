@@ -347,7 +347,7 @@ def test_a_pickle_is_no_result(tmp_path, payload, marker, name):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("name", ["run.json", "journal.jsonl", "hits.jsonl"])
+@pytest.mark.parametrize("name", ["run.json", "journal.jsonl"])
 def test_pickles_in_the_folder_of_a_store_are_refused_or_left_out(
     quake, tmp_path, payload, marker, name
 ):

@@ -149,7 +149,6 @@ def test_a_line_of_a_journal_that_names_another_place_is_none(quake, store, arou
     _, outside = around
     before = outside()
     append(folder, **{**station_day(folder), **change})
-    (folder / "_quake" / "hits.jsonl").unlink()
     run = predict(quake, record, "--output", f"{folder}/", "--events", "--no-resume")
     assert run.status == 0
     assert "1 lines cannot be read; what they were about is done again" in run.err

@@ -72,6 +72,19 @@ def predict(environment):
     def run(*arguments):
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = _status_of_main(("predict", *arguments), environment["QUAKE_MODEL_DIR"])
+        return checked(Run(status, _text_of(out), _text_of(err)))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def quake(environment):
+    """Run any command in this process."""
+
+    def run(*arguments):
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = _status_of_main(arguments, environment["QUAKE_MODEL_DIR"])
         return checked(Run(status, _text_of(out), _text_of(err)))
 
@@ -82,7 +95,7 @@ def _status_of_main(arguments, installed):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QUAKE_MODEL_DIR", installed)
         with pytest.raises(SystemExit) as ended:
-            main(["predict", *map(str, arguments)])
+            main([*map(str, arguments)])
     return ended.value.code
 
 

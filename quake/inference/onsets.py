@@ -1,0 +1,400 @@
+"""Onsets: windows that speak of an event and their samples in, what arrives in them out.
+
+The time is divided into cells of half a minute, counted from the epoch. A cell that a window with
+an event touches is looked at, in a stretch of samples around it that has the same length always, so
+that what is found does not depend on where files, blocks and days begin.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quake.data.join import join_segments
+from quake.data.labels import NOISE
+from quake.data.missing import within
+from quake.data.source import FileSource, Source, select
+from quake.data.stretch import Stretch
+from quake.data.times import format_time, parse_time
+from quake.data.waveform import (
+    COMPONENTS,
+    NS_PER_S,
+    ChannelSet,
+    ChannelSetId,
+    component_map,
+)
+from quake.data.windows import Window
+from quake.events.candidates import Candidate, find_candidates
+from quake.events.emergent import envelope_pick
+from quake.events.measure import Measurement, measure
+from quake.events.onset import Onset
+from quake.events.pairs import paired_s
+from quake.events.phase_head import phase_probabilities
+from quake.inference.classifier import Classifier, PredictConfig
+from quake.inference.records import WindowRecord
+from quake.inference.station_days import StationDay, station_days
+
+if TYPE_CHECKING:
+    from quake.data.orientation import Orientations
+
+LOOK_FROM = 0.3
+"""Probability that a window shows no noise from which on one looks for onsets in it."""
+
+_EMERGENT_FROM = 0.5
+
+# At least so probably a P to be classified, and so probably an S to be kept; not yet decisions.
+_P_FROM, _S_FROM = 0.2, 0.3
+
+# More probable ones share a record: each is shown without the others.
+_NEIGHBOUR_FROM = 0.5
+
+CELL_NS = 30 * NS_PER_S
+
+# Around a cell: noise before an onset at its beginning, a minute after one at its end. With the
+# windows of a day it reaches no further than its spans do, see `quake.inference.station_days`.
+_BEFORE_CELL_NS, _AFTER_CELL_NS = 45 * NS_PER_S, 60 * NS_PER_S
+
+# As training rows have it: the onset is 15 s after the start.
+_BEFORE_ONSET_S = 15.0
+
+# What of a window is shown if another onset is near.
+_SHOWN_BEFORE_S, _SHOWN_LEAST_S, _BEFORE_NEXT_S = 5.0, 16.0, 0.5
+
+# Cells whose samples are in memory at a time: twenty minutes.
+_CELLS_AT_A_TIME = 40
+
+
+class OnsetFinder:
+    """Finds onsets in station-days whose windows have been classified.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    source : Source
+        Of the samples.
+    config : PredictConfig, optional
+    orientations : Orientations, optional
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        source: Source,
+        config: PredictConfig | None = None,
+        orientations: Orientations | None = None,
+    ) -> None:
+        self.classifier = classifier
+        self.source = source
+        self.config = config or PredictConfig()
+        self.orientations = orientations
+        self._preprocessing = classifier.card.preprocessing
+        cell_s = (_BEFORE_CELL_NS + CELL_NS + _AFTER_CELL_NS) / NS_PER_S
+        self._around = replace(self._preprocessing, window_s=cell_s)
+
+    def find(self, day: StationDay, records: Sequence[WindowRecord]) -> list[Onset]:
+        """Find the onsets of a station-day.
+
+        Parameters
+        ----------
+        day : StationDay
+        records : sequence of WindowRecord
+            Its windows.
+
+        Returns
+        -------
+        list of Onset
+            By time; at midnight, some that the next day finds too, see `quake.events.onset.unique`.
+        """
+        looks = [_Look.of(record) for record in records if event_probability(record) >= LOOK_FROM]
+        cells: dict[int, list[_Look]] = defaultdict(list)
+        for look in looks:
+            for number in range(look.start_ns // CELL_NS, -(-look.end_ns // CELL_NS)):
+                cells[number].append(look)
+        found: list[_Found] = []
+        for numbers in _runs(sorted(cells)):
+            found += self._in_cells(day, numbers, cells)
+        return self._classified(found)
+
+    def _in_cells(
+        self, day: StationDay, numbers: Sequence[int], cells: Mapping[int, list[_Look]]
+    ) -> Iterator[_Found]:
+        """What arrives in cells that follow one another."""
+        channel_set, mapping = self._read(day, numbers)
+        per_cell = {n: self._in_cell(channel_set, mapping, n, cells[n]) for n in numbers}
+        seen: list[int] = []
+        for found in per_cell.values():
+            seen += [f.time_ns for f in found if f.p >= _P_FROM]
+            yield from found
+        for look in _first_of(numbers, cells):
+            if look.probability >= _EMERGENT_FROM and not any(
+                look.start_ns <= time_ns < look.end_ns for time_ns in seen
+            ):
+                yield from self._emergent(channel_set, mapping, look)
+
+    def _in_cell(
+        self,
+        channel_set: ChannelSet,
+        mapping: Mapping[str, str],
+        number: int,
+        looks: Sequence[_Look],
+    ) -> list[_Found]:
+        origin_ns = number * CELL_NS - _BEFORE_CELL_NS
+        samples = self._samples(channel_set, mapping, origin_ns)
+        rate_hz = self._preprocessing.sampling_rate_hz
+        candidates = find_candidates(samples, rate_hz)
+        phases = phase_probabilities(samples, [c.index for c in candidates], rate_hz)
+        times_ns = [origin_ns + round(c.index * NS_PER_S / rate_hz) for c in candidates]
+        neighbours = [
+            t for t, row in zip(times_ns, phases, strict=True) if row[0] >= _NEIGHBOUR_FROM
+        ]
+        followed = paired_s(times_ns, phases)
+        found = []
+        for candidate, time_ns, (p, s, _), s_after in zip(
+            candidates, times_ns, phases, followed, strict=True
+        ):
+            is_p = p >= _P_FROM or s_after > 0
+            if time_ns // CELL_NS != number or not (is_p or s >= _S_FROM):
+                continue
+            shown = _shown(time_ns, neighbours)
+            window = self._cut(within(channel_set, *shown), mapping, time_ns) if is_p else None
+            found.append(
+                _Found(
+                    id=channel_set.id,
+                    time_ns=time_ns,
+                    candidate=candidate,
+                    p=float(p),
+                    s=float(s),
+                    s_after=s_after,
+                    measured=measure(samples, candidate.index, rate_hz),
+                    window=window,
+                    looks=tuple(looks),
+                )
+            )
+        return found
+
+    def _emergent(
+        self, channel_set: ChannelSet, mapping: Mapping[str, str], look: _Look
+    ) -> Iterator[_Found]:
+        """The onset of the envelope in a window in which nothing sharp was found."""
+        origin_ns = look.start_ns // CELL_NS * CELL_NS - _BEFORE_CELL_NS
+        samples = self._samples(channel_set, mapping, origin_ns)
+        rate_hz = self._preprocessing.sampling_rate_hz
+        first = round((look.start_ns - origin_ns) * rate_hz / NS_PER_S)
+        stop = round((look.end_ns - origin_ns) * rate_hz / NS_PER_S)
+        candidate = envelope_pick(samples, first, stop, rate_hz)
+        if candidate is None:
+            return
+        time_ns = origin_ns + round(candidate.index * NS_PER_S / rate_hz)
+        yield _Found(
+            id=channel_set.id,
+            time_ns=time_ns,
+            candidate=candidate,
+            p=1.0,
+            s=0.0,
+            s_after=0.0,
+            measured=measure(samples, candidate.index, rate_hz),
+            window=self._cut(channel_set, mapping, time_ns),
+            looks=(look,),
+            is_emergent=True,
+        )
+
+    def _read(
+        self, day: StationDay, numbers: Sequence[int]
+    ) -> tuple[ChannelSet, Mapping[str, str]]:
+        begin_ns = numbers[0] * CELL_NS - _BEFORE_CELL_NS - CELL_NS
+        end_ns = (numbers[-1] + 1) * CELL_NS + _AFTER_CELL_NS + CELL_NS
+        mapping = component_map(day.spans)
+        here = [s for s in day.spans if s.start_ns < end_ns and s.end_ns > begin_ns]
+        segments = self.source.read(here, day.id, begin_ns, end_ns)
+        return (
+            ChannelSet(
+                day.id,
+                {
+                    c: join_segments(s for s in segments if mapping.get(s.code) == c)
+                    for c in COMPONENTS
+                },
+            ),
+            mapping,
+        )
+
+    def _samples(
+        self, channel_set: ChannelSet, mapping: Mapping[str, str], origin_ns: int
+    ) -> NDArray[np.float64]:
+        """Samples around a cell, (3, N), as the network would see them."""
+        window = self._window(channel_set, mapping, origin_ns, self._around.window_ns, around=True)
+        return window.samples.astype(np.float64)
+
+    def _cut(self, channel_set: ChannelSet, mapping: Mapping[str, str], time_ns: int) -> Window:
+        """The window in which an onset is where it is in training."""
+        start_ns = time_ns - round(_BEFORE_ONSET_S * NS_PER_S)
+        return self._window(channel_set, mapping, start_ns, self._preprocessing.window_ns)
+
+    def _window(
+        self,
+        channel_set: ChannelSet,
+        mapping: Mapping[str, str],
+        start_ns: int,
+        length_ns: int,
+        *,
+        around: bool = False,
+    ) -> Window:
+        preprocessing = self._around if around else self._preprocessing
+        rotations = None
+        if self.orientations is not None:
+            rotations = [self.orientations.rotation(channel_set.id, mapping, start_ns)]
+        stretch = Stretch(channel_set, start_ns, start_ns + length_ns, preprocessing)
+        least = 0.0 if around else self.config.min_coverage
+        (window,) = stretch.windows([start_ns], least, rotations)
+        return window
+
+    def _classified(self, found: Sequence[_Found]) -> list[Onset]:
+        """Run the network on the windows of candidates; those it cannot be run on are left out."""
+        usable = [f for f in found if f.window is not None and f.window.status == "usable"]
+        size = self.config.batch_size or self.classifier.engine.batch_size
+        scores: dict[int, NDArray[np.float64]] = {}
+        for first in range(0, len(usable), size):
+            some = usable[first : first + size]
+            windows = np.stack([f.window.samples for f in some if f.window is not None])
+            for f, row in zip(some, self.classifier.probabilities(windows), strict=True):
+                scores[id(f)] = row
+        onsets = [
+            self._onset(f, scores.get(id(f)))
+            for f in found
+            if id(f) in scores or (f.window is None or f.s >= _S_FROM)
+        ]
+        return sorted(onsets, key=lambda onset: (onset.time_ns, onset.is_emergent))
+
+    def _onset(self, found: _Found, scores: NDArray[np.float64] | None) -> Onset:
+        names = self.classifier.card.labels.names
+        measured, window = found.measured, found.window
+        return Onset(
+            id=str(found.id),
+            time=format_time(found.time_ns),
+            uncertainty_s=round(found.candidate.uncertainty_s, 3),
+            rise_db=round(found.candidate.rise_db, 2),
+            p=round(found.p, 4) if scores is not None else 0.0,
+            s=round(found.s, 4),
+            s_after=round(found.s_after, 4),
+            probabilities=(
+                {} if scores is None else dict(zip(names, scores.round(6).tolist(), strict=True))
+            ),
+            snr_db=round(measured.snr_db, 2),
+            peak_amplitude=float(f"{measured.peak_amplitude:.6g}"),
+            peak_component=measured.peak_component,
+            dominant_frequency_hz=round(measured.dominant_frequency_hz, 2),
+            duration_s=round(measured.duration_s, 2),
+            is_cut=measured.is_cut,
+            components=window.components if window is not None else "",
+            flags=window.flags if window is not None else (),
+            windows=tuple(look.start for look in found.looks),
+            model=self.classifier.hash,
+            is_emergent=found.is_emergent,
+        )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A window of the grid that speaks of an event."""
+
+    start: str
+    start_ns: int
+    end_ns: int
+    probability: float
+
+    @classmethod
+    def of(cls, record: WindowRecord) -> _Look:
+        return cls(
+            record.start,
+            parse_time(record.start),
+            parse_time(record.end),
+            event_probability(record),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A candidate that is kept, before it is classified."""
+
+    id: ChannelSetId
+    time_ns: int
+    candidate: Candidate
+    p: float
+    s: float
+    s_after: float
+    measured: Measurement
+    window: Window | None
+    looks: tuple[_Look, ...]
+    is_emergent: bool = False
+
+
+def event_probability(record: WindowRecord) -> float:
+    """Probability that a window shows something else than noise; 0 where it was not scored."""
+    if not record.probabilities:
+        return 0.0
+    if NOISE in record.probabilities:
+        return 1 - record.probabilities[NOISE]
+    return max(record.probabilities.values())
+
+
+def find_onsets(
+    classifier: Classifier,
+    waveforms: str | Path | Iterable[str | Path],
+    config: PredictConfig | None = None,
+    orientations: Orientations | None = None,
+) -> Iterator[Onset]:
+    """Classify the windows of files, and find the onsets in them.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    waveforms : path or paths
+    config : PredictConfig, optional
+    orientations : Orientations, optional
+
+    Yields
+    ------
+    Onset
+        Of one channel set and day after the other.
+    """
+    config = config or PredictConfig()
+    source = FileSource([waveforms] if isinstance(waveforms, str | Path) else waveforms)
+    chosen, _ = select(source.spans(), config.channels)
+    finder = OnsetFinder(classifier, source, config, orientations)
+    for day in station_days(chosen, config.grid(classifier.card)):
+        records = list(classifier.predict_days([day], source, config, orientations))
+        yield from finder.find(day, records)
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[list[int]]:
+    """Divide cells into runs of neighbours, of a bounded length."""
+    for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        cells = [number for _, number in run]
+        for first in range(0, len(cells), _CELLS_AT_A_TIME):
+            yield cells[first : first + _CELLS_AT_A_TIME]
+
+
+def _first_of(numbers: Sequence[int], cells: Mapping[int, list[_Look]]) -> Iterator[_Look]:
+    """Windows whose first cell is one of these."""
+    for number in numbers:
+        for look in cells[number]:
+            if look.start_ns // CELL_NS == number:
+                yield look
+
+
+def _shown(time_ns: int, neighbours: Iterable[int]) -> tuple[int, int]:
+    """What of the window of an onset is shown, so that the class is that of this event."""
+    near_s = sorted((other - time_ns) / NS_PER_S for other in neighbours)
+    before = any(-_BEFORE_ONSET_S < s < -1.0 for s in near_s)
+    from_s = -_SHOWN_BEFORE_S if before else -_BEFORE_ONSET_S
+    following = [s for s in near_s if s > 1.0]
+    to_s = 1e6
+    if following:
+        to_s = max(following[0] - _BEFORE_NEXT_S, from_s + _SHOWN_LEAST_S)
+    return time_ns + round(from_s * NS_PER_S), time_ns + round(to_s * NS_PER_S)

@@ -1,0 +1,116 @@
+"""``quake events``: events of an existing result store again, with other settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quake.errors import ParameterError
+from quake_cli import archive_options as archives
+from quake_cli.exits import Exit
+from quake_cli.messages import Messages, library_messages
+from quake_cli.options import Debug, Format, Quiet
+
+if TYPE_CHECKING:
+    from quake.events import EventOptions
+    from quake.report.run_facts import RunFacts
+
+
+def events(
+    context: typer.Context,
+    store: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STORE",
+            help="Result store: the folder that `quake predict --events --output DIR/` wrote.",
+        ),
+    ],
+    event_threshold: archives.EventThreshold = None,
+    event_snr: archives.EventSnr = None,
+    min_stations: archives.MinStations = None,
+    within: archives.Within = None,
+    inventory: Annotated[
+        Path | None,
+        typer.Option(
+            "--inventory",
+            rich_help_panel=archives.EVENTS,
+            help="StationXML; says how far stations are apart and how large peaks are in m/s.",
+        ),
+    ] = None,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option(
+            "--format",
+            "-f",
+            rich_help_panel=archives.OUTPUT,
+            help="Besides those that are there; Parquet if there are none. May be repeated.",
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Make the events of a result store again with other settings, without waveforms."""
+    from quake.archive.store import Store
+    from quake.archive.store_events import station_days_without_onsets, write_store_events
+    from quake.report.run_facts import read_run_facts
+    from quake_cli.request import stations_of
+
+    messages: Messages = context.obj
+    with library_messages(messages):
+        facts = read_run_facts(store)
+        options = _options(facts, event_threshold or [], event_snr, min_stations, within)
+        names = _formats(formats or [], facts.root)
+        places = stations_of(inventory)
+        with Store(facts.root, facts.values) as opened:
+            missing = station_days_without_onsets(opened)
+            if missing:
+                messages.warning(
+                    f"{store}: {missing} station-days have windows and no onsets, and so no "
+                    "events; run quake predict --events once"
+                )
+            n_events = write_store_events(opened, options, names, *places)
+        messages.note(f"{store}: {n_events} events")
+    return Exit.SOME_FAILED if missing else Exit.OK
+
+
+def _options(
+    facts: RunFacts,
+    thresholds: list[str],
+    min_snr_db: float | None,
+    min_stations: int | None,
+    within_s: float | None,
+) -> EventOptions:
+    """As `quake predict --events` has them, of what the store says of its model."""
+    from quake.events import EventOptions
+    from quake_cli.commands.predict import thresholds_of
+
+    given = thresholds_of("--event-threshold", thresholds)
+    unknown = sorted(set(given) - {"", *facts.classes})
+    if unknown:
+        raise ParameterError(
+            f"--event-threshold: the store's model knows no class {', '.join(unknown)}; its "
+            f"classes are {', '.join(facts.classes)}"
+        )
+    chosen = {n: given.get("", facts.thresholds[n]) for n in facts.event_classes}
+    chosen.update({name: p for name, p in given.items() if name in chosen})
+    numbers = {"min_snr_db": min_snr_db, "min_stations": min_stations, "within_s": within_s}
+    return EventOptions(
+        thresholds=chosen,
+        **{name: value for name, value in numbers.items() if value is not None},  # type: ignore[arg-type]
+    )
+
+
+def _formats(formats: list[Format], root: Path) -> list[str]:
+    from quake.output.events import SUFFIXES
+
+    unknown = [f.value for f in formats if f.value not in SUFFIXES]
+    if unknown:
+        raise ParameterError(
+            f"--format {unknown[0]}: holds no events; known formats are {', '.join(SUFFIXES)}"
+        )
+    if formats:
+        return [f.value for f in formats]
+    has_any = next((root / "events").glob("date=*/events.*"), None) is not None
+    return [] if has_any else ["parquet"]
