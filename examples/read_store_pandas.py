@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 
-def read(store: Path, what: str, columns: list[str]) -> pd.DataFrame:
-    """All files of ``windows`` or ``events``; a station-day is where a window or event starts."""
+def read(store: Path, what: str, time: str, columns: list[str]) -> pd.DataFrame:
+    """All files of ``windows`` or ``events``; a station-day is where one starts."""
     files = sorted((store / what).rglob("*.parquet"))
-    table = pd.concat(pd.read_parquet(file, columns=columns) for file in files)
-    return table.assign(date=table["start"].dt.date)
+    table = pd.concat(pd.read_parquet(file, columns=[time, *columns]) for file in files)
+    return table.assign(date=table[time].dt.date)
 
 
 def station(channel_set: pd.Series) -> pd.Series:
@@ -26,8 +26,8 @@ def station(channel_set: pd.Series) -> pd.Series:
 
 def main() -> None:
     store = Path(sys.argv[1])
-    windows = read(store, "windows", ["id", "start", "status"])
-    events = read(store, "events", ["id", "start", "channel_sets"]).explode("channel_sets")
+    windows = read(store, "windows", "start", ["id", "status"])
+    events = read(store, "events", "onset", ["id", "channel_sets"]).explode("channel_sets")
     days = (
         windows.assign(station=station(windows["id"]), no_data=windows["status"].eq("no_data"))
         .groupby(["station", "date"])["no_data"]

@@ -18,17 +18,21 @@ def station(column: str) -> pl.Expr:
     return pl.col(column).str.split(".").list.head(2).list.join(".").alias("station")
 
 
+def day_of(time: str) -> pl.Expr:
+    """Date of a time."""
+    return pl.col(time).dt.date().alias("date")
+
+
 def main() -> None:
     store = Path(sys.argv[1])
     windows = pl.scan_parquet(store / "windows/**/*.parquet", hive_partitioning=False)
     events = pl.scan_parquet(store / "events/**/*.parquet", hive_partitioning=False)
-    day = pl.col("start").dt.date().alias("date")
-    days = windows.group_by(station("id"), day).agg(
+    days = windows.group_by(station("id"), day_of("start")).agg(
         pl.col("status").eq("no_data").mean().alias("no_data")
     )
     seen = (
         events.explode("channel_sets")
-        .group_by(station("channel_sets"), day)
+        .group_by(station("channel_sets"), day_of("onset"))
         .agg(pl.col("id").n_unique().alias("events"))
     )
     table = (

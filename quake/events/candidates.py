@@ -97,4 +97,4 @@ def _picked(sharp: Samples, peak: int, rise_db: float, sampling_rate_hz: float) 
     if pick is None:
         return Candidate(peak, _AHEAD_S / 2, rise_db)
     uncertainty_s = max(pick.uncertainty / sampling_rate_hz, _LEAST_UNCERTAINTY_S)
-    return Candidate(first + pick.index, uncertainty_s, rise_db)
+    return Candidate(first + pick.sample, uncertainty_s, rise_db)

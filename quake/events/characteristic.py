@@ -32,7 +32,7 @@ _AIC_EDGE = 4
 class Pick(NamedTuple):
     """An onset, and how far it may be from the truth; both in samples."""
 
-    index: int
+    sample: int
     uncertainty: float
 
 

@@ -77,6 +77,9 @@ NOT_RUN = (
     ),
     NotRun("README.md", "seedlink://", "needs a network; tests/live/ has a server of its own"),
     NotRun("docs/backbones.md", "compare_backbones.py", "hours of training"),
+    NotRun(
+        "docs/events.md", "quake events store/", "needs a store; tests/store/test_store_events.py"
+    ),
     NotRun("docs/export.md", "docker run", "needs Docker and the Triton server, as the page says"),
     NotRun("docs/export.md", "trtexec", "needs TensorRT and a GPU, as the page says"),
     NotRun("docs/fuzzing.md", "campaign.py", "needs atheris, and minutes"),

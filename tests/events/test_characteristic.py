@@ -66,7 +66,7 @@ def test_the_aic_is_smallest_at_the_onset(gain):
     samples = noise(3)
     samples[:, 90:] *= gain
     pick = aic_pick(samples)
-    assert abs(pick.index - 90) <= 3
+    assert abs(pick.sample - 90) <= 3
     assert pick.uncertainty < 10
 
 

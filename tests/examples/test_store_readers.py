@@ -10,7 +10,11 @@ READERS = ("pandas", "polars", "duckdb")
 
 
 def table(**columns):
-    schema = {"start": pa.timestamp("us", tz="UTC"), "channel_sets": pa.list_(pa.string())}
+    schema = {
+        "start": pa.timestamp("us", tz="UTC"),
+        "onset": pa.timestamp("us", tz="UTC"),
+        "channel_sets": pa.list_(pa.string()),
+    }
     return pa.table(
         {name: pa.array(values, schema.get(name, pa.string())) for name, values in columns.items()}
     )
@@ -41,7 +45,7 @@ def put_events(store, day, channel_sets):
         store,
         f"events/date=2020-05-{day:02}/events.parquet",
         id=[f"event-{day}-{i}" for i in range(len(channel_sets))],
-        start=[moment(day, hour) for hour in range(len(channel_sets))],
+        onset=[moment(day, hour) for hour in range(len(channel_sets))],
         channel_sets=channel_sets,
     )
 

@@ -232,5 +232,6 @@ def test_a_store_holds_what_it_should_and_no_more(undisturbed):
     suffixes = ("csv", "jsonl", "parquet")
     assert names - kept == {
         *(f"{folder}/windows.{suffix}" for folder in FOLDERS for suffix in suffixes),
+        *(f"{folder.replace('windows', 'onsets', 1)}/onsets.jsonl" for folder in FOLDERS),
         *(f"events/date={date}/events.{suffix}" for date in DATES for suffix in suffixes),
     }
