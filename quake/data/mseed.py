@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import io
 import re
+import signal
 import threading
 import warnings
 from collections.abc import Iterator
@@ -409,6 +410,30 @@ def _logged(headers: Any) -> Iterator[list[str]]:
         _said.lines = []
 
 
+@contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Let signals wait until libmseed is done.
+
+    It calls Python for memory, which is where a handler would run: what that raises goes no
+    further than C, and Ctrl-C would be lost. Handlers run in the main thread alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    waiting: list[int] = []
+    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in ours:
+        signal.signal(number, lambda number, frame: waiting.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+        for late in waiting:
+            ours[signal.Signals(late)](late, None)
+
+
 def _read_directly(
     headers: Any, data: NDArray[np.int8], headonly: bool, selection: Selection | None
 ) -> tuple[list[RawTrace], list[str]] | None:
@@ -431,7 +456,7 @@ def _read_directly(
     library = headers.clibmseed.lib
     callback = library.readMSEEDBuffer.argtypes[8](allocate)
     wanted = _selections(headers, selection) if selection else None
-    with _logged(headers) as lines:
+    with _logged(headers) as lines, _signals_deferred():
         found = library.readMSEEDBuffer(
             data, len(data), wanted, int(not headonly), -1, 0, 0, -1, callback
         )

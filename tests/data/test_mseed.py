@@ -1,6 +1,8 @@
 """miniSEED through the binding: what ObsPy's own reader makes of the same bytes."""
 
 import random
+import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -302,3 +304,24 @@ def test_real_records_are_read_as_obspy_reads_them(obspy_alone):
     for path in sorted(SHARED.rglob("*.mseed"))[::10]:
         data = np.fromfile(path, np.int8)
         assert_same(data, obspy_alone)
+
+
+def test_an_interruption_while_libmseed_asks_for_memory_is_not_lost(tmp_path, monkeypatch):
+    """What a handler raises in a callback goes no further than C; it has to wait for its end."""
+    path = tmp_path / "a.mseed"
+    stream(noise(2000, 0).astype(np.int32)).write(path, format="MSEED")
+    data = np.fromfile(path, np.int8)
+    real, calls, swallowed = np.empty, [], []
+
+    def interrupted(*arguments, **options):
+        calls.append(arguments)
+        signal.raise_signal(signal.SIGINT)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(mseed.np, "empty", interrupted)
+    monkeypatch.setattr(sys, "unraisablehook", swallowed.append)
+    with pytest.raises(KeyboardInterrupt):
+        read_records(data)
+    assert calls
+    assert not swallowed
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
