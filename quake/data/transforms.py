@@ -236,6 +236,14 @@ class BandSelect(nn.Module):
         return f"rows {self.first} to {self.last}"
 
 
+def _centred_logarithm(magnitude: Tensor, counted: Tensor, floor: float) -> Tensor:
+    """Logarithm less its mean over the columns that count, (..., C, 1, T); zero in the others."""
+    logarithm = torch.log10(magnitude + floor)
+    n_columns = counted.sum(-1, keepdim=True).clamp_min(1)
+    mean = (logarithm * counted).sum(-1, keepdim=True) / n_columns
+    return (logarithm - mean) * counted
+
+
 class LogMagnitude(nn.Module):
     """Logarithm of a magnitude relative to its mean over time, row by row.
 
@@ -256,10 +264,7 @@ class LogMagnitude(nn.Module):
     def forward(self, magnitude: Tensor) -> Tensor:
         """(..., C, F, T) -> the same shape, in decades."""
         there = (magnitude.amax(-2, keepdim=True) > self.floor).to(magnitude.dtype)
-        logarithm = torch.log10(magnitude + self.floor)
-        n_columns = there.sum(-1, keepdim=True).clamp_min(1)
-        mean = (logarithm * there).sum(-1, keepdim=True) / n_columns
-        return (logarithm - mean) * there
+        return _centred_logarithm(magnitude, there, self.floor)
 
     def extra_repr(self) -> str:
         """Show all parameters."""
@@ -327,10 +332,7 @@ class CentredLogarithm(nn.Module):
 
     def forward(self, magnitude: Tensor, complete: Tensor) -> Tensor:
         """(..., C, F, T) and (..., C, 1, T) -> (..., C, F, T), in decades."""
-        logarithm = torch.log10(magnitude + self.floor)
-        n_columns = complete.sum(-1, keepdim=True).clamp_min(1)
-        mean = (logarithm * complete).sum(-1, keepdim=True) / n_columns
-        return (logarithm - mean) * complete
+        return _centred_logarithm(magnitude, complete, self.floor)
 
     def extra_repr(self) -> str:
         """Show all parameters."""
