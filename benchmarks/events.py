@@ -152,6 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--threshold", type=float, help="of all classes; the model's by default")
     parser.add_argument("--most", type=int, default=60, help="records of a source")
     parser.add_argument("--most-hours", type=float, default=3.0, help="of a quiet source")
     parser.add_argument("--only", choices=("picks", "stations", "quiet"), default=None)
@@ -159,8 +160,9 @@ def main() -> None:
     logging.disable(logging.WARNING)
     rows = read_rows(options.data / "labels.csv")
     classifier = Classifier(options.model, threads=1)
-    names = [name for name in classifier.card.labels.names if name != "noise"]
-    wanted = EventOptions(dict.fromkeys(names, 0.5))
+    # By default those of the model, as `quake predict --events` has them.
+    own = zip(classifier.card.labels.names, classifier.card.calibration.thresholds, strict=True)
+    wanted = EventOptions({name: options.threshold or p for name, p in own if name != "noise"})
     parts: dict[str, Any] = {
         "stations": lambda: measure_stations(classifier, options.data, wanted),
         "quiet": lambda: measure_quiet(classifier, options.data, rows, wanted, options.most_hours),
