@@ -26,10 +26,8 @@ class Onset:
     time : str
         UTC, ISO 8601.
     uncertainty_s : float
-    rise_db : float
-        By how much the energy rises, see `quake.events.candidates.Candidate`.
     p, s : float
-        How probably it is a P and how probably an S, see `quake.events.phase_head`.
+        How probably it is a P and how probably an S, see `quake.events.picks`.
     s_after : float
         How probably what follows is the S that belongs to it, see `quake.events.pairs`.
     probabilities : mapping of class to float
@@ -44,6 +42,8 @@ class Onset:
         Starts of the windows of the grid that made one look here, UTC.
     model : str
         First twelve digits of the SHA-256 of the model file.
+    network : str
+        The same of the onset network.
     is_emergent : bool
         Nothing sharp was found; the onset is that of the envelope.
     """
@@ -51,7 +51,6 @@ class Onset:
     id: str
     time: str
     uncertainty_s: float
-    rise_db: float
     p: float
     s: float
     s_after: float
@@ -66,6 +65,7 @@ class Onset:
     flags: tuple[str, ...]
     windows: tuple[str, ...]
     model: str
+    network: str
     is_emergent: bool = False
 
     @property
@@ -133,7 +133,7 @@ def unique(onsets: Iterable[Onset]) -> Iterator[Onset]:
 
     Windows of two days may speak of one onset at midnight; all of them are named.
     """
-    ordered = sorted(onsets, key=lambda o: (o.id, o.time_ns, o.is_emergent, -o.rise_db))
+    ordered = sorted(onsets, key=lambda o: (o.id, o.time_ns, o.is_emergent))
     for _, same in groupby(ordered, key=lambda o: (o.id, o.time_ns, o.is_emergent)):
         several = list(same)
         windows = tuple(sorted({start for onset in several for start in onset.windows}))

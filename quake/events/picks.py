@@ -1,0 +1,97 @@
+"""Picks: probabilities of P and S along a record in, times at which something arrives out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quake.events.characteristic import peaks
+
+Phases = NDArray[np.float64]
+
+P_FROM, S_FROM = 0.1, 0.3
+"""Less probable ones are not looked at; these are not yet decisions."""
+
+_APART_S = 0.5
+
+# So far from a peak of one phase the other one is looked for.
+_NEAR_S = 0.25
+
+
+class PhasePick(NamedTuple):
+    """Something that arrives.
+
+    Attributes
+    ----------
+    index : int
+        Sample of the peak of its more probable phase.
+    p, s : float
+        How probably it is a P, and an S.
+    width_s : float
+        How long the more probable phase is at least half as probable as at the peak.
+    """
+
+    index: int
+    p: float
+    s: float
+    width_s: float
+
+
+def find_picks(phases: Phases, rate_hz: float) -> list[PhasePick]:
+    """Find where a P or an S is most probable.
+
+    Parameters
+    ----------
+    phases : array of shape (2, N)
+        Probabilities of P and S.
+    rate_hz : float
+
+    Returns
+    -------
+    list of PhasePick
+        In the order of time. Of a P and an S less than half a second apart, the more probable one.
+
+    Examples
+    --------
+    >>> phases = np.zeros((2, 500))
+    >>> phases[0, 99:102] = 0.4, 0.9, 0.4
+    >>> find_picks(phases, 100.0)
+    [PhasePick(index=100, p=0.9, s=0.0, width_s=0.01)]
+    """
+    n_apart = round(_APART_S * rate_hz)
+    found = sorted(
+        (
+            (float(phases[row, peak]), int(peak), row)
+            for row, least in enumerate((P_FROM, S_FROM))
+            for peak in peaks(phases[row], least, n_apart)
+        ),
+        key=lambda pick: (-pick[0], pick[1:]),
+    )
+    taken: list[tuple[int, int]] = []
+    for _, peak, row in found:
+        if all(abs(peak - other) >= n_apart for other, _ in taken):
+            taken.append((peak, row))
+    return list(_described(phases, sorted(taken), rate_hz))
+
+
+def _described(
+    phases: Phases, taken: list[tuple[int, int]], rate_hz: float
+) -> Iterator[PhasePick]:
+    n_near = round(_NEAR_S * rate_hz)
+    for peak, row in taken:
+        near = phases[:, max(peak - n_near, 0) : peak + n_near + 1].max(axis=1)
+        near[row] = phases[row, peak]
+        width = _width(phases[row], peak)
+        yield PhasePick(peak, float(near[0]), float(near[1]), width / rate_hz)
+
+
+def _width(values: NDArray[np.float64], peak: int) -> int:
+    """Samples around a peak that are at least half as high."""
+    low = np.flatnonzero(values < values[peak] / 2)
+    before, after = low[low < peak], low[low > peak]
+    first = int(before[-1]) + 1 if len(before) else 0
+    stop = int(after[0]) if len(after) else len(values)
+    return stop - first
