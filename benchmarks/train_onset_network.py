@@ -278,9 +278,7 @@ def train(
     return trained
 
 
-def _loss(
-    network: OnsetUNet, drawn: Sequence[tuple[Samples, Samples, Samples]]
-) -> torch.Tensor:
+def _loss(network: OnsetUNet, drawn: Sequence[tuple[Samples, Samples, Samples]]) -> torch.Tensor:
     """Cross-entropy with the targets, mean over the samples that count."""
     x, y, w = (torch.from_numpy(np.stack(some)) for some in zip(*drawn, strict=True))
     target = torch.cat([1 - y.sum(dim=1, keepdim=True).clamp(max=1), y], dim=1)
@@ -343,9 +341,7 @@ def main() -> None:
         about["sources"] = sorted(sources)
         mixer = Mixer(sources, options.seed)
         checkpoint = options.output.with_suffix(".safetensors")
-        network = train(
-            network, mixer, options.minutes, options.batch, options.rate, checkpoint
-        )
+        network = train(network, mixer, options.minutes, options.batch, options.rate, checkpoint)
         save_file(network.state_dict(), checkpoint)
     write(network, options.output, about)
 

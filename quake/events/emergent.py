@@ -14,9 +14,7 @@ _LEAST_STEPS = 6
 _LEAST_RISE_DB = 3.0
 
 
-def envelope_pick(
-    samples: Samples, first: int, stop: int, sampling_rate_hz: float
-) -> int | None:
+def envelope_pick(samples: Samples, first: int, stop: int, sampling_rate_hz: float) -> int | None:
     """Onset of the envelope: the step that fits the logarithm of the energy best.
 
     Parameters

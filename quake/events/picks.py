@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-
-from quake.events.characteristic import peaks
 
 Phases = NDArray[np.float64]
 
@@ -77,9 +76,23 @@ def find_picks(phases: Phases, rate_hz: float) -> list[PhasePick]:
     return list(_described(phases, sorted(taken), rate_hz))
 
 
-def _described(
-    phases: Phases, taken: list[tuple[int, int]], rate_hz: float
-) -> Iterator[PhasePick]:
+def peaks(values: Phases, least: float, n_apart: int) -> NDArray[np.int64]:
+    """Indices of values of at least `least` that are the largest within `n_apart` samples.
+
+    Of equal ones the first counts.
+
+    Examples
+    --------
+    >>> peaks(np.array([0.0, 5.0, 6.0, 1.0, 0.0, 5.0]), 4.0, 2).tolist()
+    [2, 5]
+    """
+    high = np.flatnonzero(values >= least)
+    padded = np.pad(values, n_apart, constant_values=-np.inf)
+    around = sliding_window_view(padded, 2 * n_apart + 1)[high]
+    return high[around.argmax(axis=-1) == n_apart]
+
+
+def _described(phases: Phases, taken: list[tuple[int, int]], rate_hz: float) -> Iterator[PhasePick]:
     n_near = round(_NEAR_S * rate_hz)
     for peak, row in taken:
         near = phases[:, max(peak - n_near, 0) : peak + n_near + 1].max(axis=1)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from quake.data.preprocessing import Preprocessing
 from quake.checkpoint import model_hash
 from quake.errors import ModelError
-from quake.inference.graphs import BATCH_SIZE, metadata_of, open_session
+from quake.inference.graphs import metadata_of, open_session
 
 RATE_HZ = 100.0
 N_SAMPLES = 3001
@@ -51,8 +51,8 @@ class OnsetNetwork:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.hash = model_hash(path)[:12]
-        self._session = open_session(path)
+        self._session = open_session(path, batch_size=1)
+        self.hash = model_hash(path)
         found = [
             [tensor.name, list(tensor.shape)[1:]]
             for tensor in (*self._session.get_inputs(), *self._session.get_outputs())
@@ -82,15 +82,11 @@ class OnsetNetwork:
         array of shape (B, 2, 3001)
             Those of a window depend on it alone.
         """
-        found = np.zeros((len(windows), 2, N_SAMPLES), np.float32)
-        for first in range(0, len(windows), BATCH_SIZE):
-            some = windows[first : first + BATCH_SIZE]
-            # All batches have one size, so that rounding is the same in each.
-            batch = np.zeros((BATCH_SIZE, *windows.shape[1:]), np.float32)
-            batch[: len(some)] = some
-            (rows,) = self._session.run(None, {"windows": batch})
-            found[first : first + len(some)] = rows[: len(some)]
-        return found
+        # One at a time: what else is in a batch changes the last digits, and costs no less.
+        rows = [
+            self._session.run(None, {"windows": windows[i : i + 1]})[0] for i in range(len(windows))
+        ]
+        return np.concatenate(rows) if rows else np.zeros((0, 2, N_SAMPLES), np.float32)
 
 
 @lru_cache(maxsize=1)

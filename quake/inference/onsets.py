@@ -299,9 +299,7 @@ class OnsetFinder:
             for f, row in zip(some, self.classifier.probabilities(windows), strict=True):
                 scores[id(f)] = row
         onsets = [
-            self._onset(f, scores.get(id(f)))
-            for f in found
-            if id(f) in scores or f.s >= S_FROM
+            self._onset(f, scores.get(id(f))) for f in found if id(f) in scores or f.s >= S_FROM
         ]
         return sorted(onsets, key=lambda onset: (onset.time_ns, onset.is_emergent))
 

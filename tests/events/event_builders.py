@@ -11,6 +11,7 @@ from quake.inference.records import WindowRecord
 START_NS = parse_time("2020-05-02T20:00:00Z")
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "BK.MHC.jsonl"
 MODEL = "589a6ed490a9"
+NETWORK = "0123456789ab"
 CLASSES = ("earthquake", "surface_event", "noise")
 
 
@@ -47,7 +48,6 @@ def onset(time_s, label="earthquake", prob=0.9, key="XX.STA..HH?", **changes):
         "id": key,
         "time": at(time_s),
         "uncertainty_s": 0.1,
-        "rise_db": 20.0,
         "p": 0.95,
         "s": 0.01,
         "s_after": 0.0,
@@ -62,6 +62,7 @@ def onset(time_s, label="earthquake", prob=0.9, key="XX.STA..HH?", **changes):
         "flags": (),
         "windows": (at(time_s // 30 * 30),),
         "model": MODEL,
+        "network": NETWORK,
     }
     return Onset(**{**values, **changes})
 
