@@ -1,19 +1,18 @@
 """Train the onset network: arrays of `onset_records.py` in, an ONNX file out.
 
-    python benchmarks/train_onset_network.py CACHE --start phasenet.safetensors --output onsets.onnx \
-        --held-out sanxia_bcseis,obspy_tests --minutes 25 [--steps 0]
+    python benchmarks/train_onset_network.py CACHE --start FILE --output onsets.onnx --steps 9000
 
 It begins at the published weights of PhaseNet (Zhu & Beroza 2019, MIT); with ``--steps 0`` they are
 written as they are. A target is the analyst's P and S where there are any, and elsewhere what
-PhaseNet and EQTransformer (Mousavi et al. 2020, MIT) say of the undisturbed record. The network sees
-it shifted, laid over other events and noise at any ratio, stretched, with gaps, without components.
+PhaseNet and EQTransformer (Mousavi et al. 2020, MIT) say of the undisturbed record. The network
+sees it shifted, laid over other events and noise at any ratio, stretched, with gaps, without
+components.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +29,10 @@ WIDTH_S = 0.1
 """Standard deviation of a target, as PhaseNet's."""
 
 CERTAIN = frozenset(
-    "phasenet deepdenoiser eqcorrscan sanxia_bcseis quakemigrate telica rocknet_luhu coal elgin_sc "
-    "gmcwb2021".split()
+    (
+        *("phasenet", "deepdenoiser", "eqcorrscan", "sanxia_bcseis", "quakemigrate", "telica"),
+        *("rocknet_luhu", "coal", "elgin_sc", "gmcwb2021"),
+    )
 )
 """Sources with picks of analysts; others' picks are moved to the teachers' if these are near."""
 
@@ -250,19 +251,18 @@ def normalised(samples: Samples) -> Samples:
 
 
 def train(
-    network: OnsetUNet, mixer: Mixer, minutes: float, batch: int, rate: float, checkpoint: Path
+    network: OnsetUNet, mixer: Mixer, steps: int, batch: int, rate: float, checkpoint: Path
 ) -> OnsetUNet:
-    """Train for some minutes; gives the mean of its weights over the last steps."""
+    """Train for some steps; gives the mean of its weights over the last ones."""
     optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
     )
-    begin_s, losses, step = time.monotonic(), [], 0
+    losses = []
     network.train()
-    while (done := (time.monotonic() - begin_s) / (60 * minutes)) < 1:
-        warm = min(step / 100, 1)
+    for step in range(1, steps + 1):
         for group in optimiser.param_groups:
-            group["lr"] = rate * warm * 0.5 * (1 + np.cos(np.pi * done))
+            group["lr"] = rate * min(step / 100, 1) * 0.5 * (1 + np.cos(np.pi * step / steps))
         loss = _loss(network, [mixer.draw() for _ in range(batch)])
         optimiser.zero_grad()
         loss.backward()
@@ -270,9 +270,8 @@ def train(
         optimiser.step()
         average.update_parameters(network)
         losses.append(loss.item())
-        step += 1
         if step % 200 == 0:
-            print(f"step {step}, {done:.0%}: loss {np.mean(losses[-200:]):.5f}", flush=True)
+            print(f"step {step} of {steps}: loss {np.mean(losses[-200:]):.5f}", flush=True)
             save_file(average.module.state_dict(), checkpoint)
     trained: OnsetUNet = average.module
     return trained
@@ -301,14 +300,12 @@ def write(network: OnsetUNet, path: Path, about: dict[str, object]) -> None:
     import onnx
 
     network.eval()
-    window = torch.zeros(1, 3, N_SAMPLES)
     torch.onnx.export(
         FromWindows(network).eval(),
-        (window,),
+        (torch.zeros(1, 3, N_SAMPLES),),
         path,
         input_names=["windows"],
         output_names=["phases"],
-        dynamic_axes={"windows": {0: "batch"}, "phases": {0: "batch"}},
         opset_version=17,
         dynamo=False,
     )
@@ -324,7 +321,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, required=True, help="published weights of PhaseNet")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--held-out", default="")
-    parser.add_argument("--minutes", type=float, default=25)
+    parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
@@ -334,14 +331,14 @@ def main() -> None:
     network = load_network(options.start)
     held_out = set(filter(None, options.held_out.split(",")))
     about: dict[str, object] = {"started_at": "PhaseNet 190703", "held_out": sorted(held_out)}
-    if options.minutes > 0:
+    if options.steps > 0:
         paths = sorted(p for p in options.cache.glob("*.npz") if p.stem not in held_out)
         sources = {path.stem: load_source(path) for path in paths}
         print({name: len(some) for name, some in sources.items()}, flush=True)
         about["sources"] = sorted(sources)
         mixer = Mixer(sources, options.seed)
         checkpoint = options.output.with_suffix(".safetensors")
-        network = train(network, mixer, options.minutes, options.batch, options.rate, checkpoint)
+        network = train(network, mixer, options.steps, options.batch, options.rate, checkpoint)
         save_file(network.state_dict(), checkpoint)
     write(network, options.output, about)
 

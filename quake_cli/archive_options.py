@@ -119,7 +119,7 @@ EventThreshold = Annotated[
         "--event-threshold",
         metavar="P|CLASS=P",
         rich_help_panel=EVENTS,
-        help="Probability from which on an onset is an event; as --threshold by default.",
+        help="Probability from which on an onset is an event; 0.5 by default.",
     ),
 ]
 EventSnr = Annotated[

@@ -29,14 +29,11 @@ class PhasePick(NamedTuple):
         Sample of the peak of its more probable phase.
     p, s : float
         How probably it is a P, and an S.
-    width_s : float
-        How long the more probable phase is at least half as probable as at the peak.
     """
 
     index: int
     p: float
     s: float
-    width_s: float
 
 
 def find_picks(phases: Phases, rate_hz: float) -> list[PhasePick]:
@@ -58,7 +55,7 @@ def find_picks(phases: Phases, rate_hz: float) -> list[PhasePick]:
     >>> phases = np.zeros((2, 500))
     >>> phases[0, 99:102] = 0.4, 0.9, 0.4
     >>> find_picks(phases, 100.0)
-    [PhasePick(index=100, p=0.9, s=0.0, width_s=0.01)]
+    [PhasePick(index=100, p=0.9, s=0.0)]
     """
     n_apart = round(_APART_S * rate_hz)
     found = sorted(
@@ -97,14 +94,4 @@ def _described(phases: Phases, taken: list[tuple[int, int]], rate_hz: float) -> 
     for peak, row in taken:
         near = phases[:, max(peak - n_near, 0) : peak + n_near + 1].max(axis=1)
         near[row] = phases[row, peak]
-        width = _width(phases[row], peak)
-        yield PhasePick(peak, float(near[0]), float(near[1]), width / rate_hz)
-
-
-def _width(values: NDArray[np.float64], peak: int) -> int:
-    """Samples around a peak that are at least half as high."""
-    low = np.flatnonzero(values < values[peak] / 2)
-    before, after = low[low < peak], low[low > peak]
-    first = int(before[-1]) + 1 if len(before) else 0
-    stop = int(after[0]) if len(after) else len(values)
-    return stop - first
+        yield PhasePick(peak, float(near[0]), float(near[1]))

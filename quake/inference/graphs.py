@@ -110,8 +110,8 @@ def graph_folder() -> Path:
     return user_cache_path("quake") / "graphs"
 
 
-def open_session(path: Path, batch_size: int = BATCH_SIZE) -> Any:
-    """Load an ONNX file into ONNX Runtime: one thread a call, batches of one size.
+def open_session(path: Path) -> Any:
+    """Load an ONNX file into ONNX Runtime: one thread a call, batches of `BATCH_SIZE`.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def open_session(path: Path, batch_size: int = BATCH_SIZE) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_free_dimension_override_by_name("batch", batch_size)
+    options.add_free_dimension_override_by_name("batch", BATCH_SIZE)
     options.log_severity_level = 4  # what is wrong comes as an exception too
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

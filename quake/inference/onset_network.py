@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.preprocessing import Preprocessing
 from quake.checkpoint import model_hash
+from quake.data.preprocessing import Preprocessing
 from quake.errors import ModelError
 from quake.inference.graphs import metadata_of, open_session
 
@@ -51,7 +51,7 @@ class OnsetNetwork:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._session = open_session(path, batch_size=1)
+        self._session = open_session(path)
         self.hash = model_hash(path)
         found = [
             [tensor.name, list(tensor.shape)[1:]]

@@ -1,8 +1,9 @@
 """Onsets: windows that speak of an event and their samples in, what arrives in them out.
 
-The time is divided into cells of half a minute, counted from the epoch. A cell that a window with
-an event touches is looked at, in a stretch of samples around it that has the same length always, so
-that what is found does not depend on where files, blocks and days begin.
+The time is divided into cells of half a minute, counted from the epoch. In a cell that a window
+with an event touches, the onset network says where a P or an S arrives. Each is measured in a
+stretch of samples around the cell that has the same length always, so that what is found does not
+depend on where files, blocks and days begin.
 """
 
 from __future__ import annotations
@@ -60,8 +61,9 @@ _NEIGHBOUR_FROM = 0.5
 
 CELL_NS = CELL_S * NS_PER_S
 
-# Around a cell, for measurements: noise before an onset at its beginning, a minute after one at its end. With the
-# windows of a day it reaches no further than its spans do, see `quake.inference.station_days`.
+# Around a cell, for measurements: noise before an onset at its beginning, a minute after one at its
+# end. With the windows of a day it reaches no further than its spans do, see
+# `quake.inference.station_days`.
 _BEFORE_CELL_NS, _AFTER_CELL_NS = 45 * NS_PER_S, 60 * NS_PER_S
 
 # As training rows have it: the onset is 15 s after the start.
@@ -179,16 +181,15 @@ class OnsetFinder:
                 shown = _shown(time_ns, neighbours)
                 window = self._cut(within(channel_set, *shown), mapping, time_ns)
             index = round((time_ns - origin_ns) * rate_hz / NS_PER_S)
-            measured = measure(samples, index, rate_hz)
             found.append(
                 _Found(
                     id=channel_set.id,
                     time_ns=time_ns,
-                    uncertainty_s=uncertainty_s(pick, measured.snr_db),
+                    uncertainty_s=uncertainty_s(max(pick.p, pick.s)),
                     p=pick.p,
                     s=pick.s,
                     s_after=followed[i],
-                    measured=measured,
+                    measured=measure(samples, index, rate_hz),
                     window=window,
                     looks=tuple(looks),
                 )

@@ -1,9 +1,9 @@
 """Phases along a record: cells of time in, how probable P and S are at each of their samples out.
 
-Windows of the onset network begin every ten seconds, counted from the epoch, so that the answer does
-not depend on where files, blocks and days begin. A window is cut from a stretch that belongs to
-the cell in which it begins. What windows that overlap say of a sample is averaged: two or three of
-them have to agree.
+Windows of the onset network begin every ten seconds, counted from the epoch, so that the answer
+does not depend on where files, blocks and days begin. A window is cut from a stretch that belongs
+to the cell in which it begins. What windows that overlap say of a sample is averaged: two or three
+of them have to agree.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class PhaseTraces:
             self._said[home] = said[i * per_home : (i + 1) * per_home], there
 
     def around(self, number: int) -> NDArray[np.float64]:
-        """Probabilities of P and S, (2, N) at 100 Hz, from 15 s before the cell begins to 75 s after."""
+        """Probabilities of P and S, (2, N) at 100 Hz, 15 s before the cell begins to 75 s after."""
         self.prepare([number])
         n = round((BEFORE_S + AFTER_S) * RATE_HZ)
         total, count = np.zeros((2, n)), np.zeros(n)

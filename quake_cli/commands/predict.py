@@ -238,7 +238,7 @@ def predict(
         event_options = None
         if wants_events or plot is not None:
             event_options = requests.events_of(
-                card, config, of_events, event_snr, min_stations, within
+                card, of_events, event_snr, min_stations, within
             )
         model_request = requests.ModelRequest(path, card, device, engine, threads)
         return _run(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from quake.data.times import format_time, parse_time
 from quake.data.waveform import NS_PER_S
-from quake.events import Event, EventOptions, Onset, build_events
+from quake.events import Arrival, Event, EventOptions, Onset
 from quake.inference.records import WindowRecord
 
 START_NS = parse_time("2020-05-02T20:00:00Z")
@@ -78,8 +78,7 @@ def event(time_s, end_s=None, label="earthquake", p=0.9, keys=("XX.STA..HH?",), 
     arrivals = []
     for key in keys:
         one = onset(time_s, label, p, key, duration_s=duration_s, **changes)
-        (found,) = build_events([one], EventOptions({label: 0.0}))
-        arrivals += found.arrivals
+        arrivals.append(Arrival.of(one, label, None, None))
     return Event(label, tuple(arrivals))
 
 

@@ -32,11 +32,10 @@ def test_silence_has_no_picks():
     assert find_picks(np.zeros((2, 3000)), RATE_HZ) == []
 
 
-def test_a_p_and_its_s_are_two_picks_with_their_probabilities_and_widths():
+def test_a_p_and_its_s_are_two_picks_with_their_probabilities():
     p, s = find_picks(traces((0, 500, 0.9), (1, 900, 0.8)), RATE_HZ)
-    # A triangle of 20 samples to either side is half as high at 10: 21 samples.
-    assert p == pytest.approx(PhasePick(500, 0.9, 0.0, 0.21))
-    assert s == pytest.approx(PhasePick(900, 0.0, 0.8, 0.21))
+    assert p == pytest.approx(PhasePick(500, 0.9, 0.0))
+    assert s == pytest.approx(PhasePick(900, 0.0, 0.8))
 
 
 def test_an_s_has_to_be_more_probable_than_a_p_to_be_kept():
@@ -57,7 +56,6 @@ def test_of_peaks_within_half_a_second_the_highest_counts(later, expected):
     assert [pick.index for pick in found] == expected
 
 
-def test_a_peak_at_the_very_end_is_measured_up_to_it():
-    first, last = find_picks(traces((0, 0, 0.9), (0, 2999, 0.9)), RATE_HZ)
-    assert (first.index, last.index) == (0, 2999)
-    assert first.width_s == last.width_s == pytest.approx(0.11)
+def test_a_peak_at_the_very_end_is_one():
+    found = find_picks(traces((0, 0, 0.9), (0, 2999, 0.9)), RATE_HZ)
+    assert [pick.index for pick in found] == [0, 2999]

@@ -1,4 +1,4 @@
-"""What overlapping windows say is averaged, sample by sample, and cells do not depend on each other."""
+"""What overlapping windows say is averaged by sample, and cells do not depend on each other."""
 
 import numpy as np
 import pytest
