@@ -231,9 +231,9 @@ def errors_of(network: OnsetNetwork, cache: Path) -> Iterator[Error]:
             picks = find_picks(said.astype(np.float64), RATE_HZ)
             for row, time_s in enumerate((shock.p_s, shock.s_s)):
                 near = [q for q in picks if (q.p >= q.s) == (row == 0)]
-                near = [q for q in near if abs(q.index / RATE_HZ - time_s) < 2]
+                near = [q for q in near if abs(q.sample / RATE_HZ - time_s) < 2]
                 if near:
-                    best = min(near, key=lambda q: abs(q.index / RATE_HZ - time_s))
+                    best = min(near, key=lambda q: abs(q.sample / RATE_HZ - time_s))
                     error_s = abs(best.index / RATE_HZ - time_s)
                     yield Error(source, max(best.p, best.s), error_s)
 

@@ -25,13 +25,13 @@ class PhasePick(NamedTuple):
 
     Attributes
     ----------
-    index : int
+    sample : int
         Sample of the peak of its more probable phase.
     p, s : float
         How probably it is a P, and an S.
     """
 
-    index: int
+    sample: int
     p: float
     s: float
 
@@ -55,7 +55,7 @@ def find_picks(phases: Phases, rate_hz: float) -> list[PhasePick]:
     >>> phases = np.zeros((2, 500))
     >>> phases[0, 99:102] = 0.4, 0.9, 0.4
     >>> find_picks(phases, 100.0)
-    [PhasePick(index=100, p=0.9, s=0.0)]
+    [PhasePick(sample=100, p=0.9, s=0.0)]
     """
     n_apart = round(_APART_S * rate_hz)
     found = sorted(
@@ -86,7 +86,8 @@ def peaks(values: Phases, least: float, n_apart: int) -> NDArray[np.int64]:
     high = np.flatnonzero(values >= least)
     padded = np.pad(values, n_apart, constant_values=-np.inf)
     around = sliding_window_view(padded, 2 * n_apart + 1)[high]
-    return high[around.argmax(axis=-1) == n_apart]
+    highest: NDArray[np.int64] = high[around.argmax(axis=-1) == n_apart]
+    return highest
 
 
 def _described(phases: Phases, taken: list[tuple[int, int]], rate_hz: float) -> Iterator[PhasePick]:

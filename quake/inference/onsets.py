@@ -162,7 +162,7 @@ class OnsetFinder:
         """What arrives in a cell, by the probabilities of P and S around it."""
         picks = find_picks(phases, RATE_HZ)
         begin_ns = number * CELL_NS - round(BEFORE_S * NS_PER_S)
-        times_ns = [begin_ns + round(pick.index * NS_PER_S / RATE_HZ) for pick in picks]
+        times_ns = [begin_ns + round(pick.sample * NS_PER_S / RATE_HZ) for pick in picks]
         neighbours = [
             t for t, pick in zip(times_ns, picks, strict=True) if pick.p >= _NEIGHBOUR_FROM
         ]

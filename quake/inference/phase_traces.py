@@ -62,7 +62,7 @@ class PhaseTraces:
         said = self._network.phases(np.concatenate(windows))
         per_home = len(_starts_ns(0))
         for i, home in enumerate(homes):
-            there = windows[i].any(axis=1)
+            there: NDArray[np.bool_] = np.any(windows[i], axis=1)
             self._said[home] = said[i * per_home : (i + 1) * per_home], there
 
     def around(self, number: int) -> NDArray[np.float64]:

@@ -39,23 +39,23 @@ def test_a_p_and_its_s_are_two_picks_with_their_probabilities():
 
 
 def test_an_s_has_to_be_more_probable_than_a_p_to_be_kept():
-    assert [pick.index for pick in find_picks(traces((0, 500, 0.11)), RATE_HZ)] == [500]
+    assert [pick.sample for pick in find_picks(traces((0, 500, 0.11)), RATE_HZ)] == [500]
     assert find_picks(traces((0, 500, 0.09)), RATE_HZ) == []
     assert find_picks(traces((1, 500, 0.29)), RATE_HZ) == []
 
 
 def test_of_p_and_s_at_one_place_the_more_probable_one_is_kept_with_both():
     (pick,) = find_picks(traces((0, 500, 0.4), (1, 520, 0.5), width=40), RATE_HZ)
-    assert (pick.index, pick.s) == (520, pytest.approx(0.5))
+    assert (pick.sample, pick.s) == (520, pytest.approx(0.5))
     assert pick.p == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(("later", "expected"), [(571, [500, 571]), (540, [540])])
 def test_of_peaks_within_half_a_second_the_highest_counts(later, expected):
     found = find_picks(traces((0, 500, 0.6), (0, later, 0.9)), RATE_HZ)
-    assert [pick.index for pick in found] == expected
+    assert [pick.sample for pick in found] == expected
 
 
 def test_a_peak_at_the_very_end_is_one():
     found = find_picks(traces((0, 0, 0.9), (0, 2999, 0.9)), RATE_HZ)
-    assert [pick.index for pick in found] == [0, 2999]
+    assert [pick.sample for pick in found] == [0, 2999]
