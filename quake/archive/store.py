@@ -18,6 +18,7 @@ from quake.archive.lock import Shard, StoreLock
 from quake.archive.plan import DayJob
 from quake.archive.station_work import write_whole
 from quake.errors import OutputError, ParameterError
+from quake.events.onset import are_current
 
 logger = logging.getLogger(__name__)
 
@@ -102,17 +103,22 @@ class Store:
             return False
         if entry.failed or not sum(entry.windows.values()):
             return True
-        return set(job.formats) <= entry.outputs.keys() and all(
-            self._has(entry, name, size) for name, size in entry.outputs.items()
-        )
+        return self._has_all(entry, set(job.formats), entry.outputs)
 
     def without_onsets(self, job: DayJob) -> DayEntry | None:
-        """Entry of a station-day that would be done if there were onsets of it."""
-        windows = replace(job, formats=tuple(name for name in job.formats if name != ONSETS))
+        """Entry of a station-day that would be done if there were onsets of it.
+
+        Onsets that an older version found, before there was an onset network, count as none.
+        """
         entry = self.journal.days.get(job.key)
-        if entry is None or ONSETS in entry.outputs or entry.has_failed:
+        if entry is None or entry.has_failed or entry.inputs != job.inputs_of(entry):
             return None
-        return entry if self.is_done(windows) else None
+        outputs = dict(entry.outputs)
+        size = outputs.pop(ONSETS, None)
+        if size is not None and self._has(entry, ONSETS, size):
+            return None
+        is_done = self._has_all(entry, set(job.formats) - {ONSETS}, outputs)
+        return entry if is_done or not sum(entry.windows.values()) else None
 
     def formats_of(self, job: DayJob, wanted: Collection[str]) -> tuple[str, ...]:
         """Formats to write: those wanted, and those there already, which would be outdated."""
@@ -148,9 +154,17 @@ class Store:
         """File of a station-day in a format."""
         return windows_file(self.root, entry.id, day_of_date(entry.date), name)
 
+    def _has_all(
+        self, entry: DayEntry, formats: Collection[str], outputs: Mapping[str, int]
+    ) -> bool:
+        return set(formats) <= outputs.keys() and all(
+            self._has(entry, name, size) for name, size in outputs.items()
+        )
+
     def _has(self, entry: DayEntry, name: str, size: int) -> bool:
+        path = self.path_of(entry, name)
         try:
-            return self.path_of(entry, name).stat().st_size == size
+            return path.stat().st_size == size and (name != ONSETS or are_current(path))
         except OSError:
             return False
 

@@ -12,6 +12,7 @@ from quake.events.event import Arrival, Event
 from quake.events.evidence import event_probabilities
 from quake.events.onset import Onset, unique
 from quake.events.options import EventOptions
+from quake.events.picks import S_FROM
 
 # Of the same event, the first and clearest counts; S-P times of the nearest events are longer.
 _APART_NS = round(1.5 * NS_PER_S)
@@ -19,9 +20,6 @@ _APART_NS = round(1.5 * NS_PER_S)
 # An S belongs to a P up to 250 km before it; the S of events further away is seldom clear.
 _LONGEST_S_P_NS = 30 * NS_PER_S
 _SHORTEST_S_P_NS = round(0.4 * NS_PER_S)
-
-# An S is clear from here on.
-_S_FROM = 0.5
 
 # Emergent onsets have to stand alone: nothing sharp within a minute.
 _ALONE_NS = 60 * NS_PER_S
@@ -100,6 +98,6 @@ def _s_of(onset: Onset, onsets: Sequence[Onset], following_ns: int | None) -> On
     possible = [
         o
         for o in onsets
-        if o.s >= _S_FROM and o.s > o.p and onset.time_ns + _SHORTEST_S_P_NS <= o.time_ns < last_ns
+        if o.s >= S_FROM and o.s > o.p and onset.time_ns + _SHORTEST_S_P_NS <= o.time_ns < last_ns
     ]
     return max(possible, key=lambda o: (o.s, -o.time_ns), default=None)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from quake.data.times import format_time, parse_time
@@ -99,9 +100,13 @@ class Onset:
 
         Raises
         ------
+        ValueError
+            If it was found by a version without an onset network.
         TypeError, KeyError
             If something is missing or unknown.
         """
+        if _is_old(values):
+            raise ValueError("found by a version of quake without an onset network")
         return cls(
             **{
                 **values,
@@ -126,6 +131,26 @@ def onsets_of_bytes(content: bytes) -> list[Onset]:
         If it is something else.
     """
     return [Onset.from_dict(json.loads(line)) for line in content.splitlines()]
+
+
+def are_current(path: Path) -> bool:
+    """Whether the onsets of a file were found by an onset network, as far as its first one says.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        line = file.readline()
+    try:
+        return not (line and _is_old(json.loads(line)))
+    except ValueError:
+        return True  # it is damaged, and not old; who reads it says so
+
+
+def _is_old(values: Any) -> bool:
+    return isinstance(values, Mapping) and "rise_db" in values and "network" not in values
 
 
 def unique(onsets: Iterable[Onset]) -> Iterator[Onset]:

@@ -66,7 +66,7 @@ def test_an_s_after_the_next_event_is_that_of_the_next():
 
 
 def test_an_s_that_is_not_clear_is_none():
-    (event,) = built(onset(0), s_onset(4.0, s=0.4))
+    (event,) = built(onset(0), s_onset(4.0, s=0.29))
     assert event.s_onset is None
 
 
