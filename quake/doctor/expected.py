@@ -20,7 +20,7 @@ ONSETS = "onsets.onnx"
 RECORD = "BK.MHC.mseed"
 EXPECTED = "expected.json"
 
-HASH_DIGITS = 12  # as in `quake.checkpoint.model_hash`
+HASH_DIGITS = 12  # as in `quake.model_file.identity.model_hash`
 
 
 @dataclass(frozen=True)

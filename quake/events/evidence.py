@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from quake.data.labels import NOISE
+from quake.classes import NOISE
 from quake.events.onset import Onset
 
 # Of the log-odds of the model, of the P, of the probability of the S, and what is the same for all.

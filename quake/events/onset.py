@@ -12,8 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.times import NS_PER_S, format_time, parse_time
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.checkpoint import model_hash
 from quake.data.preprocessing import Preprocessing
 from quake.errors import ModelError
-from quake.inference.graphs import metadata_of, open_session
+from quake.model_file.identity import model_hash
+from quake.model_file.onnx_session import metadata_of, open_session
 
 RATE_HZ = 100.0
 N_SAMPLES = 3001

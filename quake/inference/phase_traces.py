@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.waveform import NS_PER_S
 from quake.inference.onset_network import N_SAMPLES, RATE_HZ, OnsetNetwork
+from quake.waveforms.times import NS_PER_S
 
 CELL_S = 30
 _CELL_NS = CELL_S * NS_PER_S

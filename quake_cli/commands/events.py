@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quake.errors import ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Format, Quiet
+from quake_cli.options import archives
+from quake_cli.options.choices import Format
+from quake_cli.options.messages import Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.events import EventOptions
@@ -52,9 +53,9 @@ def events(
     debug: Debug = False,
 ) -> int:
     """Make the events of a result store again with other settings, without waveforms."""
-    from quake.archive.store import Store
-    from quake.archive.store_events import station_days_without_onsets, write_store_events
     from quake.report.run_facts import read_run_facts
+    from quake.store.events import station_days_without_onsets, write_store_events
+    from quake.store.result_store import Store
     from quake_cli.request import stations_of
 
     messages: Messages = context.obj
@@ -85,7 +86,7 @@ def _options(
     """As `quake predict --events` has them, of what the store says of its model."""
     from quake.events import EventOptions
     from quake.events.options import EVENT_FROM
-    from quake_cli.commands.predict import thresholds_of
+    from quake_cli.settings import thresholds_of
 
     given = thresholds_of("--event-threshold", thresholds)
     unknown = sorted(set(given) - {"", *facts.classes})

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import AsJson, Debug, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
 
 
 def info(
@@ -25,10 +25,12 @@ def info(
     """Show the card of a model: classes, preprocessing, training data, measured quality."""
     import json
 
-    from quake.checkpoint import load_card, model_hash
-    from quake.registry import find_model
-    from quake_cli.cards import card_sections
-    from quake_cli.render import show_sections
+    from quake.model_file.identity import model_hash
+
+    from quake.model_file.registry import find_model
+    from quake.model_file.safetensors_file import load_card
+    from quake_cli.render.cards import card_sections
+    from quake_cli.render.sections import show_sections
 
     messages: Messages = context.obj
     with library_messages(messages):

@@ -11,13 +11,14 @@ import typer
 from quake.errors import ModelError, OutputError, ParameterError
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Quiet
+from quake_cli.options.messages import Debug, Quiet
 
 if TYPE_CHECKING:
-    from quake.checkpoint import ModelCard
+    from quake.model_file.card import ModelCard
+
     from quake.report import Survey
     from quake.report.run_facts import RunFacts
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
 _STDOUT = "-"
 
@@ -51,8 +52,8 @@ def report(
     """Write one page over a result store: maps, histograms, the strongest windows."""
     from quake.report import ReportOptions, survey_store
     from quake.report.run_facts import read_run_facts
-    from quake_cli.cards import card_sections
-    from quake_cli.render import ProgressBar
+    from quake_cli.render.cards import card_sections
+    from quake_cli.render.progress import ProgressBar
 
     messages: Messages = context.obj
     options = ReportOptions(top=top)
@@ -81,8 +82,10 @@ def _check(output: str) -> None:
 
 def _model_of(facts: RunFacts, wanted: str | None) -> tuple[Path, ModelCard] | None:
     """The model that made the results; None if it is not here."""
-    from quake.checkpoint import load_card, model_hash
-    from quake.registry import find_model, list_models
+    from quake.model_file.identity import model_hash
+
+    from quake.model_file.registry import find_model, list_models
+    from quake.model_file.safetensors_file import load_card
 
     if wanted is not None:
         path = find_model(wanted)
@@ -98,7 +101,7 @@ def _model_of(facts: RunFacts, wanted: str | None) -> tuple[Path, ModelCard] | N
 
 
 def _write(output: str, survey: Survey, sections: list[Section]) -> None:
-    from quake.output.whole_file import whole_file
+    from quake.files import whole_file
     from quake.report import write_page
 
     if output == _STDOUT:

@@ -11,25 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quake.errors import ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import (
-    Debug,
-    Device,
-    DeviceOption,
-    EngineName,
-    Format,
-    LogFileOption,
-    LogFormat,
-    LogFormatOption,
-    Quiet,
-)
+from quake_cli.options import archives
+from quake_cli.options.choices import Device, EngineName, Format, LogFormat
+from quake_cli.options.messages import Debug, LogFileOption, LogFormatOption, Quiet
+from quake_cli.options.model import DeviceOption
 
 if TYPE_CHECKING:
-    from quake.archive.selection import Selection
-    from quake.archive.store import Store
     from quake.inference.classifier import PredictConfig
+    from quake.inputs.selection import Selection
     from quake.live.follow import Feed, FollowOptions
+    from quake.store.result_store import Store
     from quake_cli.exits import Exit
     from quake_cli.request import ModelRequest
 
@@ -154,10 +146,10 @@ def watch(
     interrupted. Exit status: 0 ended by --stop-after, 130 or 143 interrupted, others as `quake
     predict`.
     """
-    from quake.checkpoint import load_card
-    from quake.registry import find_model
-    from quake_cli.commands.predict import check_classes, config_of, thresholds_of
+    from quake.model_file.registry import find_model
+    from quake.model_file.safetensors_file import load_card
     from quake_cli.request import ModelRequest, selection_of
+    from quake_cli.settings import check_classes, config_of, thresholds_of
 
     messages: Messages = context.obj
     messages.open_log(log_file, log_format)
@@ -203,10 +195,10 @@ class _Request:
 def _follow(
     messages: Messages, inputs: Sequence[str], request: _Request, output: str | None, *, echo: bool
 ) -> Exit:
-    from quake.archive.store import Store
     from quake.live.follow import Follower
+    from quake.store.result_store import Store
+    from quake_cli.commands.predict.store_run import fingerprint_of
     from quake_cli.exits import Exit
-    from quake_cli.store_run import fingerprint_of
 
     with ExitStack() as stack:
         root = output or stack.enter_context(tempfile.TemporaryDirectory(prefix="quake-"))
@@ -252,7 +244,7 @@ def _feed(inputs: Sequence[str], request: _Request, store: Store) -> AbstractCon
 
 def _all_files(inputs: Sequence[str], request: _Request) -> list[Path]:
     """Files that are there; an empty folder is no mistake, it may be filled."""
-    from quake.archive.walk import Inputs
+    from quake.inputs.walk import Inputs
 
     found = Inputs()
     for root in inputs:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from quake.data.cache import default_cache
+from quake.datasets.cache import default_cache
 from quake.doctor import bundle, cuda, folders, machine, packages, torch_pair
 from quake.doctor.check import Check, Status, guarded
 from quake.doctor.expected import (
@@ -20,7 +20,7 @@ from quake.doctor.expected import (
 )
 from quake.doctor.probe import Answer
 from quake.errors import ModelError
-from quake.inference.graphs import graph_folder
+from quake.model_file.graphs import graph_folder
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from quake.data.waveform import NS_PER_S
 from quake.inference.onset_network import N_SAMPLES
 from quake.inference.phase_traces import AFTER_S, BEFORE_S, PhaseTraces
+from quake.waveforms.times import NS_PER_S
 
 CELL = 40_073_118
 RATE = 100
