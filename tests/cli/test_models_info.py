@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from quake.checkpoint import load_card, model_hash
+from quake.model_file.identity import model_hash
+from quake.model_file.safetensors_file import load_card
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import pytest
 import torch
 from bursts import write_labelled
 
-from quake.checkpoint import Calibration, ModelCard
-from quake.data.labels import LabelSet
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
+from quake.model_file.card import Calibration, ModelCard
 
 
 class BurstDetector(torch.nn.Module):

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from bursts import write_labelled, write_table
 
-from quake.checkpoint import Calibration, ModelCard
-from quake.data.collection import open_collection
-from quake.data.labels import LabelSet
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
+from quake.datasets.opening import open_collection
 from quake.errors import LabelError
 from quake.export.figures import calibration_and_test, compare, figures_of
 from quake.metrics.overlap import event_sketch
+from quake.model_file.card import Calibration, ModelCard
 
 NAMES = ("earthquake", "noise")
 TARGETS = np.array([0, 0, 1, 1])

@@ -19,8 +19,9 @@ from stores import (
     written_again,
 )
 
-from quake.checkpoint import load_card, model_hash
-from quake.registry import find_model
+from quake.model_file.identity import model_hash
+from quake.model_file.registry import find_model
+from quake.model_file.safetensors_file import load_card
 
 OF_ALFA = FOLDERS[:3]
 
