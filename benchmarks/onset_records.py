@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from quake.waveforms.ids import COMPONENTS
 
 from quake.data.preprocessing import Preprocessing
 from quake.errors import QuakeError
+from quake.waveforms.ids import COMPONENTS
 from quake.waveforms.joining import join_segments
 from quake.waveforms.segments import ChannelSet, component_map
 from quake.waveforms.sources import FileSource

@@ -1,4 +1,4 @@
-"""Onsets: windows that speak of an event and their samples in, what arrives in them out.
+"""Find what arrives in windows that speak of an event.
 
 The time is divided into cells of half a minute, counted from the epoch. In a cell that a window
 with an event touches, the onset network says where a P or an S arrives. Each is measured in a

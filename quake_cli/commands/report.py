@@ -15,7 +15,6 @@ from quake_cli.options.messages import Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
-
     from quake.report import Survey
     from quake.report.run_facts import RunFacts
     from quake_cli.render.sections import Section
@@ -33,17 +32,23 @@ def report(
         ),
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="The page; - is standard output.")
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write the page there; - is standard output."
+        ),
     ] = "report.html",
     top: Annotated[
-        int, typer.Option("--top", metavar="N", help="Windows in each list, with their pictures.")
+        int,
+        typer.Option(
+            "--top", metavar="N", help="Show so many windows in each list, with their pictures."
+        ),
     ] = 6,
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="File or name of the store's model, where it is neither bundled nor installed.",
+            help="Find the store's model there, where it is neither bundled nor installed.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -83,7 +88,6 @@ def _check(output: str) -> None:
 def _model_of(facts: RunFacts, wanted: str | None) -> tuple[Path, ModelCard] | None:
     """The model that made the results; None if it is not here."""
     from quake.model_file.identity import model_hash
-
     from quake.model_file.registry import find_model, list_models
     from quake.model_file.safetensors_file import load_card
 

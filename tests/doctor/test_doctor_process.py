@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from quake_cli.render.checks import show_checks
 
 import quake.doctor
 from quake.doctor import Check, Status, examination, examine, packages
@@ -21,6 +20,7 @@ from quake.doctor.expected import EXPECTED, GRAPH, MODEL, ONSETS, RECORD, bundle
 from quake.doctor.probe import Answer, Probe
 from quake.errors import ModelError
 from quake_cli.app import main
+from quake_cli.render.checks import show_checks
 
 ROOT = Path(__file__).resolve().parents[2]
 NMS = "operator torchvision::nms does not exist"
