@@ -234,7 +234,7 @@ def errors_of(network: OnsetNetwork, cache: Path) -> Iterator[Error]:
                 near = [q for q in near if abs(q.sample / RATE_HZ - time_s) < 2]
                 if near:
                     best = min(near, key=lambda q: abs(q.sample / RATE_HZ - time_s))
-                    error_s = abs(best.index / RATE_HZ - time_s)
+                    error_s = abs(best.sample / RATE_HZ - time_s)
                     yield Error(source, max(best.p, best.s), error_s)
 
 
