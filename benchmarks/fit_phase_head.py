@@ -25,9 +25,7 @@ from quake.data.preprocessing import Preprocessing
 from quake.errors import QuakeError
 from quake.events import phase_head
 from quake.events.candidates import find_candidates
-from quake.waveforms.ids import COMPONENTS
-from quake.waveforms.joining import join_segments
-from quake.waveforms.segments import ChannelSet, component_map
+from quake.waveforms.assembly import read_channel_set
 from quake.waveforms.sources import FileSource
 from quake.waveforms.times import NS_PER_S, parse_time
 from quake.windows.cutting import Stretch
@@ -76,13 +74,11 @@ def read_shock(data: Path, row: dict[str, str]) -> Shock | None:
     begin_ns = max(min(span.start_ns for span in spans), p_ns - 30 * NS_PER_S)
     end_ns = min(max(span.end_ns for span in spans), p_ns + 60 * NS_PER_S)
     seconds = (end_ns - begin_ns) // NS_PER_S
-    mapping = component_map(spans)
-    segments = source.read(spans, key, begin_ns, end_ns)
-    joined = {c: join_segments(s for s in segments if mapping.get(s.code) == c) for c in COMPONENTS}
-    if seconds < 25 or not all(joined.values()):
+    channel_set = read_channel_set(source, spans, key, begin_ns, end_ns)
+    if seconds < 25 or not all(channel_set.segments.values()):
         return None
     preprocessing = replace(Preprocessing(), window_s=float(seconds))
-    stretch = Stretch(ChannelSet(key, joined), begin_ns, end_ns, preprocessing)
+    stretch = Stretch(channel_set, begin_ns, end_ns, preprocessing)
     (window,) = stretch.windows([begin_ns], 0.0)
     samples = window.samples.astype(np.float64)
     if not (samples.std(axis=1) > 0).all():
