@@ -16,7 +16,8 @@ from quake.errors import ParameterError
 if TYPE_CHECKING:
     from quake.events import Event, EventOptions, Onset
     from quake.events.amplitude import Sensitivities
-    from quake.inference.classifier import Classifier, PredictConfig
+    from quake.inference.classifier import Classifier
+    from quake.inference.config import PredictConfig
     from quake.inputs.selection import Selection
     from quake.model_file.card import ModelCard
     from quake.pictures.album import Album
@@ -212,7 +213,7 @@ def events_of(
     """
     from quake.classes import NOISE
     from quake.events import EventOptions
-    from quake.inference.classifier import effective_thresholds
+    from quake.inference.config import effective_thresholds
 
     of_windows = effective_thresholds(card, config.thresholds or {})
     effective = dict(zip(card.labels.names, of_windows, strict=True))
@@ -289,7 +290,7 @@ def album_of(
     ParameterError
         If nothing can be written there.
     """
-    from quake.inference.classifier import effective_thresholds
+    from quake.inference.config import effective_thresholds
     from quake.pictures.album import Album
 
     if folder.exists() and not folder.is_dir():

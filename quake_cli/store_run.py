@@ -16,7 +16,7 @@ from quake_cli.report import RunReport
 from quake_cli.request import ModelRequest, PredictRequest, of_whole_sets
 
 if TYPE_CHECKING:
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
     from quake.inference.coverage import Coverage
     from quake.inference.summary import Summary
     from quake.parallel.executor import Executor, Lost, Raised

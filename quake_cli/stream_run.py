@@ -19,7 +19,8 @@ from quake_cli.store_run import is_nothing_new
 
 if TYPE_CHECKING:
     from quake.events import Onset
-    from quake.inference.classifier import Classifier, Prediction
+    from quake.inference.classifier import Classifier
+    from quake.inference.prediction import Prediction
     from quake.inference.records import WindowRecord
     from quake.waveforms.ids import ChannelSetId
     from quake.waveforms.segments import Segment, Span

@@ -24,10 +24,11 @@ from quake.events.measure import Measurement, measure
 from quake.events.onset import Onset
 from quake.events.pairs import paired_s
 from quake.events.phase_head import phase_probabilities
-from quake.inference.classifier import Classifier, PredictConfig
+from quake.inference.classifier import Classifier
+from quake.inference.config import PredictConfig
 from quake.inference.records import WindowRecord
-from quake.waveforms.ids import COMPONENTS, ChannelSetId
-from quake.waveforms.joining import join_segments
+from quake.waveforms.assembly import read_channel_set
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import ChannelSet, component_map
 from quake.waveforms.sources import FileSource, Source, select
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
@@ -206,18 +207,7 @@ class OnsetFinder:
         begin_ns = numbers[0] * CELL_NS - _BEFORE_CELL_NS - CELL_NS
         end_ns = (numbers[-1] + 1) * CELL_NS + _AFTER_CELL_NS + CELL_NS
         mapping = component_map(day.spans)
-        here = [s for s in day.spans if s.start_ns < end_ns and s.end_ns > begin_ns]
-        segments = self.source.read(here, day.id, begin_ns, end_ns)
-        return (
-            ChannelSet(
-                day.id,
-                {
-                    c: join_segments(s for s in segments if mapping.get(s.code) == c)
-                    for c in COMPONENTS
-                },
-            ),
-            mapping,
-        )
+        return read_channel_set(self.source, day.spans, day.id, begin_ns, end_ns, mapping), mapping
 
     def _samples(
         self, channel_set: ChannelSet, mapping: Mapping[str, str], origin_ns: int

@@ -27,7 +27,7 @@ from quake_cli.options import (
 
 if TYPE_CHECKING:
     from quake.events import EventOptions
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
     from quake.model_file.card import ModelCard
     from quake.pictures.album import Album
     from quake.stations.orientation import Orientations
@@ -358,7 +358,7 @@ def config_of(
     batch_size: int | None = None,
 ) -> PredictConfig:
     """What may be chosen when a model is applied; what was not given is as in the library."""
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
 
     given: dict[str, Any] = {
         "overlap": overlap,

@@ -4,11 +4,11 @@ import pytest
 
 from quake.errors import WaveformError
 from quake.explain.window_choice import place_of, strongest, windows_at
-from quake.inference.classifier import Task
 from quake.inference.records import WindowRecord
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.times import NS_PER_S, parse_time
 from quake.windows.grid import Record, WindowGrid
+from quake.windows.tasks import Task
 
 ONE, TWO = ChannelSetId("XX", "ONE", "", "HH"), ChannelSetId("XX", "TWO", "", "HH")
 GRID = WindowGrid.from_overlap(60.0, 0.5)

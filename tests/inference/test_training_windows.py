@@ -15,13 +15,15 @@ from quake.datasets.decoding import decode
 from quake.datasets.examples import Example
 from quake.datasets.labels import LabelledSpan
 from quake.datasets.opening import open_collection
-from quake.inference.classifier import PredictConfig, Prediction, Task
+from quake.inference.config import PredictConfig
 from quake.inference.engine import open_engine
+from quake.inference.prediction import Prediction
 from quake.model_file.card import Calibration, ModelCard
 from quake.waveforms.sources import StreamSource
 from quake.waveforms.times import NS_PER_S
 from quake.windows.grid import Record
 from quake.windows.missing import KINDS, NOTHING, draw_loss, inflict, within
+from quake.windows.tasks import Task
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "BK.MHC.mseed"
