@@ -4,9 +4,10 @@
     python benchmarks/walks.py FILE --stacks       # another one, and the frames by name
 
 `quake predict` runs in this process with one thread, once to a file and once into a result store,
-and every call of a function of ours is seen. Four walks are printed, each as the frames from `main`
-or from the prediction on to where the walk ends: the engine that is given windows, the file that is
-opened for its samples, the window whose samples are there. Prints Markdown.
+and so does `Classifier.predict` of a model that is loaded; every call of a function of ours is
+seen. The walks are counted in frames, both ends included: from `main` to the engine that is given
+windows, from the prediction to the file that is opened for its samples, from the prediction to the
+window whose samples are there, and from the open file to that window. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from quake import Classifier
+from quake.model_file.registry import find_model
 from quake_cli.app import main as quake
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +31,6 @@ OURS = (str(ROOT / "quake") + "/", str(ROOT / "quake_cli") + "/")
 
 # Loops that Python runs as a frame of their own; nobody reads them as one.
 LOOPS = ("<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>", "<lambda>")
-WRAPPERS = ("contextlib.py",)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Walks:
     functions : set of Place
         All that ran.
     found : dict of walk to places, outermost first
-        The first time it was gone.
+        The last time it was gone: files are looked through before they are read.
     """
 
     waveforms: str
@@ -78,8 +80,16 @@ class Walks:
     def _note(self, walk: str, frame: FrameType, since: str = "main") -> None:
         stack = stack_of(frame)
         names = [place.name for place in stack]
-        if since in names and walk not in self.found:
+        if since in names:
             self.found[walk] = stack[names.index(since) :]
+
+
+def file_to_window(walks: Walks) -> list[Place]:
+    """From where a file is open up to what both walks have in common, and down to the window."""
+    to_file, to_window = walks.found["prediction to file"], walks.found["prediction to window"]
+    pairs = zip(to_file, to_window, strict=False)
+    n_common = next(i for i, (a, b) in enumerate(pairs) if a != b)
+    return [*to_file[: n_common - 1 : -1], *to_window[n_common - 1 :]]
 
 
 def is_ours(code: CodeType) -> bool:
@@ -103,24 +113,31 @@ def stack_of(frame: FrameType | None) -> list[Place]:
     return found[::-1]
 
 
-def watched(waveforms: str, arguments: Sequence[str]) -> Walks:
-    """Run the program, and say what was seen."""
+def watched(waveforms: str, work: Callable[[], object]) -> Walks:
+    """Do something with a file, and say what was seen."""
     walks = Walks(waveforms)
     sys.addaudithook(walks.hear)
     sys.setprofile(walks.see)
     try:
-        quake(["predict", waveforms, "--quiet", "--threads", "1", *arguments])
-    except SystemExit as ended:
-        if ended.code:
-            raise
+        work()
     finally:
         sys.setprofile(None)
         walks.waveforms = ""  # a hook stays
     return walks
 
 
+def program(waveforms: str, output: str) -> None:
+    """Run the program in this process."""
+    try:
+        quake(["predict", waveforms, "--quiet", "--threads", "1", "--output", output])
+    except SystemExit as ended:
+        if ended.code:
+            raise
+
+
 def report(title: str, walks: Walks, *, stacks: bool) -> None:
     """Print what was seen."""
+    walks.found["file to window"] = file_to_window(walks)
     n_files = len({place.file for place in walks.functions})
     print(f"\n**{title}**: {len(walks.functions)} functions in {n_files} files\n")
     print("| walk | frames | files |\n| --- | ---: | ---: |")
@@ -138,10 +155,16 @@ def main() -> None:
     parser.add_argument("file", nargs="?", default=str(files("quake") / "bundled/BK.MHC.mseed"))
     parser.add_argument("--stacks", action="store_true", help="name the frames")
     options = parser.parse_args()
+    path = str(Path(options.file).resolve())
+    classifier = Classifier(find_model(backbone="b0"), threads=1)
     with tempfile.TemporaryDirectory() as folder:
-        for title, output in (("to a file", "rows.jsonl"), ("into a store", "store/")):
-            walks = watched(str(Path(options.file).resolve()), ["--output", f"{folder}/{output}"])
-            report(title, walks, stacks=options.stacks)
+        ways: dict[str, Callable[[], object]] = {
+            "the program, to a file": lambda: program(path, f"{folder}/rows.jsonl"),
+            "the program, into a store": lambda: program(path, f"{folder}/store/"),
+            "the library": lambda: list(classifier.predict(path)),
+        }
+        for title, work in ways.items():
+            report(title, watched(path, work), stacks=options.stacks)
 
 
 if __name__ == "__main__":
