@@ -194,6 +194,7 @@ class _Track:
         A sample belongs to a window if its time, rounded to the axis, does.
         """
         n = len(self.timeline.valid)
+        # Each start is rounded by itself: steps between windows need not be whole samples.
         first = np.array([index_at(start, 0, self.rate_hz) for start in starts], np.int64)
         return np.clip(first, 0, n), np.clip(first + self._n_raw, 0, n)
 
@@ -211,9 +212,11 @@ class _Track:
         firsts = [index_at(start, 0, self.preprocessing.sampling_rate_hz) for start in starts]
         rows = sliding_window_view(_extended(self._filtered, firsts, n_samples), n_samples)[firsts]
         self._forget_surroundings(rows, firsts)
+        # Nearly all windows are whole, and then no mask has to be made of where samples are.
         if self._is_whole and max(firsts) + n_samples <= len(self._filtered):
             samples[:], filled[:] = rows, True
             return
+        # Of two rates of one component the higher one has been written before, and stands.
         there = self._shown(firsts, n_samples)
         np.logical_and(there, ~filled, out=there)
         np.copyto(samples, rows, where=there)
@@ -238,6 +241,7 @@ class _Track:
         if self.timeline.bridged is self.timeline.valid:
             return windows
         bridged = _extended(self._bridged_outputs, firsts, n_samples)
+        # Running "or" from both sides: there was a sample before, and there will be one.
         begun = np.logical_or.accumulate(windows, axis=1)
         unfinished = np.logical_or.accumulate(windows[:, ::-1], axis=1)[:, ::-1]
         return np.asarray(begun & unfinished & sliding_window_view(bridged, n_samples)[firsts])
@@ -254,6 +258,9 @@ class _Track:
         """Which outputs have a sample of the record before the next output's."""
         up, down = self._filter.up_down
         n = len(self._filtered)
+        # An output stands for the inputs from its own instant up to that of the next output. At a
+        # whole multiple of the model's rate these are rows of equal length; at other rates, the
+        # nearest input, and as many behind it as fit before the next output.
         if up == 1 and self.rate_hz == down * self.preprocessing.sampling_rate_hz:
             padded = np.zeros(n * down, np.bool_)
             padded[: len(valid)] = valid
@@ -268,10 +275,13 @@ class _Track:
     def _forget_surroundings(self, rows: Samples, firsts: Sequence[int]) -> None:
         """Make windows, in place, what the filter would have made of each by itself.
 
-        The filter is linear: what is not what a window's own reflection would have been, times the
-        response to it, is all that lies between the two.
+        A window by itself is continued by its own odd reflection, 2 x[0] - x[k] at k samples before
+        its first one; the record was continued by what was recorded there. The filter is linear, so
+        the two results differ by its response to the difference of the two continuations, called
+        ``bend`` here. It acts on outputs within reach of either end, and nowhere else.
         """
         reach, n_outputs = self._filter.reach, rows.shape[1]
+        # Indices into the padded samples: the origin is `reach` samples after their beginning.
         left = self._filter.input_index(np.asarray(firsts, np.int64)) + reach
         right = left + self._n_raw - 1
         x = self.timeline.samples
@@ -279,7 +289,9 @@ class _Track:
         if missing > 0:
             x = np.concatenate([x, np.zeros(missing)])
         stretches = sliding_window_view(x, reach)
+        # A window shorter than the reach is reflected as far as it goes; its last sample goes on.
         inner = np.minimum(np.arange(1, reach + 1), self._n_raw - 1)
+        # Column k is k + 1 samples outside; what lies before a window is therefore turned around.
         bend = 2 * x[left][:, None] - x[left[:, None] + inner] - stretches[left - reach][:, ::-1]
         effect = self._filter.end_effects(bend, n_outputs)
         rows[:, : effect.shape[1]] += effect
@@ -358,6 +370,7 @@ class _Counts:
         recorded, valid, bad, flat, straight, wild, plateau = (
             line.count(name, first, stop) for name in names
         )
+        # Every mask has its running sum, so that a window costs two look-ups however long it is.
         # A window in which nothing but flat stretches is left is dead, not full of gaps.
         filled = flat + straight
         all_flat = (valid == 0) & (filled > 0)
@@ -496,7 +509,8 @@ def _rotate(samples: Samples, filled: Mask, rotation: Samples, n_used: int) -> l
         return ["not_rotated"] if n_used else []
     if np.allclose(rotation, np.eye(3), atol=1e-6):
         return []
-    # A gap of one component is a gap of all that it would be mixed into.
+    # Each true component is a sum of all three: a gap of one would be mixed into the others as if
+    # zeros had been recorded, so it is a gap of all.
     filled[:] = filled.all(axis=0)
     samples[:] = (rotation @ samples) * filled
     return ["rotated"]

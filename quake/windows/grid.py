@@ -106,14 +106,18 @@ class WindowGrid:
         since_ns, until_ns : int, optional
             Of these, only those that start at or after the one and before the other.
         """
-        last_ns = end_ns - self.window_ns
+        last_ns = end_ns - self.window_ns  # a window that starts later reaches beyond the end
         lowest = start_ns - tolerance_ns if since_ns is None else since_ns
         highest = end_ns if until_ns is None else until_ns
         if last_ns < start_ns - tolerance_ns:
             return [start_ns] if lowest <= start_ns < highest else []
+        # Multiples of the step from start - tolerance to last + tolerance. The lower bound is
+        # rounded up; integers do that by rounding its negative down, without becoming floats.
         first = -((tolerance_ns - start_ns) // self.hop_ns)
         final = (last_ns + tolerance_ns) // self.hop_ns
         flush = self._flush(start_ns, last_ns, tolerance_ns, first, final)
+        # The whole record decides what is flush; only then is the part that was asked for taken, so
+        # that a day has the same windows as in a longer run. `highest` is exclusive, as a range is.
         chosen = range(
             max(first, -(-lowest // self.hop_ns)), min(final, (highest - 1) // self.hop_ns) + 1
         )
@@ -125,7 +129,7 @@ class WindowGrid:
         self, start_ns: int, last_ns: int, tolerance_ns: int, first: int, final: int
     ) -> list[int]:
         """Starts off the grid: at either end of a record, where the grid leaves samples out."""
-        if first > final:
+        if first > final:  # a record so short that no multiple of the step fits
             # Two windows that differ by a rounding error would say the same thing twice.
             return [start_ns] if last_ns <= start_ns + tolerance_ns else [start_ns, last_ns]
         flush = []
@@ -149,12 +153,14 @@ def records(spans: Iterable[Span], window_ns: int) -> list[Record]:
     """Divide the spans of a channel set at gaps of a window's length or more."""
     found: list[Record] = []
     for span in sorted(spans, key=lambda s: s.start_ns):
+        # Samples need not lie on the grid of the windows, so an end is known to half a sample. Of
+        # several rates the slowest is the least sure.
         tolerance_ns = round(NS_PER_S / span.sampling_rate_hz / 2)
         if found and span.start_ns - found[-1].end_ns < window_ns:
             last = found[-1]
             found[-1] = Record(
                 last.start_ns,
-                max(last.end_ns, span.end_ns),
+                max(last.end_ns, span.end_ns),  # a span may lie within one that began before it
                 max(last.tolerance_ns, tolerance_ns),
             )
         else:

@@ -126,6 +126,8 @@ def _spread(
     lost_s: float, n_gaps: int, window_s: float, rng: np.random.Generator
 ) -> tuple[Interval, ...]:
     """Gaps of a total length, anywhere in a window, that do not touch."""
+    # Shares that add up to one: of the lost time for the gaps, of the rest for what lies between,
+    # before and after them. With 2, few gaps are tiny; with 1, all places are as probable.
     lengths = rng.dirichlet(np.full(n_gaps, 2.0)) * lost_s
     between = rng.dirichlet(np.ones(n_gaps + 1)) * (window_s - lost_s)
     starts = np.cumsum(between[:-1]) + np.concatenate(([0.0], np.cumsum(lengths[:-1])))
@@ -188,6 +190,8 @@ def without(segment: Segment, gap: tuple[int, int]) -> Iterable[Segment]:
 
 def _indices(segment: Segment, gap: tuple[int, int]) -> tuple[int, int]:
     """First and stop index of the samples of a segment from one time to another."""
+    # Rounded up at both ends: a sample at the very end belongs to what follows. Times are rounded
+    # to nanoseconds, which must not push a sample across.
     n, rate_hz = len(segment.samples), segment.sampling_rate_hz
     first, stop = (
         int(np.ceil((time_ns - segment.start_ns) * rate_hz / NS_PER_S - 1e-6)) for time_ns in gap
@@ -226,6 +230,7 @@ def _spiked(segment: Segment, size: float, time_ns: int) -> Segment:
     samples = np.array(segment.samples)
     largest = float(np.abs(samples - np.median(samples)).max(initial=0.0))
     if samples.dtype.kind != "f":
+        # Half of the type's range, as the sample it is added to may have the same sign.
         largest = min(largest * size, np.iinfo(samples.dtype).max / 2) / size
     samples[first] = samples[first] + samples.dtype.type(largest * size)
     return replace(segment, samples=samples)

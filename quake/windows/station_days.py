@@ -74,6 +74,10 @@ def station_days(
         spans = sorted(found[key], key=_order)
         near: dict[int, list[Span]] = defaultdict(list)
         for span in spans:
+            # A window that starts in the last instant of a day reaches a window into the next day,
+            # and a record goes on over any gap shorter than a window: so whether it ends there is
+            # seen from what begins up to two windows after midnight. Whether a record begins at
+            # midnight, or went on over it, is seen from what ended up to a window before.
             first = (span.start_ns - 2 * window_ns) // DAY_NS
             for day in range(first, (span.end_ns + window_ns) // DAY_NS + 1):
                 near[day].append(span)
