@@ -39,7 +39,7 @@ class ChosenWindow:
         cls, task: Task, start_ns: int, source: Source, predict: Callable[[Task], Prediction]
     ) -> ChosenWindow:
         """Read and classify the window of a task that begins at a time, ns since the epoch."""
-        prediction = predict(Task(task.id, task.spans, task.record, [start_ns]))
+        prediction = predict(Task(task.id, task.spans, task.recording, [start_ns]))
         (record,), (window,) = prediction, prediction.windows()
         recorded = read_excerpt(source, task.spans, task.id, window.start_ns, window.end_ns)
         return cls(window, record, recorded)

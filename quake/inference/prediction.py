@@ -130,4 +130,4 @@ class Prediction:
         if record.label is not None:
             self.summary.labels[record.label] += 1
         coverage = self.coverage.setdefault(task.id, Coverage())
-        coverage.add_window(task.record, window.start_ns, window.end_ns, record.status)
+        coverage.add_window(task.recording, window.start_ns, window.end_ns, record.status)

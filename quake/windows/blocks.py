@@ -28,7 +28,7 @@ def blocks(
     ----------
     starts_ns : in order, ns since the epoch
     sampling_rate_hz : float
-        Highest one of the record.
+        Highest one of the recording.
     window_ns : int
         No block is shorter.
 
@@ -54,7 +54,7 @@ def stretches(
     Minutes hold a whole number of samples of all usual rates; counted from one, samples are where
     they are counted from any other. For the other rates each window is a stretch of its own, or
     its samples would be rounded to other instants in another block. So is a window that begins
-    between two samples of the model, or of the record: it would be rounded to one of them, and
+    between two samples of the model, or of the recording: it would be rounded to one of them, and
     reach beyond its end into what may not be there.
 
     Yields

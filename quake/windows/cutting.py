@@ -1,8 +1,8 @@
-"""A stretch of a record: filtered and resampled once, and then cut into windows that overlap.
+"""A stretch of a recording: filtered and resampled once, and then cut into windows that overlap.
 
 A window depends on its own samples alone, so that its answer is the same wherever its file begins
-and however the record was cut into files. `quake.windows.filtering` says how that goes with
-filtering but once. Quality is counted for all windows together, from sums along the record.
+and however the recording was cut into files. `quake.windows.filtering` says how that goes with
+filtering but once. Quality is counted for all windows together, from sums along the recording.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from quake.data.preprocessing import Preprocessing
 from quake.waveforms.ids import COMPONENTS
 from quake.waveforms.joining import true_runs
 from quake.waveforms.segments import ChannelSet, Segment
-from quake.windows.filtering import RecordFilter, ratio, record_filter
+from quake.windows.filtering import RecordingFilter, ratio, recording_filter
 from quake.windows.grid import Window
 from quake.windows.timeline import PLATEAU_SAMPLES, Counts, Mask, Timeline, index_at, timelines
 
@@ -130,7 +130,7 @@ class Stretch:
     def _prepare(self, segments: list[Segment], end_ns: int) -> list[_Track]:
         p = self.preprocessing
         filters = {
-            rate: record_filter(rate, p.sampling_rate_hz, p.band_hz[0])
+            rate: recording_filter(rate, p.sampling_rate_hz, p.band_hz[0])
             for rate in {segment.sampling_rate_hz for segment in segments}
         }
         pads = {rate: found.reach for rate, found in filters.items()}
@@ -165,7 +165,7 @@ class _Track:
     """One component of one sampling rate: the timeline, and what the filter made of it."""
 
     def __init__(
-        self, timeline: Timeline, filter_: RecordFilter, preprocessing: Preprocessing
+        self, timeline: Timeline, filter_: RecordingFilter, preprocessing: Preprocessing
     ) -> None:
         self.timeline = timeline
         self.preprocessing = preprocessing
@@ -255,7 +255,7 @@ class _Track:
         return self._there(self.timeline.bridged)
 
     def _there(self, valid: Mask) -> Mask:
-        """Which outputs have a sample of the record before the next output's."""
+        """Which outputs have a sample of the recording before the next output's."""
         up, down = self._filter.up_down
         n = len(self._filtered)
         # An output stands for the inputs from its own instant up to that of the next output. At a
@@ -276,7 +276,7 @@ class _Track:
         """Make windows, in place, what the filter would have made of each by itself.
 
         A window by itself is continued by its own odd reflection, 2 x[0] - x[k] at k samples before
-        its first one; the record was continued by what was recorded there. The filter is linear, so
+        its first one; the filter saw what was recorded there instead. The filter is linear, so
         the two results differ by its response to the difference of the two continuations, called
         ``bend`` here. It acts on outputs within reach of either end, and nowhere else.
         """

@@ -4,7 +4,7 @@ Data centres, telemetry and processing fill gaps with zeros, with the last value
 line from one side to the other (``merge(fill_value="interpolate")`` of ObsPy), and recorders and
 telemetry produce single wild samples. All of these are gaps: `docs/conventions.md` has the policy.
 
-Records are long and such stretches rare. Each search looks at a few samples first, and at all
+Recordings are long and such stretches rare. Each search looks at a few samples first, and at all
 of them only where those few leave room for a stretch.
 """
 

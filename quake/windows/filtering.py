@@ -1,7 +1,7 @@
-"""Resample and high-pass a record once, and make its windows forget what lies around them.
+"""Resample and high-pass a recording once, and make its windows forget what lies around them.
 
 One linear-phase filter does both: a resampled output is a sum of inputs up to `reach_s` away. The
-whole of a record goes through it once, in blocks of FFTs. A window must not depend on what
+whole of a recording goes through it once, in blocks of FFTs. A window must not depend on what
 lies outside of it, or its answer would change with where a file begins; the filter is linear, so
 what the outside did to the two ends of a window is taken away again by one matrix product,
 and what the window's own reflection does there is added.
@@ -41,7 +41,7 @@ _BLOCKS_AT_A_TIME = 4
 
 @lru_cache(maxsize=64)
 def ratio(sampling_rate_hz: float, model_rate_hz: float) -> tuple[int, int]:
-    """Ratio of the model's rate to a record's, as numerator and denominator.
+    """Ratio of the model's rate to a recording's, as numerator and denominator.
 
     Rates whose ratio is no simple fraction (99.9987 Hz) are taken as the nearest one with terms
     under a thousand; over a block of the FFT the error in time is far below a sample.
@@ -52,13 +52,15 @@ def ratio(sampling_rate_hz: float, model_rate_hz: float) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=16)
-def record_filter(sampling_rate_hz: float, model_rate_hz: float, corner_hz: float) -> RecordFilter:
+def recording_filter(
+    sampling_rate_hz: float, model_rate_hz: float, corner_hz: float
+) -> RecordingFilter:
     """The filter for one rate; the last few are kept."""
-    return RecordFilter(sampling_rate_hz, model_rate_hz, corner_hz)
+    return RecordingFilter(sampling_rate_hz, model_rate_hz, corner_hz)
 
 
 @dataclass(frozen=True)
-class RecordFilter:
+class RecordingFilter:
     """Brings samples to the model's rate and cuts off low frequencies, without a delay.
 
     The response is that of a Butterworth high-pass of order 4 that is run forward and backward,
@@ -271,10 +273,10 @@ def _smooth(n: int) -> int:
 
 
 def high_pass(samples: Samples, sampling_rate_hz: float, corner_hz: float) -> Samples:
-    """Cut off the low frequencies of samples without a gap, shape (n,); see `RecordFilter`."""
+    """Cut off the low frequencies of samples without a gap, shape (n,); see `RecordingFilter`."""
     from quake.windows.timeline import bridge
 
-    found = record_filter(sampling_rate_hz, sampling_rate_hz, corner_hz)
+    found = recording_filter(sampling_rate_hz, sampling_rate_hz, corner_hz)
     padded = np.pad(samples.astype(np.float64), found.reach)
     there = np.zeros(len(padded), np.bool_)
     there[found.reach : -found.reach] = True

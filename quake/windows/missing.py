@@ -1,7 +1,7 @@
-"""What may be missing of a record: kinds of loss, drawn at random and inflicted on raw samples.
+"""What may be missing of a recording: kinds of loss, drawn at random and inflicted on raw samples.
 
 Training draws losses from one distribution for all classes, and `quake evaluate --missing` measures
-each kind by itself; both do it to the samples of the record, before anything is filtered. So what
+each kind by itself; both do it to the samples of the recording before anything is filtered. So what
 is missing looks in training as it does in an archive, and says nothing about the class.
 """
 
@@ -30,8 +30,8 @@ KINDS = (
     "line",
     "spike",
 )
-"""A record that ends early or begins late; a gap, several, in one component only; a gap filled with
-zeros, with the last value or with a straight line; a single wild sample."""
+"""A recording that ends early or begins late; a gap, several, in one component only; a gap filled
+with zeros, with the last value or with a straight line; a single wild sample."""
 
 _FILLED = ("zeros", "repeated", "line")
 
@@ -137,7 +137,7 @@ def _spread(
 
 
 def inflict(channel_set: ChannelSet, loss: Loss, start_ns: int) -> ChannelSet:
-    """Take from a record what a loss takes from the window that begins at a time.
+    """Take from a recording what a loss takes from the window that begins at a time.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def _inflict(segments: list[Segment], loss: Loss, gaps: Sequence[tuple[int, int]
 
 
 def within(channel_set: ChannelSet, start_ns: int, end_ns: int) -> ChannelSet:
-    """Cut a record to the samples from one time to another."""
+    """Cut a recording to the samples from one time to another."""
     cut = {
         component: [
             inside

@@ -54,8 +54,10 @@ class TaskCutter:
 
     def windows(self, task: Task) -> Iterator[Window]:
         """Cut the windows of one task, in the order of their starts."""
-        window_ns, record = self.preprocessing.window_ns, task.record
-        spans = [s for s in task.spans if s.start_ns < record.end_ns and s.end_ns > record.start_ns]
+        window_ns, recording = self.preprocessing.window_ns, task.recording
+        spans = [
+            s for s in task.spans if s.start_ns < recording.end_ns and s.end_ns > recording.start_ns
+        ]
         mapping = component_map(spans)
         rates_hz = sorted({span.sampling_rate_hz for span in spans if span.code in mapping})
         margin = margin_ns(spans, mapping)

@@ -52,7 +52,7 @@ class Timeline:
     samples : float64 array of shape (pad + n + pad,)
         Sample `pad` is at the origin. Finite everywhere; gaps are bridged.
     recorded : array of shape (n,)
-        Where the record has a sample, good or bad.
+        Where the recording has a sample, good or bad.
     valid : array of shape (n,)
         Where it has one that can be used: finite, possible, not filled, not wild.
     flat, line, wild : arrays of shape (n,)
@@ -133,12 +133,12 @@ class Timeline:
 
     @property
     def bad(self) -> Mask:
-        """Where the record has NaN, Inf or an absurd amplitude, shape (n,)."""
+        """Where the recording has NaN, Inf or an absurd amplitude, shape (n,)."""
         return self.recorded & ~self.valid & ~self.flat & ~self.line & ~self.wild
 
 
 def _sums(mask: Mask) -> NDArray[np.int32] | bool:
-    """Running sum of a mask, from 0 on; or what all of it is, as in most records."""
+    """Running sum of a mask, from 0 on; or what all of it is, as in most recordings."""
     if mask.all():
         return True
     if not mask.any():
@@ -202,7 +202,7 @@ def _timeline(
         if first < stop:
             axis[first:stop] = segment.samples[first - at : stop - at]
             recorded[first:stop] = True
-    valid = recorded  # shared until something is found: most records have nothing to be taken away
+    valid = recorded  # shared until something is found, which is rare
     if any(segment.samples.dtype.kind == "f" for segment in segments):
         with np.errstate(invalid="ignore"):
             possible = np.abs(axis) <= ABSURD_AMPLITUDE
@@ -229,7 +229,7 @@ def _made_up(
 
 
 def _quantum(samples: NDArray[Any]) -> float:
-    """Step of the numbers of a record: a count, or what the rounding of floats leaves."""
+    """Step of the numbers of a recording: a count, or what the rounding of floats leaves."""
     if samples.dtype.kind != "f":
         return 1.0
     with np.errstate(invalid="ignore"):

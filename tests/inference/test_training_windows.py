@@ -21,7 +21,7 @@ from quake.inference.prediction import Prediction
 from quake.model_file.card import Calibration, ModelCard
 from quake.waveforms.sources import StreamSource
 from quake.waveforms.times import NS_PER_S
-from quake.windows.grid import Record
+from quake.windows.grid import Recording
 from quake.windows.missing import KINDS, NOTHING, draw_loss, inflict, within
 from quake.windows.tasks import Task
 
@@ -68,7 +68,7 @@ def predicted(channels, start_ns):
     if not source.stream:
         return None
     ((key, spans),) = source.spans().items()
-    whole = Record(start_ns, start_ns + P.window_ns, 0)
+    whole = Recording(start_ns, start_ns + P.window_ns, 0)
     task = Task(key, spans, whole, [start_ns])
     (window,) = Prediction(Model(), source, PredictConfig(), tasks=[task]).windows()
     return window
