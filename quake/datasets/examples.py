@@ -18,7 +18,7 @@ from quake.waveforms.segments import ChannelSet, Segment
 from quake.waveforms.times import NS_PER_S
 from quake.windows.cutting import cut
 from quake.windows.grid import MIN_COVERAGE
-from quake.windows.missing import NOTHING, Loss, inflict, within
+from quake.windows.missing import NOTHING, DataLoss, inflict, within
 
 # Of an event, so much must show in the window of its row, or it is moved to so long before it.
 _SHOWN_AFTER_ONSET_NS = 12 * NS_PER_S
@@ -73,7 +73,7 @@ class Example:
         return min(max(onset_ns - _BEFORE_ONSET_NS, first_ns), latest_ns)
 
     def cut(
-        self, start_ns: int, preprocessing: Preprocessing, loss: Loss = NOTHING, *, row: bool
+        self, start_ns: int, preprocessing: Preprocessing, loss: DataLoss = NOTHING, *, row: bool
     ) -> NDArray[np.float32]:
         """Cut a window out of the record, as `quake predict` would.
 
@@ -82,7 +82,7 @@ class Example:
         start_ns : int
             Start of the window, ns since the epoch.
         preprocessing : Preprocessing
-        loss : Loss
+        loss : DataLoss
             What is missing of it.
         row : bool
             Whether the record is cut to the labelled row first.
@@ -110,7 +110,7 @@ def as_record(
 
 
 def cut_with_loss(
-    record: ChannelSet, start_ns: int, preprocessing: Preprocessing, loss: Loss
+    record: ChannelSet, start_ns: int, preprocessing: Preprocessing, loss: DataLoss
 ) -> NDArray[np.float32]:
     """Inflict a loss on a record and cut a window, (3, N)."""
     damaged = inflict(record, loss, start_ns)

@@ -42,7 +42,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Loss:
+class DataLoss:
     """What is missing of one window.
 
     Attributes
@@ -79,10 +79,10 @@ class Loss:
         return sum(max(length, 0.0) for length in inside) / (to_s - from_s)
 
 
-NOTHING = Loss()
+NOTHING = DataLoss()
 
 
-def draw_loss(kind: str, coverage: float, window_s: float, rng: np.random.Generator) -> Loss:
+def draw_loss(kind: str, coverage: float, window_s: float, rng: np.random.Generator) -> DataLoss:
     """Draw a loss of a kind.
 
     Parameters
@@ -103,17 +103,17 @@ def draw_loss(kind: str, coverage: float, window_s: float, rng: np.random.Genera
         raise ParameterError(f"{kind!r} is no kind of loss; there are {', '.join(KINDS)}")
     lost_s = (1 - coverage) * window_s
     if kind == "short":
-        return Loss(kind, ((window_s - lost_s, window_s),))
+        return DataLoss(kind, ((window_s - lost_s, window_s),))
     if kind == "start":
-        return Loss(kind, ((0.0, lost_s),))
+        return DataLoss(kind, ((0.0, lost_s),))
     if kind == "spike":
         at = float(rng.uniform(0.02, 0.98)) * window_s
         size = float(np.exp(rng.uniform(*np.log(_SPIKE_TIMES_LARGEST))))
-        return Loss(kind, ((at, at),), _some_components(rng), size)
+        return DataLoss(kind, ((at, at),), _some_components(rng), size)
     n_gaps = int(rng.integers(*_SEVERAL)) if kind == "several" else 1
     gaps = _spread(lost_s, n_gaps, window_s, rng)
     components = _some_components(rng) if kind == "component" else "".join(COMPONENTS)
-    return Loss(kind, gaps, components)
+    return DataLoss(kind, gaps, components)
 
 
 def _some_components(rng: np.random.Generator) -> str:
@@ -136,14 +136,14 @@ def _spread(
     )
 
 
-def inflict(channel_set: ChannelSet, loss: Loss, start_ns: int) -> ChannelSet:
+def inflict(channel_set: ChannelSet, loss: DataLoss, start_ns: int) -> ChannelSet:
     """Take from a recording what a loss takes from the window that begins at a time.
 
     Parameters
     ----------
     channel_set : ChannelSet
         Joined segments; left as it is.
-    loss : Loss
+    loss : DataLoss
     start_ns : int
         Start of the window, ns since the epoch.
     """
@@ -157,7 +157,9 @@ def inflict(channel_set: ChannelSet, loss: Loss, start_ns: int) -> ChannelSet:
     return replace(channel_set, segments=changed)
 
 
-def _inflict(segments: list[Segment], loss: Loss, gaps: Sequence[tuple[int, int]]) -> list[Segment]:
+def _inflict(
+    segments: list[Segment], loss: DataLoss, gaps: Sequence[tuple[int, int]]
+) -> list[Segment]:
     if loss.kind in _FILLED:
         return [_filled(segment, loss.kind, gaps) for segment in segments]
     if loss.kind == "spike":
