@@ -88,13 +88,15 @@ class Stretch:
         starts = [(start - self.origin_ns) for start in starts_ns]
         samples = np.zeros((len(starts), len(COMPONENTS), p.n_samples))
         filled = np.zeros(samples.shape, np.bool_)
-        parts: list[dict[str, _Part]] = [{} for _ in starts]
+        parts: list[dict[str, _Quality]] = [{} for _ in starts]
         for row, component in enumerate(COMPONENTS):
             tracks = self._tracks[component]
             for track in tracks:
                 track.cut(starts, samples[:, row], filled[:, row])
             if tracks:
-                for part, counted in zip(parts, _parts(component, tracks, starts, p), strict=True):
+                for part, counted in zip(
+                    parts, _qualities(component, tracks, starts, p), strict=True
+                ):
                     if counted.rates_hz:
                         part[component] = counted
         chosen = rotations or [self.channel_set.rotation] * len(starts)
@@ -307,7 +309,7 @@ def _extended(values: NDArray[Any], firsts: Sequence[int], n_samples: int) -> ND
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Quality:
     """What is known of one component of one window."""
 
     coverage: float
@@ -316,9 +318,9 @@ class _Part:
     flags: tuple[str, ...]
 
 
-def _parts(
+def _qualities(
     component: str, tracks: Sequence[_Track], starts: Sequence[int], preprocessing: Preprocessing
-) -> Iterator[_Part]:
+) -> Iterator[_Quality]:
     """Count what is there of a component, window by window."""
     counted = [_Counts.of(track, starts, preprocessing) for track in tracks]
     for i in range(len(starts)):
@@ -341,7 +343,7 @@ def _parts(
         ]
         coverage = sum(float(counts.coverage[i]) for counts in here)
         rates = frozenset(counts.track.rate_hz for counts in here)
-        yield _Part(min(coverage, 1.0), rates, dead, tuple(flags))
+        yield _Quality(min(coverage, 1.0), rates, dead, tuple(flags))
 
 
 @dataclass(frozen=True, eq=False)
@@ -360,7 +362,7 @@ class _Counts:
     coverage: Samples
     dead: Mask
     clean: Mask
-    clean_part: _Part
+    clean_part: _Quality
 
     @classmethod
     def of(cls, track: _Track, starts: Sequence[int], preprocessing: Preprocessing) -> _Counts:
@@ -393,7 +395,7 @@ class _Counts:
             coverage=coverage,
             dead=dead,
             clean=(coverage == 1.0) & (bad + filled + wild + plateau == 0) & ~dead,
-            clean_part=_Part(1.0, frozenset({line.sampling_rate_hz}), False, ()),
+            clean_part=_Quality(1.0, frozenset({line.sampling_rate_hz}), False, ()),
         )
 
     def is_clipped(self, i: int) -> bool:
@@ -425,7 +427,7 @@ class _Verdict:
 
 
 def _judge(
-    present: Mapping[str, _Part],
+    present: Mapping[str, _Quality],
     samples: Samples,
     filled: Mask,
     preprocessing: Preprocessing,
@@ -457,8 +459,8 @@ def _judge(
 
 
 def _usable(
-    present: Mapping[str, _Part], preprocessing: Preprocessing, min_coverage: float
-) -> dict[str, _Part]:
+    present: Mapping[str, _Quality], preprocessing: Preprocessing, min_coverage: float
+) -> dict[str, _Quality]:
     return {
         component: part
         for component, part in present.items()
@@ -474,7 +476,7 @@ def _far_too_slow(rate_hz: float, preprocessing: Preprocessing) -> bool:
     return rate_hz / 2 < preprocessing.band_hz[1] / 2
 
 
-def _why_unusable(present: Mapping[str, _Part], preprocessing: Preprocessing) -> tuple[str, str]:
+def _why_unusable(present: Mapping[str, _Quality], preprocessing: Preprocessing) -> tuple[str, str]:
     """Status and reason of a window without a component that can be used."""
     if present and all(
         _far_too_slow(min(part.rates_hz), preprocessing) for part in present.values()
@@ -485,12 +487,12 @@ def _why_unusable(present: Mapping[str, _Part], preprocessing: Preprocessing) ->
     return "no_data", "low_coverage"
 
 
-def _coverage(parts: Mapping[str, _Part], choose: Any) -> float:
+def _coverage(parts: Mapping[str, _Quality], choose: Any) -> float:
     return float(round(choose((part.coverage for part in parts.values()), default=0.0), 6))
 
 
 def _shared_flags(
-    used: Mapping[str, _Part], present: Mapping[str, _Part], preprocessing: Preprocessing
+    used: Mapping[str, _Quality], present: Mapping[str, _Quality], preprocessing: Preprocessing
 ) -> list[str]:
     flags = []
     if any(part.coverage < 1 - 1e-9 for part in present.values()):
