@@ -1,4 +1,4 @@
-"""Recordings of an archive: a folder of miniSEED and SAC files in, what was recorded when out.
+"""Holdings of an archive: a folder of miniSEED and SAC files in, what was recorded when out.
 
 Only headers are read at first; `ArchiveReader` reads the samples of a span, from as many files as
 it takes.
@@ -95,7 +95,7 @@ def _warn_once(problem: str) -> None:
 
 
 @dataclass
-class Recordings:
+class Holdings:
     """What one channel set recorded, and in which files.
 
     Attributes
@@ -170,12 +170,12 @@ class ArchiveIndex:
 
     Attributes
     ----------
-    stations : mapping of network and station (``XX.STA``) to list of Recordings
+    stations : mapping of network and station (``XX.STA``) to list of Holdings
     excluded : sequence of Exclusion
         Files and channel sets that cannot be used.
     """
 
-    stations: Mapping[str, list[Recordings]]
+    stations: Mapping[str, list[Holdings]]
     excluded: Sequence[Exclusion]
 
     def find(self, station: str) -> str | None:
@@ -224,11 +224,11 @@ def index_archive(
         except WaveformError as error:
             excluded.append(Exclusion(str(path), str(error)))
         progress(done)
-    stations: dict[str, list[Recordings]] = defaultdict(list)
+    stations: dict[str, list[Holdings]] = defaultdict(list)
     for key in sorted(found):
-        recordings = Recordings(key, found[key])
-        if recordings.mapping:
-            stations[f"{key.network}.{key.station}"].append(recordings)
+        holdings = Holdings(key, found[key])
+        if holdings.mapping:
+            stations[f"{key.network}.{key.station}"].append(holdings)
         else:
             codes = ", ".join(sorted({span.code for span in found[key]}))
             reason = f"component {codes} is none of Z, N, E, 1, 2, 3"
