@@ -23,7 +23,7 @@ from quake.classes import NOISE
 from quake.data.preprocessing import Preprocessing
 from quake.datasets import augment
 from quake.datasets.augmentation import NO_AUGMENTATION, Augmentation
-from quake.datasets.examples import Example, as_record, cut_with_loss
+from quake.datasets.examples import Example, as_channel_set, cut_with_loss
 from quake.datasets.synthetic import can_synthesise, synthetic_window
 from quake.waveforms.times import NS_PER_S
 from quake.windows.missing import KINDS, NOTHING, DataLoss, draw_loss
@@ -188,7 +188,7 @@ class WindowDataset(Dataset[Item]):
         if self._noise and rng.random() < a.noise:
             other = self._noise[rng.integers(len(self._noise))]
             track = self._noise_track(other, p.n_samples, rng)
-            added = cut_with_loss(as_record(track, p), 0, p, loss)
+            added = cut_with_loss(as_channel_set(track, p), 0, p, loss)
             window = augment.mix_noise(window, added, rng.uniform(*a.noise_snr_db))
         if rng.random() < a.polarity:
             window = -window
@@ -199,7 +199,7 @@ class WindowDataset(Dataset[Item]):
     def _finish(self, made: Samples, loss: DataLoss) -> Samples:
         """Cut the window out of a record that was made."""
         p = self.preprocessing
-        return _bounded(cut_with_loss(as_record(made, p), 0, p, loss))
+        return _bounded(cut_with_loss(as_channel_set(made, p), 0, p, loss))
 
     def _made(self, example: Example, start: int, rng: np.random.Generator) -> Samples:
         """Prolong, stretch and swell the example, so that it fills the window."""
@@ -310,7 +310,7 @@ class WindowDataset(Dataset[Item]):
         start = start - fixed + moved
         if example.onset is None:  # of shorter noise as much as there is
             start = min(start, max(samples.shape[1] - self.preprocessing.n_samples, 0))
-        return replace(example, samples=samples, onset=onset, record=None), start
+        return replace(example, samples=samples, onset=onset, recorded=None), start
 
     def _fill(
         self, example: Example, kept: Samples, before: int, after: int, rng: np.random.Generator

@@ -76,7 +76,7 @@ def predicted(channels, start_ns):
 
 def row_of(example):
     """The record that begins and ends with the row of an example."""
-    return within(example.record, example.span.start_ns, example.span.end_ns)
+    return within(example.recorded, example.span.start_ns, example.span.end_ns)
 
 
 def first_window(channels):
