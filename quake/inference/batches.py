@@ -1,4 +1,4 @@
-"""Batches: windows in, as many of them together as the network takes at a time, out."""
+"""Gather windows into batches of the size that the network takes."""
 
 from __future__ import annotations
 

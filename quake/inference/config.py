@@ -1,4 +1,4 @@
-"""What may be chosen when a model is applied, and which thresholds hold then."""
+"""Hold what may be chosen when a model is applied, and say which thresholds follow."""
 
 from __future__ import annotations
 

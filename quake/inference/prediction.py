@@ -1,4 +1,4 @@
-"""A prediction: windows of a source in, one record each out, made while it is iterated over."""
+"""Classify the windows of a source while somebody iterates over them, and keep the books."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which windows of a growing recording are complete: a station-day in, starts of windows out."""
+"""Tell which windows of a growing recording are complete."""
 
 from __future__ import annotations
 

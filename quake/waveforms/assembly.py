@@ -1,7 +1,7 @@
-"""Assembly of a channel set: segments under the codes of a file in, joined by component, out.
+"""Put channel sets together: say which segment is of which component, and join them.
 
-This is the only place that says which segment belongs to which component, and what two pieces
-that overlap leave of each other. Whatever reads waveforms asks it.
+Whatever reads waveforms asks this module, so that all of `quake` agrees on which code stands for
+which component, and on what two pieces that overlap leave of each other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Blocks: starts of windows in, what of them is read at once, and what is filtered at once, out.
+"""Divide windows into blocks that are read at once, and these into stretches filtered at once.
 
 A window must not depend on its neighbours, so both divisions are such that the samples of a window
 are the same whichever windows are asked for with it.

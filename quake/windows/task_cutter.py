@@ -1,4 +1,4 @@
-"""From a source to windows: tasks in, their windows out, read block by block in bounded memory."""
+"""Read what tasks need from a source, block by block in bounded memory, and cut their windows."""
 
 from __future__ import annotations
 

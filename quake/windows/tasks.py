@@ -1,4 +1,4 @@
-"""Tasks: station-days in, the windows that are to be cut of each recording out."""
+"""Say which windows of which recordings are to be cut."""
 
 from __future__ import annotations
 
