@@ -21,7 +21,7 @@ from quake_cli.inputs import Inputs
 from quake_cli.messages import Messages
 
 if TYPE_CHECKING:
-    from quake.store.journal import DayEntry
+    from quake.store.result import ChannelSetResult
 
 _STATUSES = (*SCORED, "no_data", "rejected")
 
@@ -116,15 +116,12 @@ class RunReport:
         if record.status not in SCORED:
             outcome.reasons.update(name for name in reasons_of(record.flags) if name in ADVICE)
 
-    def add_day(self, entry: DayEntry) -> None:
-        """Count a station-day; they come in any order."""
-        self.show(entry.problems)
-        if entry.failed:
-            name = f"{entry.id} on {entry.date}"
-            self.show([Problem(name, f"{name}: {entry.failed}; --retry-failed tries it again")])
-        outcome = self._outcomes[str(entry.id)]
-        outcome.statuses.update(entry.windows)
-        outcome.reasons.update({k: n for k, n in entry.reasons.items() if k in ADVICE})
+    def add_channel_sets(self, results: Mapping[ChannelSetId, ChannelSetResult]) -> None:
+        """Count what there is of channel sets."""
+        for key, result in results.items():
+            outcome = self._outcomes[str(key)]
+            outcome.statuses.update(result.windows)
+            outcome.reasons.update({k: n for k, n in result.reasons.items() if k in ADVICE})
 
     def _end_channel_set(self, channel_set: str) -> None:
         """Say so where no window of the channel set could be scored."""

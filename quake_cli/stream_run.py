@@ -15,7 +15,6 @@ from quake_cli.outputs import Destination, open_events, open_windows
 from quake_cli.render import ProgressBar, TableWriter
 from quake_cli.report import RunReport
 from quake_cli.request import PredictRequest
-from quake_cli.store_run import is_nothing_new
 
 if TYPE_CHECKING:
     from quake.events import Onset
@@ -85,13 +84,14 @@ class _Run:
             writer.write(record)
 
     def events(self, spool: Path) -> Exit:
-        from quake_cli.request import events_from
+        from quake.events.station_facts import read_station_facts
 
         request, options = self.request, self.request.events
         assert options is not None
         with open_events(self.destination, request.model.card.labels.names) as found:
             prediction = self._open(spool)
-            found += events_from(self._onsets(prediction), options, request.inventory)
+            onsets = list(self._onsets(prediction))
+            found += read_station_facts(request.inventory).events(onsets, options)
             return self._close(prediction, n_events=len(found))
 
     def _onsets(self, prediction: Prediction | None) -> Iterator[Onset]:
@@ -139,7 +139,8 @@ class _Run:
         self.classifier = classifier
         grid = self.request.config.grid(self.request.model.card)
         self.days = list(self._new(station_days(chosen, grid)))
-        self.nothing_new = is_nothing_new(self.request, self.days, self.report.found)
+        is_bounded = self.request.inputs.newer_than_ns is not None
+        self.nothing_new = (is_bounded and self.report.found and not self.days) or None
         self.source = _OneReader(BoundedSource(source, wanted.start_ns, wanted.end_ns))
         return classifier.predict_days(
             self.days,
