@@ -1,4 +1,4 @@
-"""An archive by one call of the library: the store is that of the program, and the counts add up."""
+"""An archive by one call of the library: the store is the program's, and the counts add up."""
 
 import shutil
 

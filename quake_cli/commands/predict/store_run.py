@@ -1,4 +1,4 @@
-"""`quake predict` into a result store: a request in, an exit status out."""
+"""Run `quake predict` into a result store."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from quake.errors import ParameterError
 from quake_cli.messages import Messages
 from quake_cli.outputs import StorePlace
-from quake_cli.render import ProgressBar
-from quake_cli.report import RunReport
+from quake_cli.render.progress import ProgressBar
 from quake_cli.request import InputRequest, PredictRequest
+from quake_cli.run_report import RunReport
 
 if TYPE_CHECKING:
     from quake.store.request import ArchiveRequest
