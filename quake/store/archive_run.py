@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -11,22 +12,25 @@ from typing import TYPE_CHECKING
 
 from quake.errors import OutputError
 from quake.events.station_facts import read_station_facts
+from quake.inference.coverage import Seconds
 from quake.inference.summary import Summary
+from quake.inputs.findings import Findings
 from quake.inputs.walk import Inputs
 from quake.model_file.card import ModelCard
 from quake.model_file.safetensors_file import load_card
 from quake.output.windows import READABLE
 from quake.parallel.executor import Executor, Raised
+from quake.store.entries import DayEntry
 from quake.store.events import write_store_events
 from quake.store.fingerprint import fingerprint_of
 from quake.store.headers import read_headers
-from quake.store.journal import OUTPUT_ADVICE, DayEntry, DayKey
+from quake.store.journal import OUTPUT_ADVICE
 from quake.store.layout import ONSETS
-from quake.store.plan import Plan, make_plan_of_store
+from quake.store.plan import ChannelSetPlan, Plan, PlannedDay
 from quake.store.request import ArchiveRequest
 from quake.store.result import ArchiveResult, ChannelSetResult, Progress, ToDo
 from quake.store.result_store import Store
-from quake.store.run import Division, RunOptions, divide, run_days
+from quake.store.run import Division, RunOptions, length_s, run_days
 from quake.store.station_work import (
     ModelFiles,
     NotWritten,
@@ -36,7 +40,6 @@ from quake.store.station_work import (
 )
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.sources import Problem
-from quake.waveforms.times import NS_PER_S
 
 if TYPE_CHECKING:
     from quake.pictures.album import Album
@@ -106,66 +109,86 @@ class _ArchiveRun:
         self.grid = request.config.grid(card)
         self.executor = _executor(request)
         self.problems: dict[Problem, None] = {}
+        self.findings = Findings()
         self.channel_sets: dict[ChannelSetId, ChannelSetResult] = defaultdict(ChannelSetResult)
         self.station_days = {"done": 0, "done before": 0, "failed": 0}
-        self.done_before: dict[DayKey, DayEntry] = {}
 
     def run(self) -> ArchiveResult:
         self._tell(Progress("reading headers"), self.inputs.problems)
         plan = self._plan()
-        division = divide(self.store, plan.jobs, self._options())
+        division = self._divide(plan)
         if self.request.scan_only:
-            return self._result(plan, to_do=_to_do(plan, division))
+            self.station_days = dict.fromkeys(self.station_days, 0)
+            self.channel_sets.clear()
+            return self._result(division, to_do=_to_do(division))
         self._do(division)
-        self._draw_missing(plan)
-        return self._result(plan, n_events=self._write_events())
+        self._draw_missing(plan, division)
+        return self._result(division, n_events=self._write_events())
 
     def _plan(self) -> Plan:
-        """Read headers that are not known yet, and divide what there is into station-days."""
+        """Read headers that are not known yet."""
         request, files = self.request, self.inputs.files
         stage = "reading headers"
-        entries = read_headers(
+        places = read_headers(
             files,
             self.store.journal,
             self.executor,
             retry_failed=request.retry_failed,
             on_file=lambda done: self.on_progress(Progress(stage, done, len(files))),
         )
-        self.remarks = {path: entry.remarks for path, entry in entries.items()}
-        for path in sorted(entries):
-            problems = [Problem(path, text) for text in entries[path].problems]
-            self._tell(Progress(stage, len(files), len(files)), problems)
-        plan = make_plan_of_store(
-            entries,
+        plan = Plan(
             self.store.journal,
+            places,
             request.selection,
             self.grid,
             newer_than_ns=request.newer_than_ns,
         )
-        self._tell(Progress(stage, len(files), len(files)), plan.left_out)
+        read = Progress(stage, len(files), len(files))
+        for entry in plan.with_problems():
+            self._tell(read, [Problem(entry.state.path, text) for text in entry.problems])
+        for entry in plan.without_spans():
+            self.findings.add_file(entry.state.path, (), entry.remarks)
         return plan
 
-    def _options(self) -> RunOptions:
+    def _divide(self, plan: Plan) -> Division:
+        """Find out what is to be done, and count what is done."""
         request = self.request
         formats = request.formats if request.events is None else (*request.formats, ONSETS)
-        return RunOptions(formats, request.resume, request.retry_failed, request.shard)
+        options = RunOptions(formats, request.resume, request.retry_failed, request.shard)
+        division = Division(self.store, plan, options)
+        n_files = len(self.inputs.files)
+        problems: list[Problem] = []
+        for planned in plan:
+            for entry in planned.files:
+                if entry.spans[0].id == planned.id:
+                    self.findings.add_file(entry.state.path, entry.spans, entry.remarks)
+            self._tell(Progress("reading headers", n_files, n_files), planned.left_out)
+            for done in division.divide(planned):
+                problems += self._count(done, "done before")
+            if planned.id in self.channel_sets and planned.id not in division.todo:
+                self.channel_sets[planned.id].close()
+        if not request.scan_only:
+            self._tell(Progress("classifying"), problems)
+        return division
 
     def _do(self, division: Division) -> None:
-        """Do what is to be done, and count all of it, whenever it was done."""
-        total_s = sum(_length_s(job.input) for job in division.todo)
-        done_s = 0.0
-        for entry in division.done:
-            self.done_before[entry.key] = entry
-            self._add(entry, "done before", Progress("classifying", 0, total_s))
-        if not division.todo:
+        """Do what is to be done."""
+        if not division.n_todo:
             return
-        for job, entry in run_days(self.store, division.todo, self._opener(), self.executor):
-            done_s += _length_s(job.input)
-            progress = Progress("classifying", done_s, total_s)
-            self._add(entry, "done", progress)
+        left = dict(division.todo)
+        done_s = 0.0
+        jobs = division.jobs()
+        for job, entry in run_days(self.store, jobs, self._opener(), self.executor):
+            done_s += length_s(job.input)
+            progress = Progress("classifying", done_s, division.todo_s)
+            self._tell(progress, self._count(entry, "done"))
+            left[entry.id] -= 1
+            if not left[entry.id]:
+                self.channel_sets[entry.id].close()
             self.on_progress(progress)
 
-    def _add(self, entry: DayEntry, how: str, progress: Progress) -> None:
+    def _count(self, entry: DayEntry, how: str) -> list[Problem]:
+        """Count a station-day; give what is wrong with it."""
         self.station_days["failed" if entry.failed else how] += 1
         self.channel_sets[entry.id].add(entry)
         problems = list(entry.problems)
@@ -173,7 +196,7 @@ class _ArchiveRun:
             name = f"{entry.id} on {entry.date}"
             message = f"{name}: {entry.failed}; --retry-failed tries it again"
             problems.append(Problem(name, message))
-        self._tell(progress, problems)
+        return problems
 
     def _tell(self, progress: Progress, problems: Iterable[Problem]) -> None:
         """Tell of problems that are new."""
@@ -204,7 +227,7 @@ class _ArchiveRun:
             self.store, self.request.events, self.request.event_formats, facts
         )
 
-    def _draw_missing(self, plan: Plan) -> None:
+    def _draw_missing(self, plan: Plan, division: Division) -> None:
         """Draw what was done before without a picture; what is done now is drawn where it is done.
 
         Raises
@@ -213,9 +236,16 @@ class _ArchiveRun:
             If a picture cannot be written.
         """
         album = self.request.album
-        jobs = [] if album is None else list(self._pictures(album, plan))
-        if album is None or not jobs:
+        if album is None:
             return
+        missing = {
+            planned.id: array("i", self._without_picture(album, division.done_days(planned)))
+            for planned in plan
+        }
+        n_missing = sum(map(len, missing.values()))
+        if not n_missing:
+            return
+        jobs = (job for key, days in missing.items() for job in self._pictures(plan.of(key), days))
         answers = self.executor.run(PictureOpener(album), jobs)
         for n_done, (job, answer) in enumerate(answers, start=1):
             if isinstance(answer, NotWritten):
@@ -223,35 +253,39 @@ class _ArchiveRun:
             if answer is not None:
                 reason = answer.error if isinstance(answer, Raised) else answer.reason
                 logger.warning("%s: no picture of it (%s)", job.windows, reason)
-            self.on_progress(Progress("drawing", n_done, len(jobs)))
+            self.on_progress(Progress("drawing", n_done, n_missing))
 
-    def _pictures(self, album: Album, plan: Plan) -> Iterator[PictureJob]:
-        """Station-days with windows whose picture is not there, or is of other data."""
-        for planned in plan.jobs:
-            entry = self.done_before.get(planned.key)
-            if entry is None or not sum(entry.windows.values()):
+    def _without_picture(self, album: Album, days: Iterable[PlannedDay]) -> Iterator[int]:
+        """Numbers of days with windows whose picture is not there, or is of other data."""
+        for day in days:
+            entry = self.store.journal.days[day.key]
+            if not sum(entry.windows.values()) or album.has(day.day, entry.inputs):
                 continue
-            if album.has(planned.day, entry.inputs):
-                continue
-            name = next((name for name in READABLE if name in entry.outputs), None)
-            if name is None:
+            if any(name in entry.outputs for name in READABLE):
+                yield day.number
+            else:
                 logger.warning(
                     "%s on %s: no picture of it, for its windows are there as %s alone; add "
                     "--format %s",
                     *(entry.id, entry.date, ", ".join(entry.outputs), READABLE[0]),
                 )
-            else:
-                path = str(self.store.path_of(entry, name))
-                yield PictureJob(planned.day, entry.inputs, path)
+
+    def _pictures(self, planned: ChannelSetPlan, numbers: Iterable[int]) -> Iterator[PictureJob]:
+        wanted = set(numbers)
+        for day in planned.days:
+            if day.number in wanted:
+                entry = self.store.journal.days[day.key]
+                name = next(name for name in READABLE if name in entry.outputs)
+                yield PictureJob(day.day, entry.inputs, str(self.store.path_of(entry, name)))
 
     def _result(
-        self, plan: Plan, *, n_events: int | None = None, to_do: ToDo | None = None
+        self, division: Division, *, n_events: int | None = None, to_do: ToDo | None = None
     ) -> ArchiveResult:
         summary = Summary(channel_sets=len(self.channel_sets))
         for found in self.channel_sets.values():
             summary.windows += found.windows
             summary.labels += found.labels
-        summary.close(found.coverage for found in self.channel_sets.values())
+        summary.take(sum((found.seconds for found in self.channel_sets.values()), Seconds()))
         is_bounded = self.request.newer_than_ns is not None
         return ArchiveResult(
             store=self.store.root,
@@ -261,27 +295,22 @@ class _ArchiveRun:
             problems=list(self.problems),
             n_events=n_events,
             to_do=to_do,
-            nothing_new=bool(is_bounded and plan.found and not plan.jobs),
-            found=plan.found,
-            remarks=self.remarks,
+            nothing_new=is_bounded and bool(self.findings.channel_sets) and not division.n_planned,
+            findings=self.findings,
         )
 
 
-def _to_do(plan: Plan, division: Division) -> ToDo:
-    dates = [job.key[1] for job in division.todo]
+def _to_do(division: Division) -> ToDo:
+    first, last = division.dates or (None, None)
     return ToDo(
-        planned=len(plan.jobs),
-        station_days=len(division.todo),
-        channel_sets=len({job.key[0] for job in division.todo}),
-        first=min(dates, default=None),
-        last=max(dates, default=None),
-        seconds=sum(_length_s(job.input) for job in division.todo),
-        done=len(division.done),
+        planned=division.n_planned,
+        station_days=division.n_todo,
+        channel_sets=len(division.todo),
+        first=first,
+        last=last,
+        seconds=division.todo_s,
+        done=division.n_done,
     )
-
-
-def _length_s(intervals: Iterable[tuple[int, int]]) -> float:
-    return sum(end - start for start, end in intervals) / NS_PER_S
 
 
 def _executor(request: ArchiveRequest) -> Executor:

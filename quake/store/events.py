@@ -17,7 +17,7 @@ from quake.events.onset import onsets_of_bytes
 from quake.events.station_facts import StationFacts
 from quake.files import write_whole
 from quake.output.events import SUFFIXES, write_events
-from quake.store.journal import DayEntry
+from quake.store.entries import DayEntry
 from quake.store.layout import ONSETS, day_of_date, events_folder
 from quake.store.result_store import Store
 
@@ -58,7 +58,7 @@ def write_store_events(
     by_date: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_date[event.onset[:10]].append(event)
-    dates = {entry.date for entry in store.journal.days.values() if ONSETS in entry.outputs}
+    dates = {entry.date for entry in store.journal.days.entries() if ONSETS in entry.outputs}
     formats = sorted({*formats, *_formats_there(store)})
     dates |= set(by_date)
     try:
@@ -78,14 +78,13 @@ def station_days_without_onsets(store: Store) -> int:
     """How many station-days have windows, and no onsets that events could be made of."""
     return sum(
         1
-        for entry in store.journal.days.values()
+        for entry in store.journal.days.entries()
         if sum(entry.windows.values()) and ONSETS not in entry.outputs
     )
 
 
 def _onsets(store: Store) -> Iterator[Onset]:
-    for key in sorted(store.journal.days):
-        entry = store.journal.days[key]
+    for entry in store.journal.days.entries():
         if ONSETS in entry.outputs:
             yield from _onsets_of(store, entry)
 

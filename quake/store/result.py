@@ -9,10 +9,9 @@ from pathlib import Path
 
 from quake.inference.coverage import Coverage, Seconds
 from quake.inference.summary import Summary
-from quake.store.journal import DayEntry
+from quake.inputs.findings import Findings
+from quake.store.entries import DayEntry
 from quake.waveforms.ids import ChannelSetId
-from quake.waveforms.readers.waveform_file import Remark
-from quake.waveforms.segments import Span
 from quake.waveforms.sources import Problem
 
 
@@ -45,26 +44,31 @@ class ChannelSetResult:
         By status; scored ones by label.
     reasons : Counter
         Windows without probabilities, by flag.
-    coverage : Coverage
-        What was recorded, and what became of it.
+    seconds : Seconds
+        Input and its parts, which add up to it.
     """
 
     windows: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
-    coverage: Coverage = field(default_factory=Coverage)
+    _coverage: Coverage = field(default_factory=Coverage, repr=False)
+    _seconds: Seconds | None = field(default=None, repr=False)
 
     @property
     def seconds(self) -> Seconds:
         """Seconds of input and its parts, which add up to it."""
-        return self.coverage.seconds()
+        return self._seconds or self._coverage.seconds()
 
     def add(self, entry: DayEntry) -> None:
         """Count a station-day."""
         self.windows.update(entry.windows)
         self.labels.update(entry.labels)
         self.reasons.update(entry.reasons)
-        self.coverage.merge(entry.coverage)
+        self._coverage.merge(entry.coverage)
+
+    def close(self) -> None:
+        """Keep lengths in the place of intervals: no station-day follows."""
+        self._seconds, self._coverage = self.seconds, Coverage()
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,8 @@ class ArchiveResult:
         Of a run that only scans.
     nothing_new : bool
         Whether `newer_than_ns` left nothing of what there is.
-    found : mapping of ChannelSetId to spans
-        What the files hold, selected or not.
-    remarks : mapping of path to Remark
-        What is in files beside samples, and no fault.
+    findings : Findings
+        What the headers of all files say that a user should know.
     """
 
     store: Path
@@ -131,8 +133,7 @@ class ArchiveResult:
     n_events: int | None = None
     to_do: ToDo | None = None
     nothing_new: bool = False
-    found: Mapping[ChannelSetId, Sequence[Span]] = field(default_factory=dict, repr=False)
-    remarks: Mapping[str, Sequence[Remark]] = field(default_factory=dict, repr=False)
+    findings: Findings = field(default_factory=Findings, repr=False)
 
     @property
     def has_failed(self) -> bool:

@@ -74,7 +74,7 @@ def _archive_request(request: PredictRequest, place: StorePlace, inputs: Inputs)
 
 def _close(report: RunReport, request: ArchiveRequest, result: ArchiveResult) -> Exit:
     """Say what is left to be said."""
-    report.found, report.remarks = result.found, result.remarks
+    report.findings = result.findings
     report.add_channel_sets(result.channel_sets)
     channels = request.selection.channels
     if result.to_do is not None:

@@ -120,6 +120,7 @@ class _Run:
         return self._prediction(inputs, self.request.model.load()) if inputs.files else None
 
     def _prediction(self, inputs: Inputs, classifier: Classifier) -> Prediction:
+        from quake.inputs.findings import Findings
         from quake.inputs.selection import select_spans
         from quake.waveforms.sources import BoundedSource, FileSource, clipped, select
         from quake.windows.station_days import station_days
@@ -130,18 +131,18 @@ class _Run:
 
         source = FileSource(inputs.files, inputs.names, scanned)
         wanted = self.request.inputs.selection
-        self.report.found = source.spans()
-        self.report.remarks = source.remarks
+        found = source.spans()
+        self.report.findings = Findings.of(found, source.remarks)
         self.bar.update("classifying", 0, 1)
         chosen, left_out = select(
-            clipped(select_spans(dict(self.report.found), wanted), wanted.start_ns, wanted.end_ns)
+            clipped(select_spans(found, wanted), wanted.start_ns, wanted.end_ns)
         )
         self.report.show(left_out)
         self.classifier = classifier
         grid = self.request.config.grid(self.request.model.card)
         self.days = list(self._new(station_days(chosen, grid)))
         is_bounded = self.request.inputs.newer_than_ns is not None
-        self.nothing_new = (is_bounded and self.report.found and not self.days) or None
+        self.nothing_new = (is_bounded and bool(found) and not self.days) or None
         self.source = _OneReader(BoundedSource(source, wanted.start_ns, wanted.end_ns))
         return classifier.predict_days(
             self.days,
