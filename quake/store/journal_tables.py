@@ -28,10 +28,10 @@ _PLACE_MASK = (1 << _PLACE_BITS) - 1
 _HASH_MASK = (1 << (64 - _PLACE_BITS)) - 1
 
 # New files that are looked up by their paths, before their keys are sorted in among the others.
-_RECENT = 50_000
+_RECENT = 10_000
 
 # Paths that are sorted at a time.
-_SORTED = 50_000
+_SORTED = 20_000
 
 _LINE_BYTES = 4096  # of most lines, with much to spare
 

@@ -90,9 +90,9 @@ class Store:
                 self._compact()
 
     def find_done(
-        self, day: PlannedDay, formats: Collection[str], *, retry_failed: bool = False
+        self, day: PlannedDay, wanted: Collection[str], *, retry_failed: bool = False
     ) -> DayEntry | None:
-        """Entry of a station-day that has been done, with these inputs and in these formats.
+        """Entry of a station-day that has been done, with its inputs and in the formats wanted.
 
         What has failed counts as done unless it is to be tried again. Results that somebody has
         removed, or that have another size, are to be made again.
@@ -104,14 +104,14 @@ class Store:
             return None
         if entry.failed or not sum(entry.windows.values()):
             return entry
-        is_whole = set(formats) <= entry.outputs.keys() and all(
+        is_whole = set(wanted) <= entry.outputs.keys() and all(
             self._has(entry, name, size) for name, size in entry.outputs.items()
         )
         return entry if is_whole else None
 
-    def without_onsets(self, day: PlannedDay, formats: Collection[str]) -> DayEntry | None:
+    def without_onsets(self, day: PlannedDay, wanted: Collection[str]) -> DayEntry | None:
         """Entry of a station-day that would be done if there were onsets of it."""
-        entry = self.find_done(day, [name for name in formats if name != ONSETS])
+        entry = self.find_done(day, [name for name in wanted if name != ONSETS])
         if entry is None or ONSETS in entry.outputs or entry.has_failed:
             return None
         return entry

@@ -114,22 +114,22 @@ class Division:
             wanted = set(numbers)
             for day in self._plan.of(channel_set).days:
                 if day.number in wanted:
-                    formats = self._formats(day)
-                    before = self._store.without_onsets(day, formats)
-                    yield day.job(formats, before if self._options.resume else None)
+                    yield self._job(day)
+
+    def _job(self, day: PlannedDay) -> DayJob:
+        options, store = self._options, self._store
+        before = store.without_onsets(day, options.formats) if options.resume else None
+        return day.job(store.formats_of(day, options.formats), before)
 
     def _is_mine(self, day: PlannedDay) -> bool:
         shard = self._options.shard
         return shard is None or is_in_shard(day.key, shard)
 
-    def _formats(self, day: PlannedDay) -> tuple[str, ...]:
-        return self._store.formats_of(day, self._options.formats)
-
     def _done(self, day: PlannedDay) -> DayEntry | None:
         if not self._options.resume:
             return None
-        retry = self._options.retry_failed
-        return self._store.find_done(day, self._formats(day), retry_failed=retry)
+        options = self._options
+        return self._store.find_done(day, options.formats, retry_failed=options.retry_failed)
 
 
 def is_in_shard(key: DayKey, shard: Shard) -> bool:
