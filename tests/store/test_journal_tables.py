@@ -162,11 +162,11 @@ def test_a_shard_that_is_writing_meanwhile_does_not_move_the_others(tmp_path):
 
 
 def test_a_finished_station_day_costs_bytes_and_no_kilobytes(tmp_path):
-    line = day_line(day_entry(IDS[0], 0)).replace('"ALFA"', '"{}"').replace("2020-01-01", "{}")
+    line = day_line(day_entry(IDS[0], 0)).replace("ALFA", "|").replace("2020-01-01", "|")
     dates = [(date(1990, 1, 1) + timedelta(days=number)).isoformat() for number in range(3000)]
     with (tmp_path / "journal.jsonl").open("w") as file:
         for station in ("ALFA", "BETA", "GAMMA", "DELTA"):
-            before, between, after = line.split("{}")
+            before, between, after = line.split("|")
             file.writelines(f"{before}{station}{between}{day}{after}\n" for day in dates)
     tracemalloc.start()
     with JournalReader(tmp_path) as journal:
