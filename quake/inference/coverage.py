@@ -26,6 +26,16 @@ class Seconds:
     no_data_s: float = 0.0
     failed_s: float = 0.0
 
+    def __add__(self, other: Seconds) -> Seconds:
+        """Add up two channel sets."""
+        return Seconds(
+            self.input_s + other.input_s,
+            self.scored_s + other.scored_s,
+            self.rejected_s + other.rejected_s,
+            self.no_data_s + other.no_data_s,
+            self.failed_s + other.failed_s,
+        )
+
 
 @dataclass
 class Coverage:
@@ -81,12 +91,7 @@ class Coverage:
 
 def total(coverages: Iterable[Coverage]) -> Seconds:
     """Sum over channel sets."""
-    sums = [0.0] * 5
-    for coverage in coverages:
-        s = coverage.seconds()
-        parts = (s.input_s, s.scored_s, s.rejected_s, s.no_data_s, s.failed_s)
-        sums = [a + b for a, b in zip(sums, parts, strict=True)]
-    return Seconds(*sums)
+    return sum((coverage.seconds() for coverage in coverages), Seconds())
 
 
 def _append(intervals: list[Interval], part: Interval) -> None:

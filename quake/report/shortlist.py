@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from quake.inference.records import WindowRecord
 from quake.report.day_windows import DayWindows
-from quake.store.journal import DayKey
+from quake.store.entries import DayKey
 
 
 @dataclass(frozen=True, order=True)

@@ -7,17 +7,17 @@ import logging
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from quake.errors import OutputError, ParameterError
 from quake.files import write_whole
+from quake.store.entries import DayEntry
 from quake.store.fingerprint import check_fingerprint
-from quake.store.journal import DayEntry, Journal
+from quake.store.journal import Journal
 from quake.store.layout import ONSETS, day_of_date, windows_file
 from quake.store.lock import Shard, StoreLock
-from quake.store.plan import DayJob
+from quake.store.plan import PlannedDay
 
 logger = logging.getLogger(__name__)
 
@@ -89,34 +89,36 @@ class Store:
             if kind is None:
                 self._compact()
 
-    def is_done(self, job: DayJob, *, retry_failed: bool = False) -> bool:
-        """Whether a station-day has been done, with these inputs and in these formats.
+    def find_done(
+        self, day: PlannedDay, wanted: Collection[str], *, retry_failed: bool = False
+    ) -> DayEntry | None:
+        """Entry of a station-day that has been done, with its inputs and in the formats wanted.
 
         What has failed counts as done unless it is to be tried again. Results that somebody has
         removed, or that have another size, are to be made again.
         """
-        entry = self.journal.days.get(job.key)
-        if entry is None or entry.inputs != job.inputs_of(entry):
-            return False
+        entry = self.journal.days.get(day.key)
+        if entry is None or entry.inputs != day.inputs(has_failed=entry.has_failed):
+            return None
         if retry_failed and entry.has_failed:
-            return False
+            return None
         if entry.failed or not sum(entry.windows.values()):
-            return True
-        return set(job.formats) <= entry.outputs.keys() and all(
+            return entry
+        is_whole = set(wanted) <= entry.outputs.keys() and all(
             self._has(entry, name, size) for name, size in entry.outputs.items()
         )
+        return entry if is_whole else None
 
-    def without_onsets(self, job: DayJob) -> DayEntry | None:
+    def without_onsets(self, day: PlannedDay, wanted: Collection[str]) -> DayEntry | None:
         """Entry of a station-day that would be done if there were onsets of it."""
-        windows = replace(job, formats=tuple(name for name in job.formats if name != ONSETS))
-        entry = self.journal.days.get(job.key)
+        entry = self.find_done(day, [name for name in wanted if name != ONSETS])
         if entry is None or ONSETS in entry.outputs or entry.has_failed:
             return None
-        return entry if self.is_done(windows) else None
+        return entry
 
-    def formats_of(self, job: DayJob, wanted: Collection[str]) -> tuple[str, ...]:
+    def formats_of(self, day: PlannedDay, wanted: Collection[str]) -> tuple[str, ...]:
         """Formats to write: those wanted, and those there already, which would be outdated."""
-        entry = self.journal.days.get(job.key)
+        entry = self.journal.days.get(day.key)
         return tuple(sorted({*wanted, *(entry.outputs if entry else ())}))
 
     def add(self, entry: DayEntry) -> None:
@@ -141,8 +143,7 @@ class Store:
     def tidy(self) -> None:
         """Write the journal anew, each key once, and go on with it."""
         self.temporary.mkdir(parents=True, exist_ok=True)
-        self.journal.compact(self.temporary)
-        self.journal.open()
+        self.journal.tidy(self.temporary)
 
     def path_of(self, entry: DayEntry, name: str) -> Path:
         """File of a station-day in a format."""

@@ -22,7 +22,7 @@ from quake.inference.onsets import OnsetFinder
 from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.output.windows import READABLE, read_windows, windows_as_bytes
-from quake.store.journal import DayEntry
+from quake.store.entries import DayEntry
 from quake.store.layout import ONSETS, date_of, windows_file
 from quake.store.plan import DayJob
 from quake.waveforms.sources import Source, SpanSource

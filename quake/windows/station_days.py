@@ -67,24 +67,42 @@ def station_days(
     ----------
     found : mapping of channel set to spans
     grid : WindowGrid
-        Spans belong to a day if they are in it, up to a window before it, or up to two behind it.
+        Its windows say which spans belong to a day, see `days_near`.
     """
     window_ns = grid.window_ns
     for key in sorted(found):
         spans = sorted(found[key], key=_order)
         near: dict[int, list[Span]] = defaultdict(list)
         for span in spans:
-            # A window that starts in the last instant of a day reaches a window into the next day,
-            # and a recording goes on over any gap shorter than a window: so whether it ends there
-            # is seen from what begins up to two windows after midnight. Whether a recording begins
-            # at midnight, or went on over it, is seen from what ended up to a window before.
-            first = (span.start_ns - 2 * window_ns) // DAY_NS
-            for day in range(first, (span.end_ns + window_ns) // DAY_NS + 1):
+            for day in days_near(span, window_ns):
                 near[day].append(span)
         for day in sorted(near):
             station_day = StationDay(key, day * DAY_NS, tuple(near[day]))
             if _is_worth_it(station_day, grid):
                 yield station_day
+
+
+def days_near(span: Span, window_ns: int) -> range:
+    """Say to which days a span belongs: to those that it is in, or near.
+
+    It belongs to a day too if it ends up to a window before it, or starts up to two behind it.
+
+    Returns
+    -------
+    range
+        Numbers of days, from the epoch.
+    """
+    # A window that starts in the last instant of a day reaches a window into the next day, and a
+    # recording goes on over any gap shorter than a window: so whether it ends there is seen from
+    # what begins up to two windows after midnight. Whether a recording begins at midnight, or went
+    # on over it, is seen from what ended up to a window before.
+    first = (span.start_ns - 2 * window_ns) // DAY_NS
+    return range(first, (span.end_ns + window_ns) // DAY_NS + 1)
+
+
+def reach_of_day(day_ns: int, window_ns: int) -> Interval:
+    """Times, ns since the epoch, between which spans belong to a day: `days_near` turned round."""
+    return day_ns - window_ns, day_ns + DAY_NS + 2 * window_ns
 
 
 def day_of(time_ns: int) -> int:

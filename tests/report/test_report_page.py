@@ -15,7 +15,7 @@ from quake.errors import WaveformError
 from quake.model_file.card import Calibration, ModelCard
 from quake.report import ReportOptions, write_page
 from quake.report.page import MAX_FAILURES
-from quake.store.journal import state_of
+from quake.store.entries import state_of
 from quake.store.layout import windows_file
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.sources import Problem

@@ -289,7 +289,12 @@ def _album(
 ) -> Album | None:
     if folder is None or events is None:
         return None
-    from quake_cli.request import album_of, fingerprint_of
+    from quake.inference.config import effective_thresholds
+    from quake.pictures.album import open_album
+    from quake.store.fingerprint import fingerprint_of
 
-    fingerprint = fingerprint_of(model, config, inventory)
-    return album_of(folder, model.card, config, events, fingerprint)
+    fingerprint = fingerprint_of(
+        model.path, model.card, config, model.device, model.engine, inventory
+    )
+    thresholds = effective_thresholds(model.card, config.thresholds or {})
+    return open_album(folder, model.card, thresholds, events, fingerprint)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quake.errors import OutputError, ParameterError
-from quake_cli.commands.predict.store_run import is_nothing_new
 from quake_cli.messages import Messages
 from quake_cli.outputs import Destination, open_events, open_windows
 from quake_cli.render.progress import ProgressBar
@@ -88,13 +87,14 @@ class _Run:
             writer.write(record)
 
     def events(self, spool: Path) -> Exit:
-        from quake_cli.request import events_from
+        from quake.events.station_facts import read_station_facts
 
         request, options = self.request, self.request.events
         assert options is not None
         with open_events(self.destination, request.model.card.labels.names) as found:
             prediction = self._open(spool)
-            found += events_from(self._onsets(prediction), options, request.inventory)
+            onsets = list(self._onsets(prediction))
+            found += read_station_facts(request.inventory).events(onsets, options)
             return self._close(prediction, n_events=len(found))
 
     def _onsets(self, prediction: Prediction | None) -> Iterator[Onset]:
@@ -122,6 +122,7 @@ class _Run:
         return self._prediction(inputs, self.request.model.load()) if inputs.files else None
 
     def _prediction(self, inputs: Inputs, classifier: Classifier) -> Prediction:
+        from quake.inputs.findings import Findings
         from quake.inputs.selection import select_spans
         from quake.waveforms.sources import FileSource, clipped, select
         from quake.windows.station_days import station_days
@@ -132,17 +133,18 @@ class _Run:
 
         source = FileSource(inputs.files, inputs.names, scanned)
         wanted = self.request.inputs.selection
-        self.report.found = source.spans()
-        self.report.remarks = source.remarks
+        found = source.spans()
+        self.report.findings = Findings.of(found, source.remarks)
         self.bar.update("classifying", 0, 1)
         chosen, left_out = select(
-            clipped(select_spans(dict(self.report.found), wanted), wanted.start_ns, wanted.end_ns)
+            clipped(select_spans(found, wanted), wanted.start_ns, wanted.end_ns)
         )
         self.report.show(left_out)
         self.classifier = classifier
         grid = self.request.config.grid(self.request.model.card)
         self.days = list(self._new(station_days(chosen, grid)))
-        self.nothing_new = is_nothing_new(self.request, self.days, self.report.found)
+        is_bounded = self.request.inputs.newer_than_ns is not None
+        self.nothing_new = (is_bounded and bool(found) and not self.days) or None
         self.source = self._source(source)
         return classifier.predict_days(
             self.days,
