@@ -1,11 +1,11 @@
 """A result store of many finished station-days: memory and time of a run that finds all of it done.
 
     python benchmarks/journal.py                              # 10,000 and 100,000
-    python benchmarks/journal.py --station-days 1000000       # some minutes, 4 million names
+    python benchmarks/journal.py --station-days 1000000       # minutes, 4 million names
 
-The archive has the names of an SDS tree, three files a station-day, and no samples: a run that has
-nothing to do opens none of them. The store has a journal as `quake predict` writes it, and names
-for its results. Then the program runs over it as users start it, a process of its own. Prints
+The archive has names as in an SDS archive, three files a station-day, and no samples: a run that
+has nothing to do opens none of them. The store has a journal as `quake predict` writes it, and
+names for its results. Then the program runs over it as users start it, a process of its own. Prints
 Markdown.
 """
 
@@ -24,22 +24,25 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
-
 from quake.inference.classifier import PredictConfig
 from quake.inference.coverage import Coverage
-from quake.inputs.selection import Selection
 from quake.model_file.registry import find_model
 from quake.model_file.safetensors_file import load_card
-from quake.store.entries import DayEntry, FileEntry, day_line, file_line, state_of
+from quake.store.entries import (
+    DayEntry,
+    FileEntry,
+    FileState,
+    day_line,
+    file_line,
+    state_of,
+)
 from quake.store.fingerprint import fingerprint_of
-from quake.store.journal import Journal
 from quake.store.layout import windows_file
-from quake.store.plan import Plan, PlannedDay
+from quake.store.plan import PlannedDay
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.windows.grid import WindowGrid
-from quake.windows.station_days import DAY_NS
+from quake.windows.station_days import DAY_NS, station_days
 
 GOAL_MB = 200.0
 GOAL_STATION_DAYS = 1_000_000
@@ -48,6 +51,10 @@ FIRST_DAY = date(2010, 1, 1)
 DAYS = 3650  # of each station
 WINDOWS = {"ok": 2780, "uncertain": 100}
 LABELS = {"earthquake": 12, "noise": 2858, "surface_event": 10}
+
+RESULT_BYTES = 112_000
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 # Names that one file has: file systems allow some 65,000.
 _LINKS = 50_000
@@ -68,44 +75,58 @@ class Names:
 
     def __init__(self, folder: Path, size: int) -> None:
         self._folder, self._size, self._n_left = folder, size, 0
-        self._path = folder
+        self._path, self._modified_ns = folder, 0
 
-    def add(self, path: Path) -> None:
+    def add(self, path: str) -> FileState:
         """Make a file of that name."""
         if not self._n_left:
             self._path = self._folder / f"file-{self._size}-{time.monotonic_ns()}"
             self._path.write_bytes(b"x" * self._size)
+            self._modified_ns = self._path.stat().st_mtime_ns
             self._n_left = _LINKS
         os.link(self._path, path)
         self._n_left -= 1
+        return FileState(path, self._size, self._modified_ns)
 
 
-def make_files(root: Path, n_stations: int, n_days: int) -> Iterator[FileEntry]:
-    """Make the names of an SDS archive, and say what headers would."""
-    names = Names(root.parent, 0)
-    days = [FIRST_DAY + timedelta(days=number) for number in range(n_days)]
-    for station in (f"S{number:04d}" for number in range(n_stations)):
-        key = ChannelSetId("XX", station, "00", "HH")
-        for code in "ZNE":
-            for day in days:
-                folder = root / f"{day.year}" / "XX" / station / f"HH{code}.D"
-                if day == days[0] or day.timetuple().tm_yday == 1:
-                    folder.mkdir(parents=True, exist_ok=True)
-                path = folder / f"XX.{station}.00.HH{code}.D.{day:%Y.%j}"
-                names.add(path)
-                start_ns = (day - date(1970, 1, 1)).days * DAY_NS
-                span = Span(key, code, start_ns, start_ns + DAY_NS, 100.0, str(path))
+class Archive:
+    """Names of an archive of three components, in the order of a journal.
+
+    Parameters
+    ----------
+    root : Path
+    station_days : int
+    """
+
+    def __init__(self, root: Path, station_days: int) -> None:
+        self.root, n_days = root, min(DAYS, station_days)
+        self.days = [FIRST_DAY + timedelta(days=number) for number in range(n_days)]
+        n_stations = max(1, round(station_days / n_days))
+        self.ids = [ChannelSetId("XX", f"S{n:04d}", "00", "HH") for n in range(n_stations)]
+        self._names = Names(root.parent, 0)
+
+    def entries(self, key: ChannelSetId, make: bool) -> Iterator[FileEntry]:
+        """What headers say of the files of a station; their names are made at the first time."""
+        for code in "ENZ":
+            folder = self.root / key.station / f"HH{code}.D"
+            if make:
+                folder.mkdir(parents=True)
+            for day in self.days:
+                path = f"{folder}/XX.{key.station}.00.HH{code}.D.{day:%Y.%j}"
+                start_ns = (day.toordinal() - _EPOCH) * DAY_NS
+                span = Span(key, code, start_ns, start_ns + DAY_NS, 100.0, path)
                 heads = ((key, f"{start_ns // DAY_NS:016x}"),)
-                yield FileEntry(state_of(str(path)), (span,), (), heads)
+                state = self._names.add(path) if make else state_of(path)
+                yield FileEntry(state, (span,), (), heads)
 
 
-def entry_of(day: PlannedDay, size: int) -> DayEntry:
+def entry_of(day: PlannedDay) -> DayEntry:
     """What a run would have made of a day."""
     whole = day.input
     return DayEntry(
         *day.key,
         inputs=day.inputs(),
-        outputs={"parquet": size},
+        outputs={"parquet": RESULT_BYTES},
         windows=WINDOWS,
         labels=LABELS,
         coverage=Coverage(whole, whole, whole),
@@ -114,42 +135,37 @@ def entry_of(day: PlannedDay, size: int) -> DayEntry:
 
 def make_store(folder: Path, station_days: int) -> tuple[Path, Path, int]:
     """Make an archive and a store in which all of it is done; give both, and how many there are."""
-    archive, store = folder / "archive", folder / "store"
-    n_days = min(DAYS, station_days)
+    archive, store = Archive(folder / "archive", station_days), folder / "store"
     model = find_model(backbone="b0")
     card, config = load_card(model), PredictConfig()
     (store / "_quake").mkdir(parents=True)
     facts = json.dumps(fingerprint_of(model, card, config), indent=2) + "\n"
     (store / "_quake" / "run.json").write_text(facts)
-    path = store / "_quake" / "journal.jsonl"
-    entries = make_files(archive, max(1, round(station_days / n_days)), n_days)
-    with path.open("w") as file:
-        file.writelines(f"{file_line(entry)}\n" for entry in entries)
-    n_made = add_days(store, path, config.grid(card))
-    with Journal(path.parent) as journal:  # in order, as a run leaves it
-        journal.compact(store / "_quake" / "tmp")
-    return archive, store, n_made
+    with (store / "_quake" / "journal.jsonl").open("w") as file:
+        for key in archive.ids:
+            file.writelines(f"{file_line(entry)}\n" for entry in archive.entries(key, make=True))
+        for day in done_days(archive, store, config.grid(card)):
+            file.write(f"{day_line(entry_of(day))}\n")
+    return archive.root, store, len(archive.ids) * len(archive.days)
 
 
-def add_days(store: Path, path: Path, grid: WindowGrid) -> int:
-    """Write down each station-day of the files of a journal as done, and make its results."""
-    names, n_made = Names(store.parent, 100_000), 0
-    with Journal(path.parent) as journal, path.open("a") as file:
-        for key in journal.files.channel_sets():
-            places = np.sort(journal.files.places_of(key))
-            for day in Plan(journal, places, Selection(), grid).of(key).days:
-                result = windows_file(store, key, day.day.day_ns, "parquet")
-                result.parent.mkdir(parents=True)
-                names.add(result)
-                file.write(f"{day_line(entry_of(day, 100_000))}\n")
-                n_made += 1
-    return n_made
+def done_days(archive: Archive, store: Path, grid: WindowGrid) -> Iterator[PlannedDay]:
+    """Make names for the results of all station-days."""
+    names = Names(store.parent, RESULT_BYTES)
+    for key in archive.ids:
+        files = {entry.state.path: entry for entry in archive.entries(key, make=False)}
+        spans = [span for entry in files.values() for span in entry.spans]
+        for day in station_days({key: spans}, grid):
+            result = windows_file(store, key, day.day_ns, "parquet")
+            result.parent.mkdir(parents=True)
+            names.add(str(result))
+            yield PlannedDay(day, files, grid.window_ns)
 
 
 def run_program(archive: Path, store: Path, *options: str) -> Run:
     """Run `quake predict`, and see what it takes."""
     summary = store.parent / "summary.json"
-    command = [sys.executable, "-m", "quake_cli", "predict", "--sds", str(archive), "--output"]
+    command = [sys.executable, "-m", "quake_cli", "predict", str(archive), "--output"]
     command += [f"{store}/", "--quiet", "--summary-json", str(summary), *options]
     begin_s = time.monotonic()
     process = subprocess.Popen(command)
@@ -192,10 +208,10 @@ def main() -> None:
     print("| station-days | files | journal, MB | s | processor s | ms each | peak, MB |")
     print("| --: | --: | --: | --: | --: | --: | --: |")
     runs = {}
-    for station_days in chosen.station_days:
+    for number in chosen.station_days:
         folder = Path(tempfile.mkdtemp(prefix="quake-journal-", dir=chosen.folder))
         try:
-            runs[station_days] = measure(station_days, folder, chosen.rounds)
+            runs[number] = measure(number, folder, chosen.rounds)
         finally:
             shutil.rmtree(folder)
     few, many = min(runs), max(runs)

@@ -86,7 +86,7 @@ class SpanFinder:
     def changed(self, files: Iterable[str]) -> str:
         """Why files cannot be read any more as they were; empty if they can."""
         for path in files:
-            now = _state_of(path)
+            now = state_of(path)
             if now != self._states[path]:
                 is_gone = not (now.size or now.modified_ns)
                 return f"{path}: " + ("is not there any more" if is_gone else "has changed since")
@@ -96,13 +96,6 @@ class SpanFinder:
 def _surroundings(choice: Choice) -> tuple[int, int]:
     """Times between which spans can belong to the station-day of a window, see `station_days`."""
     return reach_of_day(day_of_date(choice.key[1]), choice.end_ns - choice.start_ns)
-
-
-def _state_of(path: str) -> FileState:
-    try:
-        return state_of(path)
-    except ValueError:  # no path can be like that
-        return FileState(path, 0, 0)
 
 
 def draw(

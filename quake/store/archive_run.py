@@ -156,20 +156,25 @@ class _ArchiveRun:
         formats = request.formats if request.events is None else (*request.formats, ONSETS)
         options = RunOptions(formats, request.resume, request.retry_failed, request.shard)
         division = Division(self.store, plan, options)
-        n_files = len(self.inputs.files)
-        problems: list[Problem] = []
-        for planned in plan:
-            for entry in planned.files:
-                if entry.spans[0].id == planned.id:
-                    self.findings.add_file(entry.state.path, entry.spans, entry.remarks)
-            self._tell(ArchiveProgress("reading headers", n_files, n_files), planned.left_out)
-            for done in division.divide(planned):
-                problems += self._count(done, "done before")
-            if planned.id in self.channel_sets and planned.id not in division.todo:
-                self.channel_sets[planned.id].close()
+        # Of each channel set in a call, so that its files are forgotten before those of the next.
+        problems = [p for key in plan.channel_sets() for p in self._divide_set(plan, key, division)]
         if not request.scan_only:
             self._tell(ArchiveProgress("classifying"), problems)
         return division
+
+    def _divide_set(self, plan: Plan, key: ChannelSetId, division: Division) -> list[Problem]:
+        """Divide one channel set; give what is wrong with the station-days that are done."""
+        planned, n_files = plan.of(key), len(self.inputs.files)
+        for entry in planned.files:
+            if entry.spans[0].id == key:
+                self.findings.add_file(entry.state.path, entry.spans, entry.remarks)
+        self._tell(ArchiveProgress("reading headers", n_files, n_files), planned.left_out)
+        problems: list[Problem] = []
+        for done in division.divide(planned):
+            problems += self._count(done, "done before")
+        if key in self.channel_sets and not division.has_todo(key):
+            self.channel_sets[key].close()
+        return problems
 
     def _do(self, division: Division) -> None:
         """Do what is to be done."""
@@ -239,8 +244,8 @@ class _ArchiveRun:
         if album is None:
             return
         missing = {
-            planned.id: array("i", self._without_picture(album, division.done_days(planned)))
-            for planned in plan
+            key: array("i", self._without_picture(album, division.done_days(plan.of(key))))
+            for key in plan.channel_sets()
         }
         n_missing = sum(map(len, missing.values()))
         if not n_missing:

@@ -120,7 +120,7 @@ def state_of(path: str) -> FileState:
     """Size and modification time of a file; zeros if it is not there."""
     try:
         status = os.stat(path)  # noqa: PTH116 - millions of them
-    except OSError:
+    except (OSError, ValueError):  # a line of a journal may name what can be no path
         return FileState(path, 0, 0)
     return FileState(path, status.st_size, status.st_mtime_ns)
 

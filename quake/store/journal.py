@@ -81,6 +81,7 @@ class JournalReader:
 
     def __enter__(self) -> Self:
         """Find out where the entries are."""
+        self._forget()
         with ExitStack() as stack:
             for path in self._paths():
                 with suppress(FileNotFoundError):  # merged with the others a moment ago
@@ -160,7 +161,8 @@ class Journal(JournalReader):
     def __enter__(self) -> Self:
         """Read all journals, and open this run's."""
         _cut_torn_line(self.path)
-        self.path.touch()
+        if not self.path.exists():
+            self.path.touch()
         super().__enter__()
         paths = self._paths()
         self.is_untidy |= paths != [self.path]
@@ -258,7 +260,6 @@ class Journal(JournalReader):
         """Write the journal anew, in order, and go on with it."""
         self.compact(temporary)
         self._open.close()
-        self._forget()
         self.__enter__()
 
     def _write(self, line: str) -> int:

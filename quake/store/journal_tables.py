@@ -19,6 +19,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from quake.errors import QuakeError
 from quake.store.entries import DayEntry, DayKey, FileEntry, parse_line, path_in
 from quake.waveforms.ids import ChannelSetId
 
@@ -88,7 +89,15 @@ class FileTable(Mapping[str, FileEntry]):
         self._troubled = array("Q")
 
     def put(self, entry: FileEntry, place: int) -> None:
-        """Note where the newest entry of a file is."""
+        """Note where the newest entry of a file is.
+
+        Raises
+        ------
+        QuakeError
+            If the journals are larger than places can be.
+        """
+        if place > _PLACE_MASK:
+            raise QuakeError("a store of more than a terabyte of journals; divide it by stations")
         self._recent[entry.state.path] = place
         self.remembered.pop(entry.state.path, None)
         for key in {span.id for span in entry.spans}:

@@ -154,11 +154,11 @@ class Plan:
         self._selection, self._grid, self._newer_than_ns = selection, grid, newer_than_ns
         self._others: dict[ChannelSetId, list[int]] = {}
 
-    def __iter__(self) -> Iterator[ChannelSetPlan]:
-        """Plan the channel sets of the inputs, in their order."""
+    def channel_sets(self) -> Iterator[ChannelSetId]:
+        """Channel sets of the inputs, wanted or not, in the order of their names."""
         for channel_set in self._files.channel_sets():
             if self._is_input(self._files.places_of(channel_set)).any():
-                yield self.of(channel_set)
+                yield channel_set
 
     def of(self, channel_set: ChannelSetId) -> ChannelSetPlan:
         """Plan one channel set; as often as it is asked for, from the same files."""

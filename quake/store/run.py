@@ -95,6 +95,10 @@ class Division:
         todo = set(self._todo.get(planned.id, ()))
         return (day for day in planned.days if day.number not in todo and self._is_mine(day))
 
+    def has_todo(self, channel_set: ChannelSetId) -> bool:
+        """Whether something of a channel set is to be done."""
+        return channel_set in self._todo
+
     @property
     def todo(self) -> dict[ChannelSetId, int]:
         """How many station-days of each channel set are to be done, in the order of their names."""

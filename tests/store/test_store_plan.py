@@ -40,7 +40,7 @@ def plan_of(folder, inputs, selection=None, others=(), **options):
             journal.add_file(entry)
         places = sorted(journal.add_file(entry) for entry in inputs)
         plan = Plan(journal, np.array(places, np.uint64), selection or Selection(), GRID, **options)
-        return [day for planned in plan for day in planned.days]
+        return [day for key in plan.channel_sets() for day in plan.of(key).days]
 
 
 def numbers_of(days):
@@ -110,6 +110,6 @@ def test_what_cannot_be_used_is_left_out_with_a_reason(day_files, tmp_path):
     with Journal(tmp_path) as journal:
         odd = replace(day_files["Z1"], spans=(replace(day_files["Z1"].spans[0], code="X"),))
         plan = Plan(journal, np.array([journal.add_file(odd)], np.uint64), Selection(), GRID)
-        (planned,) = plan
+        (planned,) = map(plan.of, plan.channel_sets())
     assert planned.days == []
     assert ["component X is none of" in problem.message for problem in planned.left_out] == [True]
