@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import logging
 import math
-import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -48,8 +47,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ADVICE = "check the file, or leave it out"
-
-_SKIPPED_BYTES = re.compile("Will skip bytes|Record will be skipped")
 
 _SAC_UNDEFINED = -12345.0
 _SAC_BEGIN_AT = 5 * 4  # B
@@ -396,7 +393,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
         raise WaveformError(f"{path}: cannot be read ({_why(error)})") from error
     except Exception as error:  # ObsPy raises whatever its C library or NumPy made of the bytes
         raise WaveformError(
-            f"{path}: damaged {waveform_format} data ({_reason(error)}); {_ADVICE}"
+            f"{path}: damaged {waveform_format} data ({first_line(error)}); {_ADVICE}"
         ) from error
 
 
@@ -425,9 +422,7 @@ def _ranges(file: BinaryIO, selection: Selection, index: FileIndex | None) -> li
 
 
 def _complaints(path: Path, texts: list[str]) -> list[str]:
-    """One sentence for all that ObsPy said while reading a file."""
-    # Skipped bytes are said once, with their number, by `_unread_bytes`.
-    texts = [text for text in texts if not _SKIPPED_BYTES.search(text)]
+    """One sentence for all that was said while reading a file."""
     if not texts:
         return []
     others = f" (and {len(texts) - 1} more like it)" if texts[1:] else ""
@@ -513,13 +508,8 @@ def _format(path: Path, file: BinaryIO) -> str:
         return "MSEED"
     if len(head) > _SAC_VERSION_AT + 4 and (fault := _sac_number_fault(head)):
         raise WaveformError(f"{path}: damaged SAC data ({fault}); {_ADVICE}")
-    head = head[:8]
-    if head.startswith(b"MS\x03"):
-        raise WaveformError(
-            f"{path}: miniSEED 3, which ObsPy does not read; convert it to miniSEED 2"
-        )
     raise WaveformError(
-        f"{path}: neither miniSEED nor SAC ({size} bytes, beginning with {head!r}); {_ADVICE}"
+        f"{path}: neither miniSEED nor SAC ({size} bytes, beginning with {head[:8]!r}); {_ADVICE}"
     )
 
 
@@ -698,8 +688,3 @@ def _nearest_sample(offset_ns: int, rate_hz: float) -> int:
 def _why(error: Exception) -> str:
     return getattr(error, "strerror", None) or first_line(error)
 
-
-def _reason(error: Exception) -> str:
-    text = first_line(error)
-    # What ObsPy says when libmseed finds nothing to decode in a stream.
-    return "no complete record in it" if text.startswith("Cannot open file") else text
