@@ -229,7 +229,7 @@ def _together(
 
 def _doubts() -> list[str]:
     """What libmseed said of the samples that it decoded just now."""
-    return [text.removeprefix("Error: ") for text in get_error_messages() if _DOUBT in text]
+    return [text for text in get_error_messages() if _DOUBT in text]
 
 
 def _traces(found: MS3TraceList, headonly: bool) -> Iterator[RawTrace]:

@@ -8,14 +8,13 @@ records is passed over: the neighbours are read as if it were not there.
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pymseed import MiniSEEDError, MS3Record
-
-from quake.data.times import parse_time
+from pymseed import MiniSEEDError, MS3Record, get_error_messages
 
 BLOCK_BYTES = 128
 """Records of miniSEED 2 and headers of full SEED begin at multiples of so many bytes."""
@@ -56,10 +55,10 @@ _SAMPLE_BYTES = {
 _TEXT = 0
 _STEIM_1 = 10  # what records without a blockette 1000 have
 
+_ERROR = "Error: "  # what libmseed's messages begin with, if they are no warnings
+
 # What libmseed misses of a record of unknown length.
 _UNKNOWN_LENGTH = 40
-
-_FIRST_NS, _LAST_NS = parse_time("1900-01-01"), parse_time("2101-01-01")
 
 _PLAIN_BYTES = 80  # blockettes of most records of miniSEED 2 end before
 _DATA_ONLY = 1000
@@ -164,7 +163,11 @@ def parsed(record: memoryview, *, unpack_data: bool = False) -> MS3Record:
 
 def reason(error: MiniSEEDError) -> str:
     """What libmseed said, in letters that any terminal can show."""
-    text = (error.error_messages or [str(error)])[-1].removeprefix("Error: ").strip()
+    return _shown((error.error_messages or [str(error)])[-1])
+
+
+def _shown(message: str) -> str:
+    text = message.removeprefix(_ERROR).strip()
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
@@ -491,16 +494,15 @@ def _claim(padded: memoryview, at: int, length: int, is_last: bool) -> _Claim:
 
 def _judged(record: MS3Record) -> _Claim:
     """Say whether a record can be what its header says."""
+    said = [text for text in get_error_messages() if text.startswith(_ERROR)]
     encoding = _STEIM_1 if record.encoding < 0 else record.encoding
     n_samples, room, size = record.samplecnt, record.datalength, record.reclen
-    fault = ""
-    if record.formatversion == 2 and not 1 << _SHORTEST <= size:
-        fault = f"claims {size} bytes"
-    elif record.formatversion == 2 and not _FIRST_NS <= record.starttime < _LAST_NS:
-        fault = "has no date from 1900 to 2100"
-    elif n_samples and encoding not in _SAMPLE_BYTES:
+    fault = _fault_of_version_2(record) if record.formatversion == 2 else ""
+    if said:
+        fault = f"cannot be read ({_shown(said[-1])})"
+    elif not fault and n_samples and encoding not in _SAMPLE_BYTES:
         fault = f"has the encoding {encoding}, which is unknown"
-    elif n_samples and n_samples * _SAMPLE_BYTES[encoding] > room:
+    elif not fault and n_samples and n_samples * _SAMPLE_BYTES[encoding] > room:
         fault = f"claims {n_samples} samples, more than {room} bytes can hold"
     return _Claim(
         size,
@@ -509,3 +511,19 @@ def _judged(record: MS3Record) -> _Claim:
         record.encoding >= 0,
         not n_samples or encoding == _TEXT,
     )
+
+
+def _fault_of_version_2(record: MS3Record) -> str:
+    """What is wrong with places in a header that libmseed passes over; empty if nothing is."""
+    size, head = record.reclen, bytes(record.record_mv[:_FIXED_BYTES])
+    order = next((o for o in "<>" if _is_date(*struct.unpack_from(f"{o}HH", head, 20))), "")
+    if size < 1 << _SHORTEST:
+        return f"claims {size} bytes"
+    if not order:
+        return "has no date from 1900 to 2100"
+    data_at, blockette_at = struct.unpack_from(f"{order}HH", head, 44)
+    if blockette_at and not _FIXED_BYTES <= blockette_at <= size - 8:
+        return f"has a blockette at byte {blockette_at}, outside of it"
+    if record.samplecnt and not _FIXED_BYTES <= data_at < size:
+        return f"of {size} bytes has its samples at byte {data_at}"
+    return ""

@@ -186,6 +186,8 @@ def contents_of(path: str | Path) -> Contents:
             traces, complaints = scanned.traces, scanned.complaints
             n_unread, n_control = scanned.n_unread, scanned.n_control_headers
             n_calibrations, index = scanned.n_calibrations, scanned.index
+            if not traces and not complaints and not n_control:
+                raise WaveformError(f"{path}: no complete record in it; {_ADVICE}")
     problems = _complaints(path, complaints)
     counts = (("control", n_control), ("calibration", n_calibrations))
     remarks = [Remark(kind, "", n) for kind, n in counts if n]
