@@ -81,7 +81,7 @@ def read_all(paths, contents_of):
 def contents_of_quake(path):
     """Joined samples and problems, by this version of quake or another one."""
     try:
-        from quake.waveforms.readers import contents_of, read_segments
+        from quake.waveforms.readers.waveform_file import contents_of, read_segments
     except ImportError:
         from quake.data.readers import contents_of, read_segments
 
@@ -122,7 +122,7 @@ def contents_of_obspy(path):
 def described(segments):
     """Start, rate, number of samples and their digest, of what was joined."""
     try:
-        from quake.waveforms.join import join_segments
+        from quake.waveforms.joining import join_segments
     except ImportError:
         from quake.data.join import join_segments
 

@@ -68,7 +68,7 @@ def version_3(data, n_records=None):
 
     found = []
     for record in MS3Record.from_buffer(data, unpack_data=True):
-        record.formatversion = 3
+        record.formatversion, record.reclen = 3, 2 * record.reclen
         found += record.generate()
     return b"".join(found[:n_records])
 

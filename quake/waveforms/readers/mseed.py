@@ -138,19 +138,17 @@ class Selection:
             and (self.end_ns is None or trace.start_ns <= self.end_ns)
         )
 
-    def options(self) -> dict[str, str]:
-        """Say the same to libmseed; or more, which ones are wanted is seen afterwards."""
-        options = {}
-        if self.start_ns is not None:
-            options["starttime"] = nstime2timestr(self.start_ns)
-        if self.end_ns is not None:
-            options["endtime"] = nstime2timestr(self.end_ns)
-        key = self.channel_set
-        codes = (key.network, key.station, key.location, key.band_instrument)
+    def in_words(self) -> tuple[str | None, str | None, str | None]:
+        """Say the same to libmseed, or less: a pattern of identifiers, and two times."""
+        key, pattern = self.channel_set, None
+        codes = (key.network, key.station, key.location, *key.band_instrument)
         if len(key.band_instrument) == 2 and all(map(_ORDINARY_CODE.fullmatch, codes)):
-            band, source = key.band_instrument
-            options["sourceid"] = f"FDSN:{'_'.join(codes[:3])}_{band}_{source}_*"
-        return options
+            pattern = f"FDSN:{'_'.join(codes)}_*"
+        start, end = (
+            None if time_ns is None else nstime2timestr(time_ns)
+            for time_ns in (self.start_ns, self.end_ns)
+        )
+        return pattern, start, end
 
 
 def read_records(
@@ -212,16 +210,18 @@ def _together(
     """
     if not records.tell_length:
         return _one_by_one(data, records, headonly, selection)
-    options = selection.options() if selection else {}
+    sourceid, start, end = selection.in_words() if selection else (None, None, None)
     complaints: list[str] = []
     with MS3TraceList() as found:
-        for begin, end in records.runs:
+        for begin, stop in records.runs:
             found.add_buffer(
-                data[begin:end],
+                data[begin:stop],
                 unpack_data=not headonly,
+                sourceid=sourceid,
+                starttime=start,
+                endtime=end,
                 record_list=records.have_others,
                 split_version=True,
-                **options,
             )
             complaints += _doubts()
         return list(_traces(found, headonly)), complaints
@@ -243,10 +243,10 @@ def _traces(found: MS3TraceList, headonly: bool) -> Iterator[RawTrace]:
                 segment.endtime,
                 segment.samprate,
                 segment.samplecnt,
-                len(listed) if listed else 0,
+                len(listed or ()),
                 _NO_KIND if headonly else segment.sampletype or _NO_KIND,
                 [segment.take_np_datasamples()] if segment.numsamples else None,
-                bool(listed) and listed[0].record.encoding == _TEXT,
+                listed is not None and listed[0].record.encoding == _TEXT,
             )
 
 
@@ -254,7 +254,7 @@ def _one_by_one(
     data: NDArray[np.int8], records: Records, headonly: bool, selection: Selection | None
 ) -> tuple[list[RawTrace], list[str]]:
     """Read each record by itself, and leave out those that cannot be read."""
-    view = memoryview(np.ascontiguousarray(data)).cast("B")
+    view = np.ascontiguousarray(data).data.cast("B")
     parts: list[list[RawTrace]] = []
     complaints: list[str] = []
     for begin, size in zip(records.starts.tolist(), records.sizes.tolist(), strict=True):
@@ -291,11 +291,11 @@ def _trace_of(record: MS3Record) -> RawTrace:
 
 
 def _channel_of(identifier: str, publication: int) -> Channel:
-    """Take an FDSN source identifier apart; others give a channel without a code."""
+    """Take an FDSN source identifier apart; of others nothing but the name is known."""
     scheme, _, codes = identifier.partition(":")
     parts = [part.strip() for part in codes.split("_")]
     if scheme != "FDSN" or len(parts) < 3:
-        return _channel("", identifier, "", "", publication)
+        return Channel(ChannelSetId("", "", "", ""), "", identifier, publication)
     # Stations of miniSEED 2 may have an underscore.
     network, middle, ends = parts[0], parts[1:-3], parts[-3:]
     if len(middle) < 2:
@@ -305,9 +305,7 @@ def _channel_of(identifier: str, publication: int) -> Channel:
     return _channel(network, "_".join(middle[:-1]), middle[-1], channel, publication)
 
 
-def _channel(
-    network: str, station: str, location: str, channel: str, publication: int
-) -> Channel:
+def _channel(network: str, station: str, location: str, channel: str, publication: int) -> Channel:
     band_instrument, code = split_channel(channel)
     location = "" if location == "--" else location  # how StationXML and others write blanks
     return Channel(

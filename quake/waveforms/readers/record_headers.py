@@ -393,9 +393,9 @@ def _is_date(year: Any, day: Any) -> Any:
 
 _HEAD_3 = np.dtype(
     {
-        "names": ["flags", "year", "day", "encoding", "n_samples", "sid", "extra", "payload"],
-        "formats": ["u1", "<u2", "<u2", "u1", "<u4", "u1", "<u2", "<u4"],
-        "offsets": [3, 8, 10, 15, 24, 33, 34, 36],
+        "names": ["flags", "year", "day", "encoding", "rate", "n_samples", "sid", "extra", "size"],
+        "formats": ["u1", "<u2", "<u2", "u1", "<f8", "<u4", "u1", "<u2", "<u4"],
+        "offsets": [3, 8, 10, 15, 16, 24, 33, 34, 36],
         "itemsize": _FIXED_BYTES_3,
     }
 )
@@ -406,12 +406,12 @@ def _heads_3(data: Bytes) -> _Heads:
     values = data.view(np.uint8)
     starts = _starts_3(values)
     heads = values[starts[:, None] + np.arange(_FIXED_BYTES_3)].view(_HEAD_3)[:, 0]
-    n_samples, payload = heads["n_samples"].astype(np.int64), heads["payload"].astype(np.int64)
+    n_samples, payload = heads["n_samples"].astype(np.int64), heads["size"].astype(np.int64)
     least = _LEAST_BYTES[heads["encoding"]]
     fits = (n_samples == 0) | ((least > 0) & (n_samples * least <= payload))
     dated = (heads["year"] > 0) & (heads["day"] >= 1) & (heads["day"] <= 366)
     sizes = _FIXED_BYTES_3 + heads["sid"].astype(np.int64) + heads["extra"] + payload
-    plain = dated & fits & (sizes <= LONGEST_BYTES)
+    plain = dated & fits & np.isfinite(heads["rate"]) & (sizes <= LONGEST_BYTES)
     return _Heads(starts, sizes, n_samples, heads["encoding"], heads["flags"], plain)
 
 
@@ -433,7 +433,7 @@ def _walked(data: Bytes, is_last: bool) -> Records:
     # What goes on behind the end can be judged too.
     padded = np.zeros(len(data) + LONGEST_BYTES, np.int8)
     padded[: len(data)] = data
-    view = memoryview(padded).cast("B")
+    view = padded.data.cast("B")
     candidates = header_starts(data).tolist()
     claims = {at: _claim(view, at, len(data), is_last) for at in candidates}
     sound = [at for at, claim in claims.items() if not claim.fault]

@@ -59,7 +59,7 @@ _LONGEST_S = 1e9  # a record of thirty years
 
 # No seismometer is slower or faster, but damaged headers are: they would ask for centuries, or for
 # filters of gigabytes.
-_SLOWEST_HZ, _FASTEST_HZ = 0.001, 10_000
+_SLOWEST_HZ, _FASTEST_HZ = 0.001, 100_000
 
 # Nanoseconds since 1970 have 63 bits, in files of results too.
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261
@@ -562,14 +562,20 @@ def _fault(trace: RawTrace) -> str:
     end_ns = trace.start_ns + duration_ns(trace.n_samples, rate_hz)
     if trace.start_ns < _EARLIEST_NS or end_ns >= _LATEST_NS:
         return f"times before {_FIRST_YEAR} or after {_LAST_YEAR}"
-    if not trace.channel.code:
-        return "no channel code, so its component is unknown"
     name = trace.channel.name
     if not (name.isascii() and name.isprintable()):  # others steer the terminal that shows them
         return "characters in its codes that are not printable ASCII, which no station has"
+    if not trace.channel.code:
+        return _why_no_code(name)
     if trace.samples and trace.samples[0].dtype.kind not in "iuf":
         return "text, not samples"
     return ""
+
+
+def _why_no_code(name: str) -> str:
+    if "." in name:
+        return "no channel code, so its component is unknown"
+    return "its identifier is none of FDSN, as in FDSN:XX_STA__H_H_Z"
 
 
 def _unread_bytes(path: Path, n_unread: int, size: int) -> list[str]:
@@ -689,4 +695,3 @@ def _nearest_sample(offset_ns: int, rate_hz: float) -> int:
 
 def _why(error: Exception) -> str:
     return getattr(error, "strerror", None) or first_line(error)
-
