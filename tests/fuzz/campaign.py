@@ -137,7 +137,7 @@ def fuzz(target, found, arguments):
     import atheris
 
     with atheris.instrument_imports(
-        include=["quake", "pymseed", "obspy.io", "obspy.core", "fuzz_targets"],
+        include=["quake", "obspy.io", "obspy.core", "fuzz_targets"],
         enable_loader_override=False,
     ):
         import fuzz_targets
