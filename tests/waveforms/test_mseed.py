@@ -205,7 +205,9 @@ def test_flipped_bits_cost_no_more_than_their_record(written, counts):
     """Of another bit in its time or its codes, its samples are somewhere else."""
     whole = written(stream([counts[:1000], counts[:1000]], "ZN"), reclen=256)
     rng = random.Random(1)
-    n_samples = [int.from_bytes(whole[at + 30 : at + 32], "big") for at in range(0, len(whole), 256)]
+    n_samples = [
+        int.from_bytes(whole[at + 30 : at + 32], "big") for at in range(0, len(whole), 256)
+    ]
     for _ in range(150):
         data = whole.copy()
         # Headers more often than samples.

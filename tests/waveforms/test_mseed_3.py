@@ -84,7 +84,11 @@ def test_gaps_divide(tmp_path, counts):
     ("codes", "key", "code"),
     [
         (("XX", "STA", "00", "BH1"), ChannelSetId("XX", "STA", "00", "BH"), "1"),
-        (("XX2025", "STATION8", "LOC", "HHZ"), ChannelSetId("XX2025", "STATION8", "LOC", "HH"), "Z"),
+        (
+            ("XX2025", "STATION8", "LOC", "HHZ"),
+            ChannelSetId("XX2025", "STATION8", "LOC", "HH"),
+            "Z",
+        ),
         (("XX", "S-A", "", "H_GNSS_Z"), ChannelSetId("XX", "S-A", "", "H_GNSS_"), "Z"),
     ],
 )

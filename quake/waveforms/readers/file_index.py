@@ -103,8 +103,9 @@ def scan_records(file: BinaryIO) -> Scan:
     complaints: list[str] = []
     pieces: list[Piece] = []
     n_read = n_headers = n_calibrations = at = 0
+    memory = np.empty(min(PIECE_BYTES, status.st_size), np.int8)
     while at < status.st_size:
-        data, records = _next_piece(file, at, status.st_size)
+        data, records = _next_piece(file, at, status.st_size, memory)
         if not len(data):
             break
         traces, texts = read_records(data, records, headonly=True, at=at)
@@ -138,27 +139,31 @@ def read_ranges(
     traces : list of RawTrace
         Of the channel set alone; as of the whole file, up to the bounds of the records.
     complaints : list of str
-
     """
     parts: list[list[RawTrace]] = []
     complaints: list[str] = []
     for begin, end in ranges:
-        data = _bytes(file, begin, end - begin)
+        data = _bytes(file, begin, np.empty(end - begin, np.int8))
         traces, texts = read_records(data, selection=selection, at=begin)
         parts.append([t for t in traces if t.channel.id == selection.channel_set])
         complaints += texts
     return join_traces(parts), list(dict.fromkeys(complaints))
 
 
-def _next_piece(file: BinaryIO, at: int, size: int) -> tuple[NDArray[np.int8], Records]:
-    """Read a piece, which ends with a record, or at the end of the file.
+def _next_piece(
+    file: BinaryIO, at: int, size: int, memory: NDArray[np.int8]
+) -> tuple[NDArray[np.int8], Records]:
+    """Read a piece, which ends with a record, or at the end of the file; into memory if it fits.
 
     A record that is longer than a piece makes it longer; no record is as long as the most that is
     decoded at once.
     """
     length = PIECE_BYTES
     while True:
-        data = _bytes(file, at, min(length, size - at))
+        n_bytes = min(length, size - at)
+        if n_bytes > len(memory):
+            memory = np.empty(n_bytes, np.int8)
+        data = _bytes(file, at, memory[:n_bytes])
         is_last = len(data) < length or at + length >= size or length > 2 * LONGEST_BYTES
         records = find_records(data, is_last=is_last)
         if records.end or is_last:
@@ -166,8 +171,8 @@ def _next_piece(file: BinaryIO, at: int, size: int) -> tuple[NDArray[np.int8], R
         length *= 2
 
 
-def _bytes(file: BinaryIO, at: int, length: int) -> NDArray[np.int8]:
-    memory = np.empty(length, np.int8)
+def _bytes(file: BinaryIO, at: int, memory: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Fill memory with bytes of a file; what of it was filled."""
     file.seek(at, io.SEEK_SET)
     n_read = file.readinto(memory)  # type: ignore[attr-defined]
     return memory[:n_read]

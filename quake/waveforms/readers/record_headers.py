@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -328,60 +329,67 @@ def _heads_2(blocks: Blocks) -> _Heads:
     likely = np.flatnonzero(_IS_QUALITY[blocks[:, _QUALITY_AT]])
     head = blocks[likely, :27]
     likely = likely[
-        _IS_SEQUENCE[head[:, :6]].all(axis=1)
+        np.logical_and.reduce([_IS_SEQUENCE[head[:, place]] for place in range(_QUALITY_AT)])
         & _IS_BLANK[head[:, 7]]
         & (head[:, 24] <= 23)
         & (head[:, 25] <= 59)
         & (head[:, 26] <= 60)
     ]
-    heads = blocks[likely]
-    words, plain = _words(heads)
-    exponent, encoding, has_length = _lengths(heads, words, plain)
+    number, plain = _numbers(blocks, likely)
+    exponent, encoding, has_length = _lengths(blocks, likely, number, plain)
     plain &= has_length & (exponent >= _SHORTEST) & (exponent <= _LONGEST)
-    n_samples, data_at = words[:, 15].astype(np.int64), words[:, 22].astype(np.int64)
+    n_samples, data_at = number(30), number(44)
     sizes = 1 << np.clip(exponent, 0, _LONGEST).astype(np.int64)
     least = _LEAST_BYTES[encoding]
     fits = (n_samples == 0) | ((data_at >= _FIXED_BYTES) & (n_samples * least <= sizes - data_at))
-    flags = heads[:, _ACTIVITY_AT]
+    flags = blocks[likely, _ACTIVITY_AT]
     return _Heads(
         likely * BLOCK_BYTES, sizes, n_samples, encoding, flags, plain & (least > 0) & fits
     )
 
 
-def _words(heads: Blocks) -> tuple[NDArray[np.uint16], Mask]:
-    """Numbers of two bytes that each header begins with, and which of them have a date."""
-    little = np.ascontiguousarray(heads[:, :_PLAIN_BYTES]).view("<u2")
-    is_little = _is_date(little[:, 10], little[:, 11])
-    if is_little.all():
-        return little, is_little
-    big = little.byteswap()
-    is_big = _is_date(big[:, 10], big[:, 11])
-    return np.where(is_little[:, None], little, big), is_little | is_big
+def _numbers(blocks: Blocks, rows: Numbers) -> tuple[Callable[[Any], Numbers], Mask]:
+    """What gives the numbers of two bytes at some place in headers, and which have a date."""
+    words = blocks.view("<u2")
+
+    def dates(swap: bool) -> Mask:
+        year, day = (words[rows, at // 2] for at in (20, 22))
+        return np.asarray(_is_date(*((year.byteswap(), day.byteswap()) if swap else (year, day))))
+
+    is_little = dates(swap=False)
+    dated = is_little if is_little.all() else is_little | dates(swap=True)
+
+    def number(at: Any) -> Numbers:
+        found = words[rows, at // 2]
+        return np.asarray(np.where(is_little, found, found.byteswap()), np.int64)
+
+    return number, dated.copy()
 
 
-def _lengths(heads: Blocks, words: NDArray[np.uint16], plain: Mask) -> tuple[Blocks, Blocks, Mask]:
+def _lengths(
+    blocks: Blocks, rows: Numbers, number: Callable[[Any], Numbers], plain: Mask
+) -> tuple[Blocks, Blocks, Mask]:
     """Exponents of lengths, encodings, and which headers tell them, once.
 
     Headers with other blockettes than usual are struck off the plain ones.
     """
-    rows = np.arange(len(heads))
-    exponent, encoding = np.zeros(len(heads), np.uint8), np.zeros(len(heads), np.uint8)
-    has_length = np.zeros(len(heads), np.bool_)
-    at = words[:, 23].astype(np.int64)
-    end = np.full(len(heads), _FIXED_BYTES)
+    exponent, encoding = np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint8)
+    has_length = np.zeros(len(rows), np.bool_)
+    at = number(46)
+    end = np.full(len(rows), _FIXED_BYTES)
     there = at != 0
     while there.any():
         plain &= ~there | ((at >= end) & (at <= _PLAIN_BYTES - 12) & (at % 2 == 0))
         there &= plain
         at = np.where(there, at, 0)
-        kind = words[rows, at // 2]
+        kind = number(at)
         is_data_only = there & (kind == _DATA_ONLY)
         plain &= ~there | (kind == 100) | (kind == 1001) | (is_data_only & ~has_length)
         has_length |= is_data_only
-        encoding = np.where(is_data_only, heads[rows, at + 4], encoding)
-        exponent = np.where(is_data_only, heads[rows, at + 6], exponent)
+        encoding = np.where(is_data_only, blocks[rows, at + 4], encoding)
+        exponent = np.where(is_data_only, blocks[rows, at + 6], exponent)
         end = at + np.where(kind == 100, 12, 8)
-        at = words[rows, at // 2 + 1].astype(np.int64)
+        at = number(at + 2)
         there &= plain & (at != 0)
     return exponent, encoding, has_length
 
