@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,8 +45,8 @@ _NO_KIND = "\0"  # of headers alone
 
 _PUBLICATIONS = {"R": 1, "D": 2, "Q": 3, "M": 4}
 
-# Others stand for more than one letter in a selection.
-_ORDINARY_CODE = re.compile(r"[A-Za-z0-9-]*", re.ASCII)
+# Codes without letters that stand for others in a pattern.
+_ORDINARY = re.compile(r"[A-Za-z0-9-]*|\*", re.ASCII)
 
 # Of good SAC files too: 62.5 Hz is 0.016 s, which float32 misses by a nanosecond.
 _HARMLESS = "Sample spacing read from SAC file"
@@ -141,8 +143,9 @@ class Selection:
     def in_words(self) -> tuple[str | None, str | None, str | None]:
         """Say the same to libmseed, or less: a pattern of identifiers, and two times."""
         key, pattern = self.channel_set, None
-        codes = (key.network, key.station, key.location, *key.band_instrument)
-        if len(key.band_instrument) == 2 and all(map(_ORDINARY_CODE.fullmatch, codes)):
+        # An empty location may be written as dashes.
+        codes = (key.network, key.station, key.location or "*", *key.band_instrument)
+        if len(key.band_instrument) == 2 and all(map(_ORDINARY.fullmatch, codes)):
             pattern = f"FDSN:{'_'.join(codes)}_*"
         start, end = (
             None if time_ns is None else nstime2timestr(time_ns)
@@ -328,8 +331,8 @@ def join_traces(parts: Iterable[list[RawTrace]]) -> list[RawTrace]:
     """
     joined: dict[Channel, list[RawTrace]] = {}
     for part in parts:
-        for trace in part:
-            _add(joined.setdefault(trace.channel, []), trace)
+        for channel, some in groupby(part, attrgetter("channel")):
+            _add(joined.setdefault(channel, []), list(some))
     return [
         trace
         for channel in sorted(joined)
@@ -337,16 +340,30 @@ def join_traces(parts: Iterable[list[RawTrace]]) -> list[RawTrace]:
     ]
 
 
-def _add(traces: list[RawTrace], trace: RawTrace) -> None:
-    """Add a trace to the end of another one of its channel, or before it, or as one more."""
-    for nth in range(len(traces) - 1, max(len(traces) - 1 - _COMPARED, -1), -1):
-        if _continues(traces[nth], trace):
-            traces[nth] = _joined(traces[nth], trace)
-            return
-        if _continues(trace, traces[nth]):
-            traces[nth] = _joined(trace, traces[nth])
-            return
-    traces.append(trace)
+def _add(traces: list[RawTrace], piece: list[RawTrace]) -> None:
+    """Add what a piece has of a channel: to the ends of what is there, before it, or beside it.
+
+    Traces of one piece do not continue each other.
+    """
+    open_ends = range(len(traces) - 1, max(len(traces) - 1 - _COMPARED, -1), -1)
+    first_ns = min((traces[nth].start_ns for nth in open_ends), default=0)
+    last_ns = max((traces[nth].last_ns for nth in open_ends), default=0)
+    for trace in piece:
+        reach_ns = 2 * NS_PER_S / trace.sampling_rate_hz if trace.sampling_rate_hz > 0 else 0
+        is_near = trace.start_ns - last_ns <= reach_ns and first_ns - trace.last_ns <= reach_ns
+        for nth in open_ends if is_near else ():
+            if (whole := _touching(traces[nth], trace)) is not None:
+                traces[nth] = whole
+                break
+        else:
+            traces.append(trace)
+
+
+def _touching(one: RawTrace, other: RawTrace) -> RawTrace | None:
+    """Both as one trace, in the order of time; None if they do not touch."""
+    if _continues(one, other):
+        return _joined(one, other)
+    return _joined(other, one) if _continues(other, one) else None
 
 
 def _continues(earlier: RawTrace, later: RawTrace) -> bool:

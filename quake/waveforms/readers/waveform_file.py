@@ -320,18 +320,21 @@ def read_segments(
         else:
             traces, complaints = read_ranges(file, _ranges(file, selection, index), selection)
     problems = _complaints(path, complaints)
+    usable = []
     for trace in traces:
         # Headers do not tell of text where samples were expected.
         if trace.channel.id != channel_set or not trace.n_samples:
             continue
         if fault := _fault(trace):
             problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
-        elif any(map(_is_swapped, trace.samples or ())):
+            continue
+        usable.append(_turned(trace))
+        if usable[-1] is not trace:
             problems.append(
                 f"{path}, {trace.channel.name}: its samples are in another byte order than its "
                 "headers say, and were turned; write the file again (ObsPy, dataselect)"
             )
-    return _segments(traces, selection, str(path)), list(dict.fromkeys(problems))
+    return _segments(usable, selection, str(path)), list(dict.fromkeys(problems))
 
 
 def sac_p_ns(path: str | Path) -> int | None:
@@ -373,7 +376,7 @@ def spans_from_stream(stream: Stream) -> list[Span]:
 def segments_from_stream(stream: Stream, channel_set: ChannelSetId) -> list[Segment]:
     """Take the segments of one channel set out of an ObsPy stream; masked samples are gaps."""
     traces = [trace_from_obspy(piece) for trace in stream for piece in _unmasked(trace)]
-    return _segments(traces, Selection(channel_set))
+    return _segments(map(_turned, traces), Selection(channel_set))
 
 
 @contextmanager
@@ -499,7 +502,7 @@ def _format(path: Path, file: BinaryIO) -> str:
         raise WaveformError(f"{path}: empty file (0 bytes); {_ADVICE}")
     file.seek(0)
     head = file.read(_SEARCHED_BYTES)
-    if _begins_like_seed(head):
+    if _begins_like_seed(head) or head.startswith(b"MS\x03"):
         return "MSEED"
     if _is_sac(file):
         return "SAC"
@@ -620,8 +623,6 @@ def _trimmed(trace: RawTrace, selection: Selection, source: str) -> Iterator[Seg
         return
     rate_hz, start_ns = trace.sampling_rate_hz, trace.start_ns
     samples = trace.samples[0] if len(trace.samples) == 1 else np.concatenate(trace.samples)
-    if _is_swapped(samples):
-        samples = samples.byteswap()
     samples = _followed(samples, trace)
     first, stop = 0, len(samples)
     # From the end, as ObsPy does: it decides which of two samples that are as near is taken.
@@ -634,6 +635,14 @@ def _trimmed(trace: RawTrace, selection: Selection, source: str) -> Iterator[Seg
     if first >= stop:
         return
     yield Segment(trace.channel.code, start_ns, rate_hz, _quiet(samples[first:stop]), source)
+
+
+def _turned(trace: RawTrace) -> RawTrace:
+    """The trace itself, or with samples in the other byte order, if only there they are smooth."""
+    samples = trace.samples or ()
+    if not any(map(_is_swapped, samples)):
+        return trace
+    return trace._replace(samples=[np.concatenate(samples).byteswap()])
 
 
 def _is_swapped(samples: NDArray[Any]) -> bool:
