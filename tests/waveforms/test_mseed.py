@@ -293,11 +293,15 @@ def test_real_records_are_read_as_obspy_reads_them():
 def test_an_interruption_while_libmseed_decodes_is_not_lost(written):
     """No handler runs within libmseed; it has to run after it, and what it raises to arrive."""
     data = written(trace(noise(3_000_000, n_rows=1)[0].astype(np.int32)), reclen=4096)
-    timer = threading.Timer(0.02, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    started = time.perf_counter()
-    with pytest.raises(KeyboardInterrupt):
+
+    def read_on():
+        started = time.perf_counter()
         while time.perf_counter() - started < 30:
             read_records(data)
+
+    timer = threading.Timer(0.02, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        read_on()
     timer.join()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
