@@ -156,10 +156,12 @@ def compare(other, ours):
             f"{path}\n  other: {n_samples(before)} samples, {summary(before)}\n"
             f"  ours:  {n_samples(one)} samples, {summary(one)}\n"
         )
+    n_refused = sum("refused" in one for one in ours.values())
+    n_read = sum(map(n_samples, ours.values()))
     sys.stdout.write(
-        f"{len(ours)} files: {same} with the same samples at the same times (of {told} the problems "
-        f"differ), {len(ours) - same} others, {len(lost)} with fewer samples, {len(crashed)} that "
-        "end the process\n"
+        f"{len(ours)} files, {n_refused} of them refused, {n_read} samples: {same} files are the same "
+        f"(problems differ in {told}), {len(ours) - same} are not, {len(lost)} have fewer samples, "
+        f"{len(crashed)} end the process\n"
     )
     return int(bool(lost or crashed))
 

@@ -1,4 +1,4 @@
-"""What was asked of `quake predict`: options go in, checked; what the library needs comes out."""
+"""Check the options of `quake predict`, and hold what the library needs of them."""
 
 from __future__ import annotations
 

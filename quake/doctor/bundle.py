@@ -1,4 +1,4 @@
-"""The bundled model: a folder goes in, whether its files and answers are as they must be, out."""
+"""Check that the files of the bundled model, and its answers, are as they must be."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def check_record(answer: Answer) -> Check:
     record = answer.of("record")
     name = "reading"
     if "error" in record:
-        return Check(name, Status.FAILED, f"{RECORD}: {record['error']}", "see numpy and obspy")
+        return Check(name, Status.FAILED, f"{RECORD}: {record['error']}", "see numpy and pymseed")
     found = f"{RECORD}: {' '.join(record['channels'])}, {record['length_s']:.2f} s"
     return Check(name, Status.OK, found)
 

@@ -1,4 +1,4 @@
-"""``quake evaluate``: a model and labelled data in, measured quality out."""
+"""``quake evaluate``: measure a model on labelled data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``quake events``: events of an existing result store again, with other settings."""
+"""``quake events``: make the events of a result store again, with other settings."""
 
 from __future__ import annotations
 

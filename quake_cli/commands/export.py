@@ -1,4 +1,4 @@
-"""``quake export``: a model file in, one graph from waveform to probability out."""
+"""``quake export``: write a model as one graph from waveform to probability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``quake watch``: data that are being recorded in, each window once, as soon as it is complete."""
+"""``quake watch``: score data that are being recorded, as soon as a window is complete."""
 
 from __future__ import annotations
 

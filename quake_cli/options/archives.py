@@ -1,4 +1,4 @@
-"""Options on result stores: what is done again, where, and by how many."""
+"""Declare options on result stores: what is done again, where, and by how many."""
 
 from __future__ import annotations
 

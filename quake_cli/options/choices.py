@@ -1,4 +1,4 @@
-"""Choices: words that options take, one set each."""
+"""List the words that options take."""
 
 from __future__ import annotations
 

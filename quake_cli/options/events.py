@@ -1,4 +1,4 @@
-"""Options on events: what makes an event of onsets."""
+"""Declare options on events."""
 
 from __future__ import annotations
 

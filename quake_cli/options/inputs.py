@@ -1,4 +1,4 @@
-"""Options on inputs: which files, stations, channels and times."""
+"""Declare options on inputs: files, stations, channels and times."""
 
 from __future__ import annotations
 

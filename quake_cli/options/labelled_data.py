@@ -1,4 +1,4 @@
-"""Options on labelled data: what is read, and how archives are cut."""
+"""Declare options on labelled data."""
 
 from __future__ import annotations
 

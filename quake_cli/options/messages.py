@@ -1,4 +1,4 @@
-"""Options on messages: what is said, where, and in which form."""
+"""Declare options on messages: what is said, where, and in which form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options on the model, and on what runs it."""
+"""Declare options on the model, and on what runs it."""
 
 from __future__ import annotations
 

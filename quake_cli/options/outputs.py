@@ -1,4 +1,4 @@
-"""Headings of options on outputs; what they mean, each command says."""
+"""Name the heading of options on outputs; each command declares its own."""
 
 from __future__ import annotations
 

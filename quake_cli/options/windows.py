@@ -1,4 +1,4 @@
-"""Options on windows: where they lie, and what is said of them."""
+"""Declare options on windows: where they lie, and what is said of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown of models: cards and facts go in, sections of text cells come out."""
+"""Word what is shown of models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A strip of characters: windows of one channel set in, lines of text below each other out.
+"""Draw the windows of one channel set as a strip of characters.
 
 One character stands for a window, or for some where the terminal is narrow: the highest probability
 of each class, in eighths, along a time axis.

@@ -1,4 +1,4 @@
-"""Read miniSEED 2 and 3 from memory: bytes in, traces without a gap out.
+"""Read miniSEED 2 and 3 from memory, as traces without a gap.
 
 libmseed does it, by way of pymseed. All records of a buffer are read at once; where that fails, one
 by one, so that a damaged record costs itself alone.

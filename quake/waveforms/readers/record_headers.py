@@ -1,4 +1,4 @@
-"""Where records of miniSEED 2 and 3 are in some bytes, and which of them cannot be.
+"""Find records of miniSEED 2 and 3, and leave out those that cannot be.
 
 libmseed stays within the bytes that it gets, and believes the rest: how long a record is, and how
 many samples it has. Of a damaged header it would take the neighbours for samples, or centuries for

@@ -1,4 +1,4 @@
-"""``quake predict``: waveforms in, one record a window, or one an event, out."""
+"""``quake predict``: say of each window what it shows, or list events."""
 
 from __future__ import annotations
 

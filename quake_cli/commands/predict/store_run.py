@@ -1,4 +1,4 @@
-"""`quake predict` into a result store: a request in, an exit status out."""
+"""Run `quake predict` into a result store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`quake predict` into one file or standard output: a request in, an exit status out."""
+"""Run `quake predict` into one file or standard output."""
 
 from __future__ import annotations
 

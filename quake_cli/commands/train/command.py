@@ -1,4 +1,4 @@
-"""``quake train``: labelled waveforms in, a model file and its measured quality out."""
+"""``quake train``: train a model on labelled waveforms, and measure it."""
 
 from __future__ import annotations
 
