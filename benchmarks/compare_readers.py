@@ -95,6 +95,7 @@ def contents_of_quake(path):
     return {
         "problems": sorted(set(problems)),
         "remarks": [list(remark) for remark in contents.remarks],
+        "decoded": sum(len(s.samples) for some in segments.values() for s in some),
         "channels": {name: described(some) for name, some in segments.items()},
     }
 
@@ -116,7 +117,8 @@ def contents_of_obspy(path):
         segment = Segment(name[-1:], stats.starttime.ns, stats.sampling_rate, trace.data)
         segments.setdefault(key, []).append(segment)
     channels = {name: described(some) for name, some in segments.items()}
-    return {"problems": [], "remarks": [], "channels": channels}
+    decoded = sum(len(s.samples) for some in segments.values() for s in some)
+    return {"problems": [], "remarks": [], "decoded": decoded, "channels": channels}
 
 
 def described(segments):
@@ -183,8 +185,8 @@ def are_same(before, now):
 
 
 def n_samples(contents):
-    """How many there are of all channels."""
-    return sum(piece[2] for pieces in contents.get("channels", {}).values() for piece in pieces)
+    """How many were decoded of all channels, before what is there twice was joined."""
+    return contents.get("decoded", 0)
 
 
 def summary(contents):

@@ -188,6 +188,13 @@ def test_samples_that_look_like_a_header_divide_no_record():
     assert places(find_records(as_array(data))) == [(0, 1024), (1024, 512)]
 
 
+def test_a_copy_of_a_header_among_samples_divides_no_record():
+    """It begins at no block, and the record ends where the next one begins."""
+    data = bytearray(example()[:1536])
+    data[512 + 100 : 512 + 164] = record()[:64]
+    assert places(find_records(as_array(data))) == [(0, 512), (512, 512), (1024, 512)]
+
+
 def test_the_bytes_that_were_given_are_not_changed():
     data = as_array(record(N_SAMPLES=65535))
     before = data.tobytes()

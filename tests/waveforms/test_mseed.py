@@ -218,6 +218,20 @@ def test_flipped_bits_cost_no_more_than_their_record(written, counts):
         assert kept >= sum(n_samples) - n_samples[number]
 
 
+@pytest.mark.parametrize("applied", [0, 2])
+@pytest.mark.parametrize("reclen", [512, 4096])
+def test_a_fraction_of_a_whole_second_is_a_second(written, counts, applied, reclen):
+    """As some digitisers write it; with a correction of 0.5 s that was applied, or was not."""
+    data = written(trace(counts), reclen=reclen)
+    data[28:30] = np.frombuffer((10_000).to_bytes(2, "big"), np.int8)
+    data[36] |= applied
+    data[40:44] = np.frombuffer((5000).to_bytes(4, "big"), np.int8)
+    traces, (complaint,) = read_records(data)
+    assert complaint == "times with a fraction of a second and more, which is added to them"
+    assert START_NS + (1.0 if applied else 1.5) * NS_PER_S in [t.start_ns for t in traces]
+    assert sum(t.n_samples for t in traces) == len(counts)
+
+
 @pytest.mark.parametrize("head", [b"", b"short", b"\0" * 200, b" " * 200])
 def test_what_is_no_data_record_gives_nothing(head):
     assert read_records(np.frombuffer(head, np.int8)) == ([], [])

@@ -32,7 +32,7 @@ from quake.waveforms.readers.record_headers import (
     find_records,
     parsed,
     reason,
-    with_ascii_codes,
+    with_usual_headers,
 )
 from quake.waveforms.times import NS_PER_S
 
@@ -185,7 +185,7 @@ def read_records(
     """
     if records is None:
         records = find_records(data)
-    data, odd = with_ascii_codes(data, records)
+    data, odd = with_usual_headers(data, records)
     try:
         traces, complaints = _together(data, records, headonly, selection)
     except MiniSEEDError:

@@ -9,7 +9,7 @@ records is passed over: the neighbours are read as if it were not there.
 from __future__ import annotations
 
 import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ LONGEST_BYTES = 10 << 20
 
 _FIXED_BYTES, _FIXED_BYTES_3 = 48, 40
 _QUALITY_AT = 6
-_ACTIVITY_AT = 36
+_ACTIVITY_AT, _CORRECTED = 36, 2  # activity flags, and the one of a correction that was applied
 _CODES = slice(8, 20)  # station, location, channel, network
 
 # Headers of volumes, abbreviations, stations and time spans: what full SEED has before the data.
@@ -55,6 +55,10 @@ _SAMPLE_BYTES = {
 }
 _TEXT = 0
 _STEIM_1 = 10  # what records without a blockette 1000 have
+
+_LAST_FRACTION = 9999
+_LATE = "times with a fraction of a second and more, which is added to them"
+_FOREIGN = "codes with letters that are not ASCII; these are left out"
 
 _ERROR = "Error: "  # what libmseed's messages begin with, if they are no warnings
 
@@ -172,16 +176,49 @@ def _shown(message: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def with_ascii_codes(data: Bytes, records: Records) -> tuple[Bytes, list[str]]:
-    """Blank the letters that no code of miniSEED 2 has; a complaint, and a copy, if there are."""
-    starts = records.starts[data[records.starts] != ord("M")]
-    at = (starts[:, None] + np.arange(_CODES.start, _CODES.stop)).ravel()
-    odd = at[data[at] < 0]
-    if not len(odd):
+def with_usual_headers(data: Bytes, records: Records) -> tuple[Bytes, list[str]]:
+    """Write headers of miniSEED 2 so that libmseed takes them, where instruments wrote others.
+
+    Returns
+    -------
+    data : int8 array of shape (N,)
+        The same one if nothing is odd, or else a copy.
+    complaints : list of str
+    """
+    values = data.view(np.uint8)
+    starts = records.starts[values[records.starts] != ord("M")]
+    heads = values[starts[:, None] + np.arange(_FIXED_BYTES)]
+    words = heads.view("<u2")
+    is_little = _is_date(words[:, 10], words[:, 11])
+    fractions = np.where(is_little, words[:, 14], words[:, 14].byteswap())
+    late = starts[fractions > _LAST_FRACTION]
+    foreign = heads[:, _CODES] > 127
+    if not len(late) and not foreign.any():
         return data, []
-    changed = data.copy()
-    changed[odd] = _SPACE
-    return changed, ["codes with letters that are not ASCII; these are left out"]
+    changed = values.copy()
+    for at in late.tolist():
+        _carry_fraction(changed.data, at)
+    rows, places = np.nonzero(foreign)
+    changed[starts[rows] + places + _CODES.start] = _SPACE
+    complaints = [_LATE] * bool(len(late)) + [_FOREIGN] * bool(len(rows))
+    return changed.view(np.int8), complaints
+
+
+def _carry_fraction(view: memoryview, at: int) -> None:
+    """Put a fraction of a second and more into the time correction of a header, unless it is less.
+
+    Some digitisers round a second up to 10,000 ten-thousandths.
+    """
+    order = next((o for o in "<>" if _is_date(*struct.unpack_from(f"{o}HH", view, at + 20))), "<")
+    (fraction,) = struct.unpack_from(f"{order}H", view, at + 28)
+    if fraction <= _LAST_FRACTION:
+        return
+    (correction,) = struct.unpack_from(f"{order}i", view, at + 40)
+    is_applied = view[at + _ACTIVITY_AT] & _CORRECTED
+    total = min(fraction + (0 if is_applied else correction), 2**31 - 1)
+    struct.pack_into(f"{order}H", view, at + 28, 0)
+    struct.pack_into(f"{order}i", view, at + 40, total)
+    view[at + _ACTIVITY_AT] &= ~_CORRECTED & 255
 
 
 def beside_records(data: Bytes, records: Records) -> tuple[int, int]:
@@ -472,16 +509,24 @@ def _walked(data: Bytes, is_last: bool) -> Records:
 
 
 def _swallows(at: int, size: int, sound: list[int]) -> str:
-    """What is wrong with a record in whose bytes another one begins."""
-    nth = bisect_right(sound, at)
-    if nth == len(sound) or sound[nth] >= at + size:
-        return ""
-    return f"claims {size} bytes, where the next one begins after {sound[nth] - at}"
+    """What is wrong with a record in whose bytes another one begins.
+
+    Where the next one begins behind it, headers at odd places within it are copies among samples.
+    """
+    first, behind = bisect_right(sound, at), bisect_left(sound, at + size)
+    inside = sound[first:behind]
+    if behind < len(sound) and sound[behind] == at + size:
+        inside = [start for start in inside if (start - at) % BLOCK_BYTES == 0]
+    return (
+        f"claims {size} bytes, where the next one begins after {inside[0] - at}" if inside else ""
+    )
 
 
 def _claim(padded: memoryview, at: int, length: int, is_last: bool) -> _Claim:
     """Read one header in a buffer of some length, behind which there are zeros."""
     longest = LONGEST_BYTES if padded[at] == ord("M") else 1 << _LONGEST
+    if padded[at] != ord("M"):
+        _carry_fraction(padded, at)
     try:
         return _judged(MS3Record.parse(padded[at : at + longest], validate_crc=False))
     except MiniSEEDError as error:
