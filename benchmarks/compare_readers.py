@@ -161,9 +161,9 @@ def compare(other, ours):
     n_refused = sum("refused" in one for one in ours.values())
     n_read = sum(map(n_samples, ours.values()))
     sys.stdout.write(
-        f"{len(ours)} files, {n_refused} of them refused, {n_read} samples: {same} files are the same "
-        f"(problems differ in {told}), {len(ours) - same} are not, {len(lost)} have fewer samples, "
-        f"{len(crashed)} end the process\n"
+        f"{len(ours)} files, {n_refused} of them refused, {n_read} samples: {same} files are the "
+        f"same (problems differ in {told}), {len(ours) - same} are not, {len(lost)} have fewer "
+        f"samples, {len(crashed)} end the process\n"
     )
     return int(bool(lost or crashed))
 

@@ -27,6 +27,7 @@ from pymseed import (
 )
 
 from quake.waveforms.ids import ChannelSetId, split_channel
+from quake.waveforms.leap_seconds import spans_leap_second
 from quake.waveforms.readers.record_headers import (
     Records,
     find_records,
@@ -190,10 +191,16 @@ def read_records(
         traces, complaints = _together(data, records, headonly, selection)
     except MiniSEEDError:
         traces, complaints = _one_by_one(data, records, headonly, selection)
-    if not headonly and any(trace.drifts for trace in traces):
+    if _over_leap_second(traces) or (not headonly and any(trace.drifts for trace in traces)):
         traces, _ = _one_by_one(data, records, headonly, selection)
     told = [_shifted(text, at) for text in [*records.faults, *odd, *complaints]]
     return traces, list(dict.fromkeys(told))
+
+
+def _over_leap_second(traces: list[RawTrace]) -> bool:
+    """Whether libmseed has joined records on either side of one, as if a second were missing."""
+    first_ns = min((trace.start_ns for trace in traces), default=0)
+    return spans_leap_second(first_ns, max((trace.last_ns for trace in traces), default=0))
 
 
 def _shifted(text: str, n_bytes: int) -> str:
@@ -280,12 +287,15 @@ def _one_by_one(
 
 def _trace_of(record: MS3Record) -> RawTrace:
     """One record as a trace; its samples are copied, if they were decoded."""
+    start_ns, rate_hz, n_samples = record.starttime, record.samprate, record.samplecnt
+    # Its own end leaves leap seconds out.
+    length_ns = round((n_samples - 1) / rate_hz * NS_PER_S) if rate_hz > 0 and n_samples else 0
     return RawTrace(
         _channel_of(record.sourceid, record.pubversion),
-        record.starttime,
-        record.endtime,
-        record.samprate,
-        record.samplecnt,
+        start_ns,
+        start_ns + length_ns,
+        rate_hz,
+        n_samples,
         1,
         record.sampletype or _NO_KIND,
         [record.np_datasamples.copy()] if record.numsamples else None,
