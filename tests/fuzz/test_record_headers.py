@@ -118,7 +118,7 @@ def test_the_quick_look_finds_what_the_long_one_finds_of_version_3(gaps, n_bytes
 
 def assert_same(quick, walked):
     assert places(quick) == places(walked)
-    assert quick[2:] == walked[2:]
+    assert quick[2:-1] == walked[2:-1]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ _SAMPLE_BYTES = {
 _TEXT = 0
 _STEIM_1 = 10  # what records without a blockette 1000 have
 
-_LAST_FRACTION = 9999
+_LAST_FRACTION, _ASCII = 9999, 127
 _LATE = "times with a fraction of a second and more, which is added to them"
 _FOREIGN = "codes with letters that are not ASCII; these are left out"
 
@@ -91,6 +91,8 @@ class Records(NamedTuple):
         Whether all do; of old ones only the next one tells where they end.
     have_others : bool
         Whether some hold text, or no samples.
+    are_usual : bool
+        Whether libmseed takes all headers as they are; unknown, if not.
     """
 
     starts: Numbers
@@ -100,6 +102,7 @@ class Records(NamedTuple):
     n_calibrations: int
     tell_length: bool
     have_others: bool
+    are_usual: bool
 
     @property
     def n_bytes(self) -> int:
@@ -126,6 +129,7 @@ class _Heads(NamedTuple):
     encodings: NDArray[np.uint8]
     flags: NDArray[np.uint8]
     plain: Mask
+    are_usual: bool
 
 
 def find_records(data: Bytes, *, is_last: bool = True) -> Records:
@@ -185,6 +189,8 @@ def with_usual_headers(data: Bytes, records: Records) -> tuple[Bytes, list[str]]
         The same one if nothing is odd, or else a copy.
     complaints : list of str
     """
+    if records.are_usual:
+        return data, []
     values = data.view(np.uint8)
     starts = records.starts[values[records.starts] != ord("M")]
     heads = values[starts[:, None] + np.arange(_FIXED_BYTES)]
@@ -192,7 +198,7 @@ def with_usual_headers(data: Bytes, records: Records) -> tuple[Bytes, list[str]]
     is_little = _is_date(words[:, 10], words[:, 11])
     fractions = np.where(is_little, words[:, 14], words[:, 14].byteswap())
     late = starts[fractions > _LAST_FRACTION]
-    foreign = heads[:, _CODES] > 127
+    foreign = heads[:, _CODES] > _ASCII
     if not len(late) and not foreign.any():
         return data, []
     changed = values.copy()
@@ -310,6 +316,7 @@ def _quick(data: Bytes, heads: _Heads, is_last: bool) -> Records | None:
         int((heads.flags[:n] & 1).sum()),
         True,
         bool((heads.n_samples[:n] == 0).any() or (heads.encodings[:n] == _TEXT).any()),
+        heads.are_usual,
     )
 
 
@@ -379,9 +386,14 @@ def _heads_2(blocks: Blocks) -> _Heads:
     sizes = 1 << np.clip(exponent, 0, _LONGEST).astype(np.int64)
     least = _LEAST_BYTES[encoding]
     fits = (n_samples == 0) | ((data_at >= _FIXED_BYTES) & (n_samples * least <= sizes - data_at))
-    flags = blocks[likely, _ACTIVITY_AT]
     return _Heads(
-        likely * BLOCK_BYTES, sizes, n_samples, encoding, flags, plain & (least > 0) & fits
+        likely * BLOCK_BYTES,
+        sizes,
+        n_samples,
+        encoding,
+        blocks[likely, _ACTIVITY_AT],
+        plain & (least > 0) & fits,
+        bool((number(28) <= _LAST_FRACTION).all() and (blocks[likely, _CODES] <= _ASCII).all()),
     )
 
 
@@ -457,7 +469,7 @@ def _heads_3(data: Bytes) -> _Heads:
     dated = (heads["year"] > 0) & (heads["day"] >= 1) & (heads["day"] <= 366)
     sizes = _FIXED_BYTES_3 + heads["sid"].astype(np.int64) + heads["extra"] + payload
     plain = dated & fits & np.isfinite(heads["rate"]) & (sizes <= LONGEST_BYTES)
-    return _Heads(starts, sizes, n_samples, heads["encoding"], heads["flags"], plain)
+    return _Heads(starts, sizes, n_samples, heads["encoding"], heads["flags"], plain, True)
 
 
 # --- one at a time ------------------------------------------------------------------------
@@ -505,6 +517,7 @@ def _walked(data: Bytes, is_last: bool) -> Records:
         sum(claim.is_calibration for _, claim in found),
         all(claim.tells_length for _, claim in found),
         any(claim.is_other for _, claim in found),
+        False,
     )
 
 
