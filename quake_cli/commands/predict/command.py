@@ -182,9 +182,7 @@ def predict(
         _refuse_idle(wants_events, shard, {**({} if plot else of_pictures), **of_events_alone})
         event_options = None
         if wants_events or plot is not None:
-            event_options = requests.events_of(
-                card, config, of_events, event_snr, min_stations, within
-            )
+            event_options = requests.events_of(card, of_events, event_snr, min_stations, within)
         model_request = requests.ModelRequest(path, card, device, engine, threads)
         return _run(
             messages,
