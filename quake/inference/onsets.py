@@ -26,12 +26,13 @@ from quake.events.onset import Onset
 from quake.events.pairs import paired_s
 from quake.events.picks import P_FROM, S_FROM, find_picks
 from quake.events.uncertainty import EMERGENT_S, uncertainty_s
-from quake.inference.classifier import Classifier, PredictConfig
+from quake.inference.classifier import Classifier
+from quake.inference.config import PredictConfig
 from quake.inference.onset_network import PREPROCESSING, RATE_HZ, OnsetNetwork, bundled_network
 from quake.inference.phase_traces import BEFORE_S, CELL_S, PhaseTraces
 from quake.inference.records import WindowRecord
-from quake.waveforms.ids import COMPONENTS, ChannelSetId
-from quake.waveforms.joining import join_segments
+from quake.waveforms.assembly import read_channel_set
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import ChannelSet, component_map
 from quake.waveforms.sources import FileSource, Source, select
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
@@ -223,18 +224,7 @@ class OnsetFinder:
         begin_ns = numbers[0] * CELL_NS - _BEFORE_CELL_NS - CELL_NS
         end_ns = (numbers[-1] + 1) * CELL_NS + _AFTER_CELL_NS + CELL_NS
         mapping = component_map(day.spans)
-        here = [s for s in day.spans if s.start_ns < end_ns and s.end_ns > begin_ns]
-        segments = self.source.read(here, day.id, begin_ns, end_ns)
-        return (
-            ChannelSet(
-                day.id,
-                {
-                    c: join_segments(s for s in segments if mapping.get(s.code) == c)
-                    for c in COMPONENTS
-                },
-            ),
-            mapping,
-        )
+        return read_channel_set(self.source, day.spans, day.id, begin_ns, end_ns, mapping), mapping
 
     def _network_windows(
         self,

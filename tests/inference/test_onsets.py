@@ -7,7 +7,8 @@ import pytest
 from obspy import Stream, Trace, UTCDateTime, read
 
 from quake.events import EventOptions, find_events
-from quake.inference.classifier import Classifier, PredictConfig
+from quake.inference.classifier import Classifier
+from quake.inference.config import PredictConfig
 from quake.inference.onsets import find_onsets
 from quake.model_file.registry import find_model
 

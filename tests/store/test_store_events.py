@@ -220,7 +220,8 @@ def make_old(store):
         for folder, size in sizes.items():
             if f"date={entry.get('date')}" in folder.parts and _is_of(folder, entry["id"]):
                 entry["outputs"]["onsets"] = size
-    journal.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    compact = (",", ":")
+    journal.write_text("".join(json.dumps(e, separators=compact) + "\n" for e in entries))
     return changed
 
 

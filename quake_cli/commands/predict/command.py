@@ -44,7 +44,7 @@ from quake_cli.settings import check_classes, config_of, orientations_of, thresh
 
 if TYPE_CHECKING:
     from quake.events import EventOptions
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
     from quake.model_file.card import ModelCard
     from quake.pictures.album import Album
     from quake_cli.outputs import Destination, StorePlace
@@ -287,7 +287,12 @@ def _album(
 ) -> Album | None:
     if folder is None or events is None:
         return None
-    from quake_cli.request import album_of, fingerprint_of
+    from quake.inference.config import effective_thresholds
+    from quake.pictures.album import open_album
+    from quake.store.fingerprint import fingerprint_of
 
-    fingerprint = fingerprint_of(model, config, inventory)
-    return album_of(folder, model.card, config, events, fingerprint)
+    fingerprint = fingerprint_of(
+        model.path, model.card, config, model.device, model.engine, inventory
+    )
+    thresholds = effective_thresholds(model.card, config.thresholds or {})
+    return open_album(folder, model.card, thresholds, events, fingerprint)
