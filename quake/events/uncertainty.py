@@ -13,7 +13,7 @@ EMERGENT_S = 5.0
 """Of an onset of which one cannot say where it is to a few seconds."""
 
 # Logarithm of the uncertainty on the log-odds of the phase: three of four errors are smaller.
-_CONSTANT, _SLOPE = -1.63, -0.55
+_CONSTANT, _SLOPE = -1.54, -0.45
 
 # Analysts differ among themselves by some hundredths of a second.
 _LEAST_S, _LARGEST_S = 0.05, 2.0
@@ -30,7 +30,7 @@ def uncertainty_s(probability: float) -> float:
     Examples
     --------
     >>> round(uncertainty_s(0.5), 2), round(uncertainty_s(0.9), 2)
-    (0.2, 0.06)
+    (0.21, 0.08)
     """
     if probability >= 1:
         return _LEAST_S
