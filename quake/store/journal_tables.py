@@ -196,9 +196,8 @@ class FileTable(Mapping[str, FileEntry]):
         new = [
             (hash(path) & _HASH_MASK) << _PLACE_BITS | place for path, place in self._recent.items()
         ]
-        # Stable sorting takes sorted parts as they are.
-        both = np.concatenate([self._keys, np.sort(np.array(new, np.uint64))])
-        self._keys = np.sort(both, kind="stable")
+        self._keys = np.concatenate([self._keys, np.sort(np.array(new, np.uint64))])
+        self._keys.sort(kind="stable")  # which takes sorted parts as they are
         self._recent = {}
 
     def _sorted_parts(self) -> list[Iterator[tuple[str, int | FileEntry]]]:
