@@ -335,7 +335,7 @@ def test_a_page_over_hundreds_of_stations_stays_small(make_store, content):
     make_store.journal.sync = lambda: None  # there is no hurry to have it on disk
     for number in range(320):
         key = ChannelSetId("XX", f"S{number:03}", "", "HH")
-        for day in range(1, 32, 10):
+        for day in range(1, 29, 9):
             make_store.day(key, f"2020-{1 + number % 12:02}-{day:02}", windows={"ok": 2879})
     found = content(make_store)
     assert len(found) < 3_000_000
