@@ -10,10 +10,10 @@ import sys
 import quake
 from quake.events import EventOptions
 from quake.model_file.registry import find_model
-from quake.store import Progress
+from quake.store import ArchiveProgress
 
 
-def show(progress: Progress) -> None:
+def show(progress: ArchiveProgress) -> None:
     for problem in progress.problems:
         print(problem.message, file=sys.stderr)
 

@@ -12,7 +12,8 @@ from quake.errors import ParameterError
 
 if TYPE_CHECKING:
     from quake.events import EventOptions
-    from quake.inference.classifier import Classifier, PredictConfig
+    from quake.inference.classifier import Classifier
+    from quake.inference.config import PredictConfig
     from quake.inputs.selection import Selection
     from quake.model_file.card import ModelCard
     from quake.pictures.album import Album
@@ -183,13 +184,12 @@ def archive_of(
 
 def events_of(
     card: ModelCard,
-    config: PredictConfig,
     thresholds: dict[str, float],
     min_snr_db: float | None,
     min_stations: int | None,
     within_s: float | None,
 ) -> EventOptions:
-    """How onsets become events: all classes but noise, at the thresholds of the windows.
+    """How onsets become events: all classes but noise.
 
     Raises
     ------
@@ -198,12 +198,9 @@ def events_of(
     """
     from quake.classes import NOISE
     from quake.events import EventOptions
-    from quake.inference.classifier import effective_thresholds
+    from quake.events.options import EVENT_FROM
 
-    of_windows = effective_thresholds(card, config.thresholds or {})
-    effective = dict(zip(card.labels.names, of_windows, strict=True))
-    if "" in thresholds:
-        effective = dict.fromkeys(effective, thresholds[""])
+    effective = dict.fromkeys(card.labels.names, thresholds.get("", EVENT_FROM))
     effective.update({name: p for name, p in thresholds.items() if name})
     effective.pop(NOISE, None)
     given = {

@@ -26,7 +26,7 @@ from quake.waveforms.readers.waveform_file import is_waveform_file, packed_fault
 from quake.waveforms.sources import Problem
 
 # Files of a folder that are so named and cannot be read are failures; others are no waveforms.
-_WAVEFORM_SUFFIXES = {".mseed", ".miniseed", ".ms", ".sac", ".seed"}
+_WAVEFORM_SUFFIXES = {".mseed", ".miniseed", ".ms", ".ms3", ".mseed3", ".sac", ".seed"}
 
 # A folder with this file is a store of results, which are no inputs.
 _STORE_FILE = ("_quake", "run.json")

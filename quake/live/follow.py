@@ -17,7 +17,8 @@ from typing import Protocol
 
 from quake.errors import OutputError, WaveformError
 from quake.files import write_whole
-from quake.inference.classifier import Classifier, PredictConfig, Task
+from quake.inference.classifier import Classifier
+from quake.inference.config import PredictConfig
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
 from quake.live.due import arrivals, due_windows
@@ -33,6 +34,7 @@ from quake.waveforms.sources import Problem, Source
 from quake.waveforms.times import NS_PER_S, parse_time
 from quake.windows.grid import WindowGrid
 from quake.windows.station_days import DAY_NS, StationDay, day_of, station_days
+from quake.windows.tasks import Task
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from quake.errors import QuakeError
 from quake.model_file.card import ModelCard
-from quake.report.ranking import Choice
+from quake.report.shortlist import Choice
 from quake.store.entries import FileEntry, FileState, state_of
 from quake.store.layout import day_of_date
 from quake.waveforms.ids import ChannelSetId

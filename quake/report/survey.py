@@ -19,8 +19,8 @@ from quake.model_file.card import ModelCard
 from quake.report.day_windows import DayWindows, find_windows, read_day
 from quake.report.gallery import Exhibit, SpanFinder, draw
 from quake.report.histograms import Histograms
-from quake.report.ranking import Choice, Ranking, margin_scores, strength_scores
 from quake.report.run_facts import RunFacts
+from quake.report.shortlist import Choice, Shortlist, margin_scores, strength_scores
 from quake.report.station_map import MapMaker, StationMap
 from quake.report.stored_events import StoredEvents, count_events
 from quake.report.totals import Failure, FirstOf, Totals
@@ -134,8 +134,8 @@ class _Surveyor:
         self.facts, self.options, self.journal = facts, options, journal
         self.totals = Totals()
         self.histograms = Histograms(facts.classes)
-        self.strongest = {name: Ranking(options.top) for name in facts.event_classes}
-        self.least_certain = Ranking(options.top)
+        self.strongest = {name: Shortlist(options.top) for name in facts.event_classes}
+        self.least_certain = Shortlist(options.top)
         self.missing = FirstOf()
         self.events = count_events(facts.root)
         self.damaged = self.events.unreadable

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from quake.store.archive_run import run_archive as run_archive
     from quake.store.request import ArchiveRequest as ArchiveRequest
+    from quake.store.result import ArchiveProgress as ArchiveProgress
     from quake.store.result import ArchiveResult as ArchiveResult
-    from quake.store.result import Progress as Progress
 
 _PUBLIC = {
     "ArchiveRequest": "quake.store.request",
     "ArchiveResult": "quake.store.result",
-    "Progress": "quake.store.result",
+    "ArchiveProgress": "quake.store.result",
     "run_archive": "quake.store.archive_run",
 }
 
-__all__ = ["ArchiveRequest", "ArchiveResult", "Progress", "run_archive"]
+__all__ = ["ArchiveProgress", "ArchiveRequest", "ArchiveResult", "run_archive"]
 
 
 def __getattr__(name: str) -> Any:

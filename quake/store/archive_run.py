@@ -28,7 +28,7 @@ from quake.store.journal import OUTPUT_ADVICE
 from quake.store.layout import ONSETS
 from quake.store.plan import ChannelSetPlan, Plan, PlannedDay
 from quake.store.request import ArchiveRequest
-from quake.store.result import ArchiveResult, ChannelSetResult, Progress, ToDo
+from quake.store.result import ArchiveProgress, ArchiveResult, ChannelSetResult, ToDo
 from quake.store.result_store import Store
 from quake.store.run import Division, RunOptions, length_s, run_days
 from quake.store.station_work import (
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[ArchiveProgress], None]
 
 
 def run_archive(
@@ -114,7 +114,7 @@ class _ArchiveRun:
         self.station_days = {"done": 0, "done before": 0, "failed": 0}
 
     def run(self) -> ArchiveResult:
-        self._tell(Progress("reading headers"), self.inputs.problems)
+        self._tell(ArchiveProgress("reading headers"), self.inputs.problems)
         plan = self._plan()
         division = self._divide(plan)
         if self.request.scan_only:
@@ -134,7 +134,7 @@ class _ArchiveRun:
             self.store.journal,
             self.executor,
             retry_failed=request.retry_failed,
-            on_file=lambda done: self.on_progress(Progress(stage, done, len(files))),
+            on_file=lambda done: self.on_progress(ArchiveProgress(stage, done, len(files))),
         )
         plan = Plan(
             self.store.journal,
@@ -143,7 +143,7 @@ class _ArchiveRun:
             self.grid,
             newer_than_ns=request.newer_than_ns,
         )
-        read = Progress(stage, len(files), len(files))
+        read = ArchiveProgress(stage, len(files), len(files))
         for entry in plan.with_problems():
             self._tell(read, [Problem(entry.state.path, text) for text in entry.problems])
         for entry in plan.without_spans():
@@ -159,7 +159,7 @@ class _ArchiveRun:
         # Of each channel set in a call, so that its files are forgotten before those of the next.
         problems = [p for key in plan.channel_sets() for p in self._divide_set(plan, key, division)]
         if not request.scan_only:
-            self._tell(Progress("classifying"), problems)
+            self._tell(ArchiveProgress("classifying"), problems)
         return division
 
     def _divide_set(self, plan: Plan, key: ChannelSetId, division: Division) -> list[Problem]:
@@ -168,7 +168,7 @@ class _ArchiveRun:
         for entry in planned.files:
             if entry.spans[0].id == key:
                 self.findings.add_file(entry.state.path, entry.spans, entry.remarks)
-        self._tell(Progress("reading headers", n_files, n_files), planned.left_out)
+        self._tell(ArchiveProgress("reading headers", n_files, n_files), planned.left_out)
         problems: list[Problem] = []
         for done in division.divide(planned):
             problems += self._count(done, "done before")
@@ -185,7 +185,7 @@ class _ArchiveRun:
         jobs = division.jobs()
         for job, entry in run_days(self.store, jobs, self._opener(), self.executor):
             done_s += length_s(job.input)
-            progress = Progress("classifying", done_s, division.todo_s)
+            progress = ArchiveProgress("classifying", done_s, division.todo_s)
             self._tell(progress, self._count(entry, "done"))
             left[entry.id] -= 1
             if not left[entry.id]:
@@ -203,7 +203,7 @@ class _ArchiveRun:
             problems.append(Problem(name, message))
         return problems
 
-    def _tell(self, progress: Progress, problems: Iterable[Problem]) -> None:
+    def _tell(self, progress: ArchiveProgress, problems: Iterable[Problem]) -> None:
         """Tell of problems that are new."""
         new = [problem for problem in dict.fromkeys(problems) if problem not in self.problems]
         if new:
@@ -258,7 +258,7 @@ class _ArchiveRun:
             if answer is not None:
                 reason = answer.error if isinstance(answer, Raised) else answer.reason
                 logger.warning("%s: no picture of it (%s)", job.windows, reason)
-            self.on_progress(Progress("drawing", n_done, n_missing))
+            self.on_progress(ArchiveProgress("drawing", n_done, n_missing))
 
     def _without_picture(self, album: Album, days: Iterable[PlannedDay]) -> Iterator[int]:
         """Numbers of days with windows whose picture is not there, or is of other data."""

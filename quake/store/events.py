@@ -97,8 +97,9 @@ def _onsets_of(store: Store, entry: DayEntry) -> Iterator[Onset]:
         logger.warning("%s on %s: its onsets are gone; no events of it", entry.id, entry.date)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise WaveformError(
-            f"{path}: holds no onsets that quake wrote ({type(error).__name__}: {error}); remove "
-            "the file, and run quake predict --events again"
+            f"{path}: holds no onsets that this version reads ({type(error).__name__}: {error}); "
+            "run quake predict --events with the same inputs again, which finds them anew; if the "
+            "file is damaged, remove it first"
         ) from error
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from quake.errors import ParameterError
-from quake.inference.classifier import PredictConfig, effective_thresholds
+from quake.inference.config import PredictConfig, effective_thresholds
 from quake.inference.engine import resolve_engine
 from quake.model_file.card import ModelCard
 from quake.model_file.identity import model_hash

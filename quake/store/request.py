@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quake.errors import ParameterError, WaveformError
-from quake.inference.classifier import PredictConfig
+from quake.inference.config import PredictConfig
 from quake.inputs.selection import Selection, of_whole_sets
 from quake.inputs.walk import Inputs
 from quake.store.lock import Shard

@@ -16,7 +16,7 @@ from quake.waveforms.sources import Problem
 
 
 @dataclass(frozen=True)
-class Progress:
+class ArchiveProgress:
     """How far a run is.
 
     Attributes

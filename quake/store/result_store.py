@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from quake.errors import OutputError, ParameterError
+from quake.events.onset import are_current
 from quake.files import write_whole
 from quake.store.entries import DayEntry
 from quake.store.fingerprint import check_fingerprint
@@ -104,17 +105,22 @@ class Store:
             return None
         if entry.failed or not sum(entry.windows.values()):
             return entry
-        is_whole = set(wanted) <= entry.outputs.keys() and all(
-            self._has(entry, name, size) for name, size in entry.outputs.items()
-        )
-        return entry if is_whole else None
+        return entry if self._has_all(entry, wanted, entry.outputs) else None
 
     def without_onsets(self, day: PlannedDay, wanted: Collection[str]) -> DayEntry | None:
-        """Entry of a station-day that would be done if there were onsets of it."""
-        entry = self.find_done(day, [name for name in wanted if name != ONSETS])
-        if entry is None or ONSETS in entry.outputs or entry.has_failed:
+        """Entry of a station-day that would be done if there were onsets of it.
+
+        Onsets that an older version found, before there was an onset network, count as none.
+        """
+        entry = self.journal.days.get(day.key)
+        if entry is None or entry.has_failed or entry.inputs != day.inputs(has_failed=False):
             return None
-        return entry
+        outputs = dict(entry.outputs)
+        size = outputs.pop(ONSETS, None)
+        if size is not None and self._has(entry, ONSETS, size):
+            return None
+        is_done = self._has_all(entry, set(wanted) - {ONSETS}, outputs)
+        return entry if is_done or not sum(entry.windows.values()) else None
 
     def formats_of(self, day: PlannedDay, wanted: Collection[str]) -> tuple[str, ...]:
         """Formats to write: those wanted, and those there already, which would be outdated."""
@@ -149,9 +155,17 @@ class Store:
         """File of a station-day in a format."""
         return windows_file(self.root, entry.id, day_of_date(entry.date), name)
 
+    def _has_all(
+        self, entry: DayEntry, formats: Collection[str], outputs: Mapping[str, int]
+    ) -> bool:
+        return set(formats) <= outputs.keys() and all(
+            self._has(entry, name, size) for name, size in outputs.items()
+        )
+
     def _has(self, entry: DayEntry, name: str, size: int) -> bool:
+        path = self.path_of(entry, name)
         try:
-            return self.path_of(entry, name).stat().st_size == size
+            return path.stat().st_size == size and (name != ONSETS or are_current(path))
         except OSError:
             return False
 

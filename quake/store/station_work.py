@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from quake.errors import WaveformError
 from quake.events.onset import onsets_as_bytes
 from quake.files import write_whole
-from quake.inference.classifier import Classifier, PredictConfig
+from quake.inference.classifier import Classifier
+from quake.inference.config import PredictConfig
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.onsets import OnsetFinder
 from quake.inference.reasons import reasons_of

@@ -81,6 +81,7 @@ def _options(
 ) -> EventOptions:
     """As `quake predict --events` has them, of what the store says of its model."""
     from quake.events import EventOptions
+    from quake.events.options import EVENT_FROM
     from quake_cli.settings import thresholds_of
 
     given = thresholds_of("--event-threshold", thresholds)
@@ -90,7 +91,7 @@ def _options(
             f"--event-threshold: the store's model knows no class {', '.join(unknown)}; its "
             f"classes are {', '.join(facts.classes)}"
         )
-    chosen = {n: given.get("", facts.thresholds[n]) for n in facts.event_classes}
+    chosen = {n: given.get("", EVENT_FROM) for n in facts.event_classes}
     chosen.update({name: p for name, p in given.items() if name in chosen})
     numbers = {"min_snr_db": min_snr_db, "min_stations": min_stations, "within_s": within_s}
     return EventOptions(

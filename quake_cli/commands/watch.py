@@ -19,7 +19,7 @@ from quake_cli.options.model import Backbone, DeviceOption, Engine, Model, Threa
 from quake_cli.options.windows import MinCoverage, Overlap, Threshold
 
 if TYPE_CHECKING:
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
     from quake.inputs.selection import Selection
     from quake.live.follow import Feed, FollowOptions
     from quake.store.result_store import Store

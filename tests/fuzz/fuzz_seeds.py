@@ -62,6 +62,24 @@ def made_records():
     return found
 
 
+def version_3(data, n_records=None):
+    """Records of miniSEED 2 as miniSEED 3, by libmseed."""
+    from pymseed import MS3Record
+
+    found = []
+    for record in MS3Record.from_buffer(data, unpack_data=True):
+        record.formatversion, record.reclen = 3, 2 * record.reclen
+        found += record.generate()
+    return b"".join(found[:n_records])
+
+
+def records_3():
+    """Several encodings in miniSEED 3, and both versions in one file."""
+    made = [data for data in made_records() if data[6:7] == b"D"]
+    example = EXAMPLE.read_bytes()[:4096]
+    return [*map(version_3, made), version_3(example), example + version_3(example) + example]
+
+
 def full_seed():
     """A volume header and a station header before data records."""
     volume = b"000001V 010009502.1121992,001,00:00:00.0000~2006,001,00:00:00.0000~~IRIS~X~"
@@ -213,7 +231,7 @@ def seeds(folder):
     folder : Path
         Where something may be written.
     """
-    waveforms = [*records(), *made_records(), full_seed()]
+    waveforms = [*records(), *made_records(), *records_3(), full_seed()]
     card = {"quake_format": "1", "quake": card_text()}
     run = {"results_version": 1, "model": "0123456789ab", "overlap": 0.5, "classes": ["a", "b"]}
     return {

@@ -140,13 +140,13 @@ def test_windows_of_two_stations_at_one_time_are_two(make_store, survey):
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.integers(1, 4))
 def test_a_ranking_over_days_is_that_of_all_windows_together(values, size):
-    from quake.report.ranking import Ranking, strength_scores
+    from quake.report.shortlist import Shortlist, strength_scores
 
     times = [f"2020-05-0{1 + n // 20}T{(n % 20) // 10 + 11:02}:{n % 10:02}:00" for n in range(40)]
     records = [
         window(ONE, time, (value / 10, 0, 0)) for time, value in zip(times, values, strict=False)
     ]
-    ranking = Ranking(size)
+    ranking = Shortlist(size)
     for date in ("2020-05-01", "2020-05-02"):
         of_day = [record for record in records if record.start.startswith(date)]
         if of_day:

@@ -16,7 +16,7 @@ from quake_cli.run_report import RunReport
 
 if TYPE_CHECKING:
     from quake.store.request import ArchiveRequest
-    from quake.store.result import ArchiveResult, Progress
+    from quake.store.result import ArchiveProgress, ArchiveResult
     from quake_cli.exits import Exit
     from quake_cli.inputs import Inputs
 
@@ -37,7 +37,7 @@ def run_store(
         asked.find_inputs()  # refuses copies before anything is said of the others
         report = RunReport(messages, inputs)
 
-        def show(progress: Progress) -> None:
+        def show(progress: ArchiveProgress) -> None:
             report.show(progress.problems)
             if progress.total:
                 bar.update(progress.stage, progress.done, progress.total)

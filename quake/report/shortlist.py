@@ -42,7 +42,7 @@ class Choice:
         return is_near and self.key[0] == other.key[0]
 
 
-class Ranking:
+class Shortlist:
     """Keeps the windows with the smallest scores.
 
     Parameters
