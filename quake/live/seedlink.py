@@ -141,7 +141,7 @@ class SeedLinkAddress:
 
 
 @dataclass(frozen=True, eq=False)
-class Arrival:
+class ReceivedSamples:
     """Samples of one record."""
 
     id: ChannelSetId
@@ -264,7 +264,7 @@ def _code(field: bytes) -> str:
     return field.decode("ascii").strip(" \0")
 
 
-def _decode(record: bytes) -> Arrival | None:
+def _decode(record: bytes) -> ReceivedSamples | None:
     """Decode a record; None if it holds text.
 
     Raises
@@ -287,7 +287,7 @@ def _decode(record: bytes) -> Arrival | None:
     if trace.start_ns > time.time_ns() + _FUTURE_NS:
         raise ValueError(f"a time in the future, {format_time(trace.start_ns)}")
     channel = trace.channel
-    return Arrival(
+    return ReceivedSamples(
         channel.id, Segment(channel.code, trace.start_ns, trace.sampling_rate_hz, samples)
     )
 
@@ -510,7 +510,7 @@ class SeedLinkFeed:
             # It may be looking up a host, which nothing interrupts; it ends after that.
             self._thread.join(_JOIN_S)
 
-    def read(self, timeout_s: float) -> list[Arrival]:
+    def read(self, timeout_s: float) -> list[ReceivedSamples]:
         """Take what has arrived since the last call.
 
         Parameters
@@ -520,7 +520,7 @@ class SeedLinkFeed:
 
         Returns
         -------
-        list of Arrival
+        list of ReceivedSamples
             In the order of each station's packets; empty if nothing came.
         """
         until_s = time.monotonic() + timeout_s
@@ -544,7 +544,7 @@ class SeedLinkFeed:
                 found.append(item)
         return found
 
-    def _arrival(self, packet: _Packet) -> Arrival | None:
+    def _arrival(self, packet: _Packet) -> ReceivedSamples | None:
         """Decode a packet, or leave it out, with a warning the first time."""
         header = packet.header
         if header is None:

@@ -201,7 +201,7 @@ def small_graph():
 
 def journal_lines():
     from quake.inference.coverage import Coverage
-    from quake.store.journal import DayEntry, FileEntry, FileState, _day_line, _file_line
+    from quake.store.entries import DayEntry, FileEntry, FileState, day_line, file_line
     from quake.waveforms.ids import ChannelSetId
     from quake.waveforms.segments import Span
     from quake.waveforms.sources import Problem
@@ -220,7 +220,7 @@ def journal_lines():
         Coverage([(0, 9)], [(0, 6)], [(0, 7)], [(8, 9)]),
         [Problem("/a/b.mseed", "damaged")],
     )
-    return f"{_file_line(file)}\n{_day_line(day)}\n".encode()
+    return f"{file_line(file)}\n{day_line(day)}\n".encode()
 
 
 def seeds(folder):
