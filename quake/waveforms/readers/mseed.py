@@ -276,7 +276,7 @@ def _one_by_one(
             if not headonly:
                 trace = _trace_of(parsed(record, unpack_data=True))
                 complaints += _doubts()
-        except MiniSEEDError as error:
+        except (MiniSEEDError, OverflowError) as error:
             complaints.append(
                 f"the record at offset {begin} cannot be decoded ({reason(error)}); it is left out"
             )
@@ -286,7 +286,13 @@ def _one_by_one(
 
 
 def _trace_of(record: MS3Record) -> RawTrace:
-    """One record as a trace; its samples are copied, if they were decoded."""
+    """One record as a trace; its samples are copied, if they were decoded.
+
+    Raises
+    ------
+    OverflowError
+        If it is longer than any number.
+    """
     start_ns, rate_hz, n_samples = record.starttime, record.samprate, record.samplecnt
     # Its own end leaves leap seconds out.
     length_ns = round((n_samples - 1) / rate_hz * NS_PER_S) if rate_hz > 0 and n_samples else 0

@@ -170,9 +170,10 @@ def parsed(record: memoryview, *, unpack_data: bool = False) -> MS3Record:
     return MS3Record.parse(bytes(record) + bytes(record[:BLOCK_BYTES]), unpack_data=unpack_data)
 
 
-def reason(error: MiniSEEDError) -> str:
-    """What libmseed said, in letters that any terminal can show."""
-    return _shown((error.error_messages or [str(error)])[-1])
+def reason(error: Exception) -> str:
+    """What libmseed or Python said, in letters that any terminal can show."""
+    said = error.error_messages if isinstance(error, MiniSEEDError) else []
+    return _shown((said or [str(error)])[-1])
 
 
 def _shown(message: str) -> str:
