@@ -20,16 +20,18 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from quake.errors import QuakeError as QuakeError
-    from quake.inference import Classifier as Classifier
     from quake.inference import WindowRecord as WindowRecord
+    from quake.results import Classifier as Classifier
+    from quake.results import predict as predict
 
 _PUBLIC = {
-    "Classifier": "quake.inference",
+    "Classifier": "quake.results",
     "WindowRecord": "quake.inference",
     "QuakeError": "quake.errors",
+    "predict": "quake.results",
 }
 
-__all__ = ["Classifier", "QuakeError", "WindowRecord", "__version__"]
+__all__ = ["Classifier", "QuakeError", "WindowRecord", "__version__", "predict"]
 
 logging.getLogger("quake").addHandler(logging.NullHandler())
 

@@ -92,9 +92,9 @@ def export(
     _refuse(half, int8, bool(calibrate), format)
     with library_messages(messages):
         from quake.model_file.identity import model_hash
-        from quake.model_file.registry import find_model
+        from quake_cli.model_choice import named_model
 
-        path = find_model(model, backbone)
+        path = named_model(messages, model, backbone)
         output = output or _default_output(path, format)
         facts = {"path": str(path), "hash": model_hash(path)}
         if int8:

@@ -26,14 +26,14 @@ def info(
     import json
 
     from quake.model_file.identity import model_hash
-    from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
     from quake_cli.cards import card_sections
+    from quake_cli.model_choice import named_model
     from quake_cli.render import show_sections
 
     messages: Messages = context.obj
     with library_messages(messages):
-        path = find_model(model)
+        path = named_model(messages, model)
         card = load_card(path)
     if as_json:
         file = {"path": str(path), "hash": model_hash(path), "size_bytes": path.stat().st_size}

@@ -414,7 +414,7 @@ def train(
         "class_weights": class_weights and class_weights.value,
         "loss": loss and loss.value,
         "soft_labels": soft_labels,
-        "teachers": _teachers(teacher or ()),
+        "teachers": _teachers(messages, teacher or ()),
         "mixup": mixup,
         "spec_augment": spec_augment,
         "progressive": progressive,
@@ -445,7 +445,7 @@ def train(
         **given,
         **_names(backbone, weights, classes, hold_out),
         augmentation=_augmentation(synthetic, disturbance),
-        start_from=_start(start_from),
+        start_from=_start(messages, start_from),
         freeze_backbone=freeze_backbone,
         accelerator=accelerator.value,
     )
@@ -589,21 +589,21 @@ def _only_a_run_folder(run: Path | None, output: Path | None, install: str | Non
     return run
 
 
-def _teachers(names: Sequence[str]) -> tuple[str, ...] | None:
+def _teachers(messages: Messages, names: Sequence[str]) -> tuple[str, ...] | None:
     """Find the model files of teachers that are named."""
-    from quake.model_file.registry import find_model
     from quake.training.teachers import SEISBENCH
+    from quake_cli.model_choice import named_model
 
-    found = (name if name.startswith(SEISBENCH) else str(find_model(name)) for name in names)
+    found = (n if n.startswith(SEISBENCH) else str(named_model(messages, n)) for n in names)
     return tuple(found) or None
 
 
-def _start(start_from: str | None) -> str | None:
+def _start(messages: Messages, start_from: str | None) -> str | None:
     if start_from is None:
         return None
-    from quake.model_file.registry import find_model
+    from quake_cli.model_choice import named_model
 
-    return str(find_model(start_from))
+    return str(named_model(messages, start_from))
 
 
 def _refuse_contradictions(
