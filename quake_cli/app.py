@@ -35,6 +35,7 @@ _COMMANDS = {
     "info": "Show the card of a model: classes, preprocessing, training data, measured quality.",
     "train": "Train a model on labelled waveforms, and measure it on rows that it has not seen.",
     "evaluate": "Measure a model on labelled waveforms that it was not trained on.",
+    "dataset": "Write labelled waveforms as a data set that SeisBench opens.",
     "export": (
         "Write a model as one graph from waveform to probability, for programs without quake."
     ),

@@ -15,12 +15,12 @@ from quake.errors import ParameterError
 from quake.models.backbones import EfficientNetBackbone, HybridViTBackbone, parse_backbone
 
 if TYPE_CHECKING:
-    from quake.models.efficientnet import EfficientNet as EfficientNet
-    from quake.models.hybrid_vit import HybridViT as HybridViT
-    from quake.models.network import Network as Network
     from quake.model_file.weights import Weights as Weights
     from quake.model_file.weights import get_weights as get_weights
     from quake.model_file.weights import list_weights as list_weights
+    from quake.models.efficientnet import EfficientNet as EfficientNet
+    from quake.models.hybrid_vit import HybridViT as HybridViT
+    from quake.models.network import Network as Network
     from quake.models.transfer import load_backbone as load_backbone
 
 __all__ = [
