@@ -134,7 +134,7 @@ class DetectionList(list[Detection]):
         return pandas_frame(rows, ("station", "start_time", "end_time", "probability", "label"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Classification:
     """What was found in a stream or in files.
 
@@ -164,6 +164,10 @@ class Classification:
         detections = (_detection_of(arrival) for arrival in arrivals)
         object.__setattr__(self, "picks", PickList(sorted(picks, key=_place)))
         object.__setattr__(self, "detections", DetectionList(sorted(detections, key=_place)))
+
+    def __repr__(self) -> str:
+        """What it has, in one line: lists of a day are long."""
+        return f"<{self.creator}: {self.events!r}, {len(self.picks)} picks, {self.records!r}>"
 
 
 def _picks_of(arrival: Arrival) -> Iterator[Pick]:

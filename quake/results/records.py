@@ -56,7 +56,8 @@ class Records(Rows[WindowRecord]):
     def __repr__(self) -> str:
         n_sets = len({record.id for record in self})
         labels = ", ".join(f"{n} {name}" for name, n in self.summary.labels.most_common())
-        return f"<{len(self)} windows of {n_sets} channel sets{': ' + labels if labels else ''}>"
+        of = f"{_counted(len(self), 'window')} of {_counted(n_sets, 'channel set')}"
+        return f"<{of}{': ' + labels if labels else ''}>"
 
 
 class Events(Rows[Event]):
@@ -86,4 +87,8 @@ class Events(Rows[Event]):
     def __repr__(self) -> str:
         shown = ", ".join(f"{event.label} {event.onset}" for event in self[:3])
         more = f", and {len(self) - 3} more" if len(self) > 3 else ""
-        return f"<{len(self)} events{': ' + shown if shown else ''}{more}>"
+        return f"<{_counted(len(self), 'event')}{': ' + shown if shown else ''}{more}>"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
