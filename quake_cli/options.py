@@ -49,6 +49,12 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+MODEL_HELP = (
+    "Model file, its name, or an address with the hash of the file there: "
+    "https://HOST/FILE#sha256=HASH or hf://ORG/REPO/FILE#sha256=HASH."
+)
+
+
 def _set_quiet(context: typer.Context, value: bool) -> None:
     messages: Messages = context.obj
     messages.quiet = value

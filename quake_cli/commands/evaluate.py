@@ -27,7 +27,7 @@ from quake_cli.collections import (
 )
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import AsJson, Debug, Device, DeviceOption, Quiet
+from quake_cli.options import MODEL_HELP, AsJson, Debug, Device, DeviceOption, Quiet
 
 if TYPE_CHECKING:
     from quake.datasets.collection import Collection
@@ -56,7 +56,7 @@ def evaluate(
     context: typer.Context,
     data: Data,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="PATH|NAME", help="Model file, or its name.")
+        str | None, typer.Option("--model", metavar="PATH|NAME|URL", help=MODEL_HELP)
     ] = None,
     backbone: Annotated[
         str | None,

@@ -12,7 +12,7 @@ import typer
 
 from quake.errors import ParameterError
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import AsJson, Debug, Quiet
+from quake_cli.options import MODEL_HELP, AsJson, Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.export import ExportReport
@@ -34,9 +34,7 @@ def export(
     context: typer.Context,
     model: Annotated[
         str | None,
-        typer.Argument(
-            metavar="MODEL", help="Model file, or its name; b0 by default.", show_default=False
-        ),
+        typer.Argument(metavar="MODEL", help=f"{MODEL_HELP} b0 by default.", show_default=False),
     ] = None,
     format: Annotated[
         ExportFormat, typer.Option("--format", help="What the file is for, see docs/export.md.")

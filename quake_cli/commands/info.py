@@ -7,16 +7,14 @@ from typing import Annotated
 import typer
 
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import AsJson, Debug, Quiet
+from quake_cli.options import MODEL_HELP, AsJson, Debug, Quiet
 
 
 def info(
     context: typer.Context,
     model: Annotated[
         str | None,
-        typer.Argument(
-            metavar="MODEL", help="Model file, or its name; b0 by default.", show_default=False
-        ),
+        typer.Argument(metavar="MODEL", help=f"{MODEL_HELP} b0 by default.", show_default=False),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,

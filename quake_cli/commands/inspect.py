@@ -13,7 +13,7 @@ from quake.errors import OutputError, ParameterError
 from quake_cli import archive_options as archives
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Quiet
+from quake_cli.options import MODEL_HELP, Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.explain.explanation import Explanation
@@ -74,9 +74,9 @@ def inspect(
         str | None,
         typer.Option(
             "--model",
-            metavar="PATH|NAME",
+            metavar="PATH|NAME|URL",
             rich_help_panel=_MODEL,
-            help="Model file, or its name.",
+            help=MODEL_HELP,
         ),
     ] = None,
     backbone: Annotated[

@@ -14,6 +14,7 @@ from quake_cli import archive_options as archives
 from quake_cli.exits import Exit, status_of
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options import (
+    MODEL_HELP,
     Debug,
     Device,
     DeviceOption,
@@ -72,9 +73,9 @@ def predict(
         str | None,
         typer.Option(
             "--model",
-            metavar="PATH|NAME",
+            metavar="PATH|NAME|URL",
             rich_help_panel=_MODEL,
-            help="Model file, or its name.",
+            help=MODEL_HELP,
         ),
     ] = None,
     backbone: Annotated[

@@ -14,6 +14,7 @@ from quake.errors import ParameterError
 from quake_cli import archive_options as archives
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options import (
+    MODEL_HELP,
     Debug,
     Device,
     DeviceOption,
@@ -89,7 +90,7 @@ def watch(
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="PATH|NAME", help="Model file, or its name.")
+        str | None, typer.Option("--model", metavar="PATH|NAME|URL", help=MODEL_HELP)
     ] = None,
     backbone: Annotated[
         str | None,
