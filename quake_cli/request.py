@@ -210,24 +210,15 @@ def events_of(
     ParameterError
         If an option makes no sense, or no class is left.
     """
-    from quake.classes import NOISE
-    from quake.events import EventOptions
-    from quake.inference.classifier import effective_thresholds
+    from quake.inference.event_options import event_options
 
-    of_windows = effective_thresholds(card, config.thresholds or {})
-    effective = dict(zip(card.labels.names, of_windows, strict=True))
-    if "" in thresholds:
-        effective = dict.fromkeys(effective, thresholds[""])
-    effective.update({name: p for name, p in thresholds.items() if name})
-    effective.pop(NOISE, None)
-    given = {
-        "min_snr_db": min_snr_db,
-        "min_stations": min_stations,
-        "within_s": within_s,
-    }
-    return EventOptions(
-        thresholds=effective,
-        **{k: v for k, v in given.items() if v is not None},  # type: ignore[arg-type]
+    return event_options(
+        card,
+        config,
+        thresholds,
+        min_snr_db=min_snr_db,
+        min_stations=min_stations,
+        within_s=within_s,
     )
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from quake.events import Event, EventOptions, Onset, find_events
 from quake.inference.classifier import Classifier as WindowClassifier
 from quake.inference.classifier import PredictConfig
+from quake.inference.event_options import event_options
 from quake.inference.records import WindowRecord
 from quake.results.classification import Classification
-from quake.results.event_options import event_options
 from quake.results.records import Events, Records
 from quake.results.stations import Stations, read_stations
 from quake.results.waveform_inputs import Waveforms, waveform_source
