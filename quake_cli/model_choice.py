@@ -1,4 +1,4 @@
-"""Which model a command is to use: what was written on the command line in, a model file out."""
+"""Find the model that a command line names, and fetch it if that is an address."""
 
 from __future__ import annotations
 

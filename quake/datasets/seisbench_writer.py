@@ -1,4 +1,4 @@
-"""Labelled records in, a SeisBench data set out: metadata.csv and waveforms.hdf5.
+"""Write labelled records as a SeisBench data set: metadata.csv and waveforms.hdf5.
 
 The format is described at https://seisbench.readthedocs.io/en/stable/pages/data_format.html. One
 trace is in memory at a time.

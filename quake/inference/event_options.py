@@ -1,4 +1,4 @@
-"""What makes events: the thresholds of a model's windows in, options of events out."""
+"""Choose what makes events: the thresholds of windows, and those that were given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models at an address: a URL with a hash in, the path of a file that has that hash out.
+"""Fetch models from an address, and check them against the hash that it has.
 
 An address is fetched once, checked against its hash, and kept in the user's cache folder by it.
 What comes is a model file or an exported graph, read as any other: nothing is unpickled. Only an

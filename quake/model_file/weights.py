@@ -1,4 +1,4 @@
-"""Trained weights by name, each with the facts about it; `quake.models` shows them.
+"""List trained weights by name, each with the facts about it; `quake.models` shows them.
 
 It is done as torchvision does it: an entry binds the weights to their preprocessing, classes and
 figures, so that none of them can be used with those of another.

@@ -1,4 +1,4 @@
-"""Window records in, an Arrow table or a Parquet file out; and back."""
+"""Write window records as Arrow tables or Parquet, and read them back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results in memory: waveforms in, records, events and probability traces for Python out."""
+"""Give results to Python: records, events, and probabilities as traces."""
 
 from quake.results.classifier import Classifier as Classifier
 from quake.results.prediction import predict as predict

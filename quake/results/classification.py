@@ -1,4 +1,4 @@
-"""What `Classifier.classify` returns: events, and picks and detections as SeisBench has them.
+"""Hold what `Classifier.classify` finds: events, and picks and detections as SeisBench has them.
 
 The names of attributes are those of ``seisbench.util``, so that programs that use its output find
 theirs.

@@ -1,4 +1,4 @@
-"""The classifier of `quake.Classifier`: windows, and events and probability traces made of them."""
+"""Find events and write probability traces with the windows that a classifier judges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One call from waveforms to records: `quake.predict`."""
+"""Predict in one call: `quake.predict`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Window records in, their probabilities as an ObsPy stream out, one trace a class."""
+"""Write the probabilities of window records as an ObsPy stream, one trace a class."""
 
 from __future__ import annotations
 

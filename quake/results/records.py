@@ -1,4 +1,4 @@
-"""Window records and events of one run, in memory."""
+"""Hold the window records and the events of one run in memory."""
 
 from __future__ import annotations
 

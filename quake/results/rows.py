@@ -1,4 +1,4 @@
-"""Rows of a result that are a sequence in Python, and a table for Arrow, pandas and Polars."""
+"""Hold the rows of a result as a sequence, and write them as Arrow, pandas and Polars tables."""
 
 from __future__ import annotations
 

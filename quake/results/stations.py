@@ -1,4 +1,4 @@
-"""What a StationXML file says of stations: how components are turned, places, sensitivities."""
+"""Read what a StationXML file says of stations: orientations, places, sensitivities."""
 
 from __future__ import annotations
 

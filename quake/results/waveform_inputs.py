@@ -1,4 +1,4 @@
-"""What may be given as waveforms: an ObsPy stream, paths, folders or patterns in, a source out."""
+"""Open what may be given as waveforms: ObsPy streams, files, folders, patterns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``quake dataset``: labelled waveforms in, a data set of SeisBench's form out."""
+"""``quake dataset``: write labelled waveforms as a SeisBench data set."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quake_cli.collections import (
+from quake_cli.exits import Exit
+from quake_cli.labelled_data import collect, cut_of, tell_exclusions
+from quake_cli.messages import Messages, library_messages
+from quake_cli.options.labelled_data import (
     AfterP,
     BeforeP,
     Catalogue,
+    CatalogueInventory,
     Data,
     IgnoreSplit,
-    Inventory,
     LabelColumn,
     LabelMap,
     NoiseLength,
     QuietTime,
-    collect,
-    cut_of,
-    tell_exclusions,
 )
-from quake_cli.exits import Exit
-from quake_cli.messages import Messages, library_messages
-from quake_cli.options import AsJson, Debug, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.datasets.seisbench_writer import WrittenDataset
@@ -40,12 +38,12 @@ def dataset(
             "--output",
             "-o",
             metavar="DIR",
-            help="Folder for metadata.csv and waveforms.hdf5; made if need be.",
+            help="Write metadata.csv and waveforms.hdf5 to this folder; it is made if need be.",
             show_default=False,
         ),
     ],
     catalogue: Catalogue = None,
-    inventory: Inventory = None,
+    inventory: CatalogueInventory = None,
     before_p: BeforeP = None,
     after_p: AfterP = None,
     quiet_time: QuietTime = None,
@@ -66,7 +64,7 @@ def dataset(
     130 or 143 interrupted.
     """
     from quake.datasets.seisbench_writer import write_seisbench
-    from quake_cli.render import ProgressBar
+    from quake_cli.render.progress import ProgressBar
 
     messages: Messages = context.obj
     with library_messages(messages):

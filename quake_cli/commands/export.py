@@ -1,4 +1,4 @@
-"""``quake export``: a model file in, one graph from waveform to probability out."""
+"""``quake export``: write a model as one graph from waveform to probability."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import typer
 
 from quake.errors import ParameterError
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import MODEL_HELP, AsJson, Debug, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
+from quake_cli.options.model import MODEL_FORMS
 
 if TYPE_CHECKING:
     from quake.export import ExportReport
     from quake.export.figures import CalibrationAndTest
     from quake.model_file.card import ModelCard
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
 
 class ExportFormat(StrEnum):
@@ -34,10 +35,12 @@ def export(
     context: typer.Context,
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help=f"{MODEL_HELP} b0 by default.", show_default=False),
+        typer.Argument(
+            metavar="MODEL", help=f"Model: {MODEL_FORMS}. b0 by default.", show_default=False
+        ),
     ] = None,
     format: Annotated[
-        ExportFormat, typer.Option("--format", help="What the file is for, see docs/export.md.")
+        ExportFormat, typer.Option("--format", help="Write this format, see docs/export.md.")
     ] = ExportFormat.ONNX,
     output: Annotated[
         Path | None,
@@ -45,7 +48,7 @@ def export(
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write; by default named as the model, in the current folder.",
+            help="Write this file; by default it is named as the model, in the current folder.",
         ),
     ] = None,
     backbone: Annotated[
@@ -57,12 +60,13 @@ def export(
         ),
     ] = None,
     half: Annotated[
-        bool, typer.Option("--half", help="Network in float16, for GPUs that compute in it.")
+        bool, typer.Option("--half", help="Compute the network in float16, for GPUs that can.")
     ] = False,
     int8: Annotated[
         bool,
         typer.Option(
-            "--int8", help="Network in 8-bit integers (onnx, openvino); needs --calibrate."
+            "--int8",
+            help="Compute the network in 8-bit integers (onnx, openvino); needs --calibrate.",
         ),
     ] = False,
     calibrate: Annotated[
@@ -70,7 +74,7 @@ def export(
         typer.Option(
             "--calibrate",
             metavar="DATA",
-            help="Labelled data to choose the integers by, and to measure what they cost; may be "
+            help="Choose the integers by these labelled data, and measure what they cost; may be "
             "repeated.",
         ),
     ] = None,
@@ -140,8 +144,8 @@ def _export_int8(
 
 def _read_records(card: ModelCard, data: Sequence[Path], messages: Messages) -> CalibrationAndTest:
     from quake.export.figures import calibration_and_test
-    from quake_cli.collections import collect
-    from quake_cli.render import ProgressBar
+    from quake_cli.labelled_data import collect
+    from quake_cli.render.progress import ProgressBar
 
     collection = collect(data, catalogue=None, label_column=None, label_map=None, messages=messages)
     with ProgressBar(messages) as bar:
@@ -169,7 +173,7 @@ def _default_output(model: Path, format: ExportFormat) -> Path:
 def _show(
     report: ExportReport, change: dict[str, Any] | None, model: dict[str, Any], as_json: bool
 ) -> None:
-    from quake_cli.render import Section, show_sections
+    from quake_cli.render.sections import Section, show_sections
 
     check = report.check
     if as_json:
@@ -202,7 +206,7 @@ def _show(
 
 
 def _cost_section(change: dict[str, Any]) -> Section:
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
     rows = [
         (

@@ -7,14 +7,17 @@ from typing import Annotated
 import typer
 
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import MODEL_HELP, AsJson, Debug, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
+from quake_cli.options.model import MODEL_FORMS
 
 
 def info(
     context: typer.Context,
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help=f"{MODEL_HELP} b0 by default.", show_default=False),
+        typer.Argument(
+            metavar="MODEL", help=f"Model: {MODEL_FORMS}. b0 by default.", show_default=False
+        ),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -25,9 +28,9 @@ def info(
 
     from quake.model_file.identity import model_hash
     from quake.model_file.safetensors_file import load_card
-    from quake_cli.cards import card_sections
     from quake_cli.model_choice import named_model
-    from quake_cli.render import show_sections
+    from quake_cli.render.cards import card_sections
+    from quake_cli.render.sections import show_sections
 
     messages: Messages = context.obj
     with library_messages(messages):
