@@ -1,9 +1,13 @@
 """SAC files whose headers do not tell when, where or how something was recorded."""
 
+import struct
+
 import numpy as np
 import pytest
 from obspy.io.sac import SACTrace
-from strategies import noise
+from strategies import ID, noise, trace, write
+
+from quake.waveforms.readers.waveform_file import read_segments
 
 TIME = {"nzyear": 2021, "nzjday": 63, "nzhour": 5, "nzmin": 6, "nzsec": 0, "nzmsec": 0}
 
@@ -85,3 +89,18 @@ def test_two_stations_without_a_name_are_not_one(predict, sac):
     assert run.status == 3
     assert "contradict each other" in run.err
     assert "no station in the header" in run.err
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("degrees", [1e30, -3e7, np.nan, np.inf])
+def test_a_longitude_that_is_none_is_passed_over(tmp_path, degrees, order):
+    """ObsPy would go round the globe until it is one; found by the fuzzer."""
+    samples = np.arange(6000, dtype=np.float32)
+    path = write(tmp_path / "a.sac", trace(samples), format="SAC", byteorder=order)
+    content = bytearray(path.read_bytes())
+    for word, value in ((31, 10.0), (32, degrees), (35, 20.0), (36, 30.0)):
+        struct.pack_into(f"{order}f", content, 4 * word, value)
+    path.write_bytes(content)
+    (segment,), problems = read_segments(path, ID)
+    np.testing.assert_array_equal(segment.samples, samples)
+    assert problems == []

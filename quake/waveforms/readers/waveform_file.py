@@ -52,6 +52,8 @@ _SAC_UNDEFINED = -12345.0
 _SAC_BEGIN_AT = 5 * 4  # B
 _SAC_VERSION_AT = 76 * 4  # NVHDR
 _SAC_VERSIONS = (6, 7)
+_SAC_PLACES_AT = tuple(4 * word for word in (31, 32, 35, 36))  # STLA, STLO, EVLA, EVLO
+_SAC_FARTHEST = 1000  # degrees
 _SAC_TIME = ("nzyear", "nzjday", "nzhour", "nzmin", "nzsec", "nzmsec")
 _SAC_TIME_SERIES = 1  # IFTYPE, of files without one too
 _SAC_OTHERS = {2: "a spectrum", 3: "a spectrum", 51: "an image of three axes"}
@@ -471,8 +473,27 @@ def _read_sac(file: BinaryIO, headonly: bool) -> Stream:
     fault = _sac_number_fault(file.read(_SAC_VERSION_AT + 4))
     if fault:
         raise ValueError(fault)
+    return core._read_sac(_without_absurd_places(file), headonly=headonly)
+
+
+def _without_absurd_places(file: BinaryIO) -> BinaryIO:
+    """The file, or a copy without coordinates that are none: ObsPy turns round the globe for them.
+
+    It computes distances that nobody needs here, and takes 360 degrees off a longitude at a time.
+    """
     file.seek(0)
-    return core._read_sac(file, headonly=headonly)
+    head = bytearray(file.read(_SAC_VERSION_AT + 4))
+    order = "<" if int.from_bytes(head[_SAC_VERSION_AT:], "little") in _SAC_VERSIONS else ">"
+    absurd = False
+    for at in _SAC_PLACES_AT if len(head) == _SAC_VERSION_AT + 4 else ():
+        (degrees,) = struct.unpack_from(f"{order}f", head, at)
+        if degrees != _SAC_UNDEFINED and not abs(degrees) <= _SAC_FARTHEST:
+            struct.pack_into(f"{order}f", head, at, _SAC_UNDEFINED)
+            absurd = True
+    if absurd:
+        return io.BytesIO(bytes(head) + file.read())
+    file.seek(0)
+    return file
 
 
 def _sac_number_fault(head: bytes) -> str:
