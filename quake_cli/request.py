@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quake.events import Event, EventOptions, Onset
     from quake.events.amplitude import Sensitivities
     from quake.inference.classifier import Classifier, PredictConfig
-    from quake.pictures.album import Album
+    from quake.pictures.album import Album, PictureStyle
     from quake_cli.inputs import Inputs
 
 
@@ -271,6 +271,7 @@ def album_of(
     config: PredictConfig,
     events: EventOptions,
     fingerprint: Mapping[str, object],
+    style: PictureStyle,
 ) -> Album:
     """Where pictures go, and what is drawn in them.
 
@@ -283,6 +284,7 @@ def album_of(
     events : EventOptions
     fingerprint : mapping
         All that windows depend on besides the data.
+    style : PictureStyle
 
     Raises
     ------
@@ -305,7 +307,7 @@ def album_of(
         ) from error
     thresholds = tuple(effective_thresholds(card, config.thresholds or {}))
     settings = json.dumps(fingerprint, sort_keys=True)
-    return Album(str(folder.absolute()), card, thresholds, events, settings)
+    return Album(str(folder.absolute()), card, thresholds, events, settings, style)
 
 
 def _patterns(texts: Sequence[str] | None) -> tuple[str, ...]:

@@ -228,6 +228,7 @@ class _StoreRun:
 
     def _pictures(self, album: Album, plan: Plan) -> Iterator[PictureJob]:
         """Station-days with windows whose picture is not there, or is of other data."""
+        from quake.archive.layout import ONSETS
         from quake.archive.station_work import PictureJob
         from quake.output.windows import READABLE
 
@@ -245,7 +246,9 @@ class _StoreRun:
                 )
             else:
                 path = str(self.store.path_of(entry, name))
-                yield PictureJob(planned.day, entry.inputs, path)
+                has_onsets = ONSETS in entry.outputs
+                onsets = str(self.store.path_of(entry, ONSETS)) if has_onsets else ""
+                yield PictureJob(planned.day, entry.inputs, path, onsets)
 
     def _warn_of_no_picture(self, job: PictureJob, answer: Lost | Raised) -> None:
         from quake.parallel.executor import Raised
