@@ -43,8 +43,9 @@ _STATUS_PX = 24
 _SPACE_PX = 9
 _BAR_PX = 12
 
-# Up to so many events, onsets are lines through all waveforms, and their probabilities are written.
-_MOST_LINES, _MOST_WORDS = 12, 5
+# Of so few events in so short a time, onsets are lines through all waveforms, which would hide what
+# they mark in longer ones, and their probabilities are written.
+_MOST_LINES, _LONGEST_WITH_LINES_S, _MOST_WORDS = 12, 900.0, 5
 
 # Else they are marks at the upper edge, of this share of a panel's height.
 _MARK = 0.12
@@ -137,7 +138,11 @@ def draw_day_on(
         _tell_flags(axes, component, records)
     box = spectrogram.get_position()
     bar_box = (box.x1 + 6 / layout.width, box.y0, _BAR_PX / layout.width, box.height)
-    draw_spectrogram_of(spectrogram, figure.add_axes(bar_box), traces)
+    bar = figure.add_axes(bar_box)
+    draw_spectrogram_of(spectrogram, bar, traces)
+    if layout.is_narrow:
+        bar.set_ylabel("")
+        bar.set_title("dB", fontsize=SMALL, pad=3)
     _draw_probabilities(below, records, traces, text)
     _draw_statuses(strip, records, traces, layout)
     for axes in (above, below, strip):
@@ -289,13 +294,15 @@ def _write_probabilities(
             ha="right" if is_late else "left",
             va="center",
             fontsize=SMALL,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )
 
 
 def _mark_onsets(axes: Axes, marks: Sequence[EventMark], traces: Traces, text: DayText) -> None:
     """Onsets in the colours of their classes: P dashed, S dotted; of many events short marks."""
     colours = class_colours(tuple(text.thresholds))
-    few = len(marks) <= _MOST_LINES
+    length_s = (traces.end_ns - traces.start_ns) / NS_PER_S
+    few = len(marks) <= _MOST_LINES and length_s <= _LONGEST_WITH_LINES_S
     for name in text.event_classes:
         own = [m for m in marks if m.label == name]
         style: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "zorder": 4}

@@ -1,4 +1,4 @@
-"""Marks of events: the onsets of a channel set in, when its events begin, end and have their S out."""
+"""Marks of events: onsets of a channel set in, when its events begin and end out."""
 
 from __future__ import annotations
 

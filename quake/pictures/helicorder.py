@@ -43,9 +43,17 @@ MINUTES = (15, 30, 60)
 _USUAL_SHARE, _MOST_SPACES = 97.0, 1.6
 
 _LINE_INKS = (INK, "#7A7A7A")
-_ONSET_PX = 5
+_ONSET_PX = 6
 
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 52, 12, 78, 40
+# A day whose last sample lies on midnight has no line for it.
+_END_SLACK_NS = NS_PER_S
+
+# Space between lines, narrow and wide.
+_LINE_PX = {15: (12, 15), 30: (16, 24), 60: (22, 34)}
+_MOST_LINE_PX, _FEW_LINES_PX = 70, 520
+
+_LEFT_PX, _RIGHT_PX, _BOTTOM_PX = 52, 12, 40
+_TOP_PX, _TOP_NARROW_PX = 62, 92
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class Drum:
             )
         line_ns = minutes * 60 * NS_PER_S
         first = start_ns // line_ns
-        last = max(-(-end_ns // line_ns), first + 1)
+        last = max(-(-(end_ns - _END_SLACK_NS) // line_ns), first + 1)
         return cls(first * line_ns, last - first, minutes)
 
     @property
@@ -163,7 +171,7 @@ def draw_helicorder(
         PNG; the same bytes for the same day.
     """
     layout = text.layout
-    height_px = _TOP_PX + _BOTTOM_PX + drum.n_lines * line_px(drum, layout)
+    height_px = _top_px(layout) + _BOTTOM_PX + drum.n_lines * line_px(drum, layout)
     with sheet(layout.width, height_px, layout.scale) as figure:
         draw_helicorder_on(figure, traces, drum, text, marks)
         return as_png(figure, notes)
@@ -179,8 +187,8 @@ def draw_helicorder_on(
     """Draw a day on a figure of `quake.pictures.canvas.sheet`."""
     layout, height_px = text.layout, figure.get_figheight() * DPI
     box = (_LEFT_PX / layout.width, _BOTTOM_PX / height_px, _panel_px(layout) / layout.width)
-    axes = figure.add_axes((*box, 1 - (_TOP_PX + _BOTTOM_PX) / height_px))
-    axes.set(xlim=(0, drum.minutes), ylim=(drum.n_lines - 0.4, -0.6))
+    axes = figure.add_axes((*box, 1 - (_top_px(layout) + _BOTTOM_PX) / height_px))
+    axes.set(xlim=(0, drum.minutes), ylim=(drum.n_lines - 0.3, -0.7))
     _label(axes, drum)
     trace = traces.traces.get(traces.shown)
     own = list(marks or ())
@@ -199,11 +207,15 @@ def _panel_px(layout: Layout) -> int:
     return layout.width - _LEFT_PX - _RIGHT_PX
 
 
+def _top_px(layout: Layout) -> int:
+    return _TOP_NARROW_PX if layout.is_narrow else _TOP_PX
+
+
 def line_px(drum: Drum, layout: Layout) -> int:
-    """Space between two lines; the day of 96 lines is no page of 4000 pixels."""
-    if layout.is_narrow:
-        return 22 if drum.minutes == 60 else 12
-    return {60: 34, 30: 24}.get(drum.minutes, 15)
+    """Space between two lines: that of paper for a day, more where there are few of them."""
+    narrow, wide = _LINE_PX[drum.minutes]
+    least = narrow if layout.is_narrow else wide
+    return max(least, min(_MOST_LINE_PX, _FEW_LINES_PX // drum.n_lines))
 
 
 def _label(axes: Axes, drum: Drum) -> None:
@@ -278,8 +290,8 @@ def _draw_line(
     zorder: int = 2,
 ) -> None:
     points = np.stack([low, high], axis=1).ravel()
-    style: dict[str, Any] = {"solid_joinstyle": "bevel", "clip_on": False}
-    axes.plot(np.repeat(minutes, 2), points, color=colour, linewidth=width, zorder=zorder, **style)
+    style: dict[str, Any] = {"solid_joinstyle": "bevel", "linewidth": width, "zorder": zorder}
+    axes.plot(np.repeat(minutes, 2), points, color=colour, **style)
 
 
 def _draw_gaps(axes: Axes, trace: Trace, drum: Drum) -> None:
@@ -297,7 +309,7 @@ def _draw_onsets(axes: Axes, drum: Drum, marks: Sequence[EventMark], text: DayTe
     colours = class_colours(tuple(text.thresholds))
     for name in text.event_classes:
         places = [
-            (first, line - 0.42)
+            (first, line - 0.46)
             for mark in marks
             if mark.label == name
             for line, first, _ in drum.parts(mark.onset_ns, mark.onset_ns + 1)

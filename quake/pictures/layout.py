@@ -51,7 +51,7 @@ class Layout:
 WIDE = Layout(1400, 118, 1130, 44, 76, 132, 190, 190, 13)
 """For desks and print."""
 
-NARROW = Layout(390, 48, 290, 60, 138, 84, 120, 110, 4, scale=2)
+NARROW = Layout(390, 54, 288, 60, 138, 84, 120, 110, 4, scale=2)
 """For telephones: letters are as large as in the text beside it."""
 
 LAYOUTS = {"wide": WIDE, "narrow": NARROW}

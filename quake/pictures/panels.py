@@ -30,12 +30,16 @@ _COLOUR_MAP = "viridis"
 _DARKEST, _BRIGHTEST = 3.0, 99.0
 _LEAST_RANGE_DB, _MOST_RANGE_DB, _MOST_ABOVE_DB = 20.0, 80.0, 60.0
 
-# Waveforms are drawn up to three times what 99 % of their points stay below: noise is seen beside
-# an event, and both beside a spike.
-_USUAL_SHARE, _TIMES_USUAL = 99.0, 3.0
+# Waveforms are drawn up to three times what 99 % of their points stay below, if more than twice as
+# much is cut off: noise is seen beside an event, and both beside a spike.
+_USUAL_SHARE, _TIMES_USUAL, _WORTH_CUTTING = 99.0, 3.0, 2.0
 
 # Of the axis of frequency, which is logarithmic.
 _ROWS_A_DECADE = 80
+_LOWEST_HZ = 0.5
+
+# Colours tell what is here: microseisms below are louder than all that one looks for.
+_COLOURED_FROM_HZ = 1.0
 _FREQUENCIES_HZ = tuple(d * 10.0**power for power in range(-3, 4) for d in (1, 2, 5))
 
 # A mean that is so many times as large as what moves is taken away before drawing.
@@ -72,13 +76,13 @@ def draw_wave(axes: Axes, seconds: Floats, counts: Floats, unit: str) -> None:
         low, high, cut = wave_limits(counts - offset)
         axes.set_ylim(low, high)
         if cut:
-            notes.append(f"cut off, reaches {EngFormatter(sep='', places=1)(cut)} {unit}")
+            notes.append(f"largest {EngFormatter(sep='', places=0)(cut)}")
     else:
         axes.set_ylim(middle - (abs(middle) or 1), middle + (abs(middle) or 1))
         axes.set_yticks([middle])
     if offset:
         digits = f"{offset:+,.0f}" if abs(offset) >= 1000 else f"{offset:+.6g}"
-        notes.append(f"{digits} {unit}")
+        notes.insert(0, f"{digits} {unit}")
     if notes:
         note(axes, ", ".join(notes), "bottom")
 
@@ -106,7 +110,7 @@ def wave_limits(counts: Floats) -> tuple[float, float, float]:
     middle = float(np.median(finite))
     away = np.abs(finite - middle)
     usual = _TIMES_USUAL * float(np.percentile(away, _USUAL_SHARE))
-    if 0 < usual < away.max():
+    if 0 < _WORTH_CUTTING * usual < away.max():
         return middle - usual, middle + usual, float(away.max())
     low, high = float(finite.min()), float(finite.max())
     margin = 0.08 * (high - low)
@@ -187,9 +191,11 @@ def draw_spectrogram(axes: Axes, bar: Axes, spectrogram: Spectrogram, unit: str)
         axes.set_yticks([])
         bar.set_axis_off()
         return
-    low, high = _range_of(decibels[np.isfinite(decibels)])
     low_hz, top_hz = spectrogram.row_hz / 2, spectrogram.top_hz
+    if top_hz > 4 * _LOWEST_HZ:
+        low_hz = max(low_hz, _LOWEST_HZ)
     rows = log_rows(spectrogram.frequencies_hz, low_hz, top_hz)
+    low, high = _range_of(_coloured(decibels, spectrogram.frequencies_hz))
     length_s = (spectrogram.end_ns - spectrogram.start_ns) / NS_PER_S
     image = axes.imshow(
         decibels[rows],
@@ -302,6 +308,13 @@ def _middle(counts: Floats) -> tuple[float, float]:
     """Median of what is finite, and how far it reaches from the smallest to the largest."""
     finite = counts[np.isfinite(counts)]
     return (float(np.median(finite)), float(np.ptp(finite))) if len(finite) else (0.0, 0.0)
+
+
+def _coloured(decibels: Floats, frequencies_hz: Floats) -> Floats:
+    """Finite values of the rows that the colours are chosen by."""
+    chosen = decibels[frequencies_hz >= _COLOURED_FROM_HZ]
+    finite = chosen[np.isfinite(chosen)]
+    return finite if len(finite) else decibels[np.isfinite(decibels)]
 
 
 def _range_of(decibels: Floats) -> tuple[float, float]:
