@@ -195,7 +195,7 @@ def draw_spectrogram(axes: Axes, bar: Axes, spectrogram: Spectrogram, unit: str)
     if top_hz > 4 * _LOWEST_HZ:
         low_hz = max(low_hz, _LOWEST_HZ)
     rows = log_rows(spectrogram.frequencies_hz, low_hz, top_hz)
-    low, high = _range_of(_coloured(decibels, spectrogram.frequencies_hz))
+    low, high = colour_range(decibels, spectrogram.frequencies_hz)
     length_s = (spectrogram.end_ns - spectrogram.start_ns) / NS_PER_S
     image = axes.imshow(
         decibels[rows],
@@ -216,7 +216,9 @@ def draw_spectrogram(axes: Axes, bar: Axes, spectrogram: Spectrogram, unit: str)
     bar.set_ylabel(f"dB re 1 {unit}", fontsize=SMALL)
 
 
-def log_rows(frequencies_hz: Floats, low_hz: float, top_hz: float) -> NDArray[np.intp]:
+def log_rows(
+    frequencies_hz: Floats, low_hz: float, top_hz: float, n_rows: int | None = None
+) -> NDArray[np.intp]:
     """Rows of an axis of frequency that is logarithmic: the nearest of evenly spaced ones.
 
     Parameters
@@ -225,12 +227,14 @@ def log_rows(frequencies_hz: Floats, low_hz: float, top_hz: float) -> NDArray[np
         Multiples of the first.
     low_hz, top_hz : float
         Ends of the axis.
+    n_rows : int, optional
+        By default 80 for each decade.
 
     Returns
     -------
     array of int, from the lowest to the highest
     """
-    n_rows = max(round(_ROWS_A_DECADE * np.log10(top_hz / low_hz)), 1)
+    n_rows = n_rows or max(round(_ROWS_A_DECADE * np.log10(top_hz / low_hz)), 1)
     ends = np.linspace(np.log10(low_hz), np.log10(top_hz), n_rows + 1)
     middles_hz = 10 ** ((ends[1:] + ends[:-1]) / 2)
     nearest = np.rint(middles_hz / frequencies_hz[0]).astype(np.intp) - 1
@@ -310,16 +314,20 @@ def _middle(counts: Floats) -> tuple[float, float]:
     return (float(np.median(finite)), float(np.ptp(finite))) if len(finite) else (0.0, 0.0)
 
 
-def _coloured(decibels: Floats, frequencies_hz: Floats) -> Floats:
-    """Finite values of the rows that the colours are chosen by."""
+def colour_range(decibels: Floats, frequencies_hz: Floats) -> tuple[float, float]:
+    """Ends of the colours: what is usual is seen beside spikes and beside bands without power.
+
+    Parameters
+    ----------
+    decibels : array of shape (F, T)
+        Not all of it NaN.
+    frequencies_hz : array of shape (F,)
+    """
     chosen = decibels[frequencies_hz >= _COLOURED_FROM_HZ]
     finite = chosen[np.isfinite(chosen)]
-    return finite if len(finite) else decibels[np.isfinite(decibels)]
-
-
-def _range_of(decibels: Floats) -> tuple[float, float]:
-    """Ends of the colours: what is usual is seen beside spikes and beside bands without power."""
-    shares = np.percentile(decibels, [_DARKEST, 50.0, _BRIGHTEST])
+    if not len(finite):
+        finite = decibels[np.isfinite(decibels)]
+    shares = np.percentile(finite, [_DARKEST, 50.0, _BRIGHTEST])
     low, usual, high = (float(share) for share in shares)
     high = min(high, usual + _MOST_ABOVE_DB)
     return min(max(low, high - _MOST_RANGE_DB), high - _LEAST_RANGE_DB), high
