@@ -136,7 +136,7 @@ def _line(trace: Trace) -> ViewLine:
         " ".join(sorted(trace.channels)),
         _places((top - high) / height),
         _places((top - low) / height),
-        f"{_short(height / 2)} {trace.unit}",
+        f"{short(height / 2)} {trace.unit}",
     )
 
 
@@ -145,22 +145,18 @@ def _places(shares: Floats) -> list[int | None]:
     return [None if np.isnan(place) else int(place) for place in places]
 
 
-def _short(value: float) -> str:
-    """Two digits, and a letter for thousands.
+def short(value: float) -> str:
+    """Write a number with two or three digits, and a letter for thousands.
 
     Examples
     --------
-    >>> _short(1234), _short(0.00012), _short(52)
+    >>> short(1234), short(0.00012), short(52)
     ('1.2k', '0.00012', '52')
     """
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return (
-                f"{value / size:.2g}{letter}"
-                if value < 100 * size
-                else f"{value / size:.0f}{letter}"
-            )
-    return f"{value:.2g}"
+            return f"{short(value / size)}{letter}"
+    return f"{value:.3g}" if value >= 100 else f"{value:.2g}"
 
 
 def _spectrogram(spectrogram: Spectrogram | None) -> tuple[bytes, tuple[float, float]]:

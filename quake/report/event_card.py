@@ -11,7 +11,7 @@ from itertools import pairwise
 from quake.data.times import parse_time
 from quake.data.waveform import NS_PER_S
 from quake.events import Event
-from quake.pictures.event_view import EventView, ViewLine
+from quake.pictures.event_view import EventView, ViewLine, short
 from quake.pictures.time_axis import ticks
 from quake.report.doubts import margin
 from quake.report.event_gallery import EventExhibit, StationView
@@ -94,7 +94,7 @@ class EventCard:
     stations : str
     flags : str
     thumbnail : str
-        Path in a box of `thumbnail_columns` by `HEIGHT`; empty without a picture.
+        Path in a box of `thumbnail_columns` by the height of `quake.pictures.event_view`; empty without a picture.
     thumbnail_onset : float
         Where in it the onset is.
     drawing : Drawing or None
@@ -193,7 +193,7 @@ def _numbers(event: Event) -> list[tuple[str, str]]:
         ("SNR", f"{event.snr_db:.1f} dB"),
         ("S-P", "" if s_minus_p is None else f"{s_minus_p:.1f} s"),
         ("distance from S-P", "" if distance is None else f"{distance:.0f} km"),
-        ("peak", f"{event.peak_amplitude:.4g}"),
+        ("peak", short(event.peak_amplitude)),
         ("peak velocity", "" if speed is None else f"{speed:.3g} m/s"),
         ("dominant frequency", f"{event.dominant_frequency_hz:.1f} Hz"),
     ]

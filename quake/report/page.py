@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from quake import __version__
 from quake.inference.coverage import Seconds
 from quake.pictures.event_view import HEIGHT as HEIGHT_OF_LINE
+from quake.pictures.event_view import short
 from quake.pictures.palette import class_colours
 from quake.report.downloads import packed_files, review_data
 from quake.report.event_card import SPECTROGRAM_PX, TRACE_PX, make_event_cards
@@ -114,6 +115,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["short"] = short
     environment.filters["count"] = lambda number: f"{number:,}"
     environment.filters["px"] = lambda value: f"{value:.1f}".removesuffix(".0")
     return environment

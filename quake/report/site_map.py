@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from quake.data.travel_times import KM_PER_DEGREE, Site
 
 WIDTH = 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 12, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 12, 40
 _LEAST_SPAN_DEG, _MOST_HEIGHT, _LEAST_HEIGHT = 0.02, 420, 120
 _MOST_RADIUS, _LEAST_RADIUS = 13.0, 3.0
 _STEPS = (1.0, 2.0, 5.0)
