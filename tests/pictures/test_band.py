@@ -28,7 +28,7 @@ def sine(frequency_hz, seconds=60):
 def test_a_sine_passes_by_the_response_of_the_filter(frequency_hz, share):
     found = filtered(segment(sine(frequency_hz)), Band()).samples
     inside = found[1000:-1000]
-    assert abs(inside).max() == pytest.approx(share, rel=0.02, abs=2e-4)
+    assert np.sqrt(2 * np.mean(inside**2)) == pytest.approx(share, rel=0.01, abs=2e-4)
 
 
 def test_a_sine_is_not_delayed():
@@ -50,7 +50,7 @@ def test_bad_values_are_bridged_and_stay_bad():
     samples[4000] = 1e30
     found = filtered(segment(samples), Band()).samples
     assert np.flatnonzero(np.isnan(found)).tolist() == [3000, 4000]
-    assert np.nanmax(abs(found)) < 110
+    assert np.nanmax(abs(found)) < 120
 
 
 def test_a_rate_that_has_nothing_in_the_band_is_drawn_as_it_is():
