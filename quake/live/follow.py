@@ -15,22 +15,23 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
-from quake.archive.journal import DayEntry
-from quake.archive.layout import date_of, day_of_date
-from quake.archive.station_work import reasons, write_whole
-from quake.archive.store import Store
-from quake.data.intervals import clip, union
-from quake.data.source import Problem, Source
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S, ChannelSetId, Span
-from quake.data.windows import WindowGrid
 from quake.errors import OutputError, WaveformError
 from quake.inference.classifier import Classifier, PredictConfig, Task
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
-from quake.inference.station_days import DAY_NS, StationDay, day_of, station_days
 from quake.live.due import arrivals, due_windows
 from quake.output.windows import READABLE, read_windows, windows_as_bytes
+from quake.store.journal import DayEntry
+from quake.store.layout import date_of, day_of_date
+from quake.store.result_store import Store
+from quake.store.station_work import reasons, write_whole
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.intervals import clip, union
+from quake.waveforms.segments import Span
+from quake.waveforms.sources import Problem, Source
+from quake.waveforms.times import NS_PER_S, parse_time
+from quake.windows.grid import WindowGrid
+from quake.windows.station_days import DAY_NS, StationDay, day_of, station_days
 
 logger = logging.getLogger(__name__)
 

@@ -10,19 +10,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quake.checkpoint import ModelCard
-from quake.data.labels import NOISE
-from quake.data.source import Source
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import component_map
+from quake.classes import NOISE
 from quake.events import EventOptions, Onset
 from quake.inference.records import WindowRecord
-from quake.inference.station_days import StationDay
+from quake.model_file.card import ModelCard
 from quake.pictures.band import Band
 from quake.pictures.event_mark import EventMark, marks_of
 from quake.pictures.layout import LAYOUTS, Layout
 from quake.pictures.picture_file import note_of, picture_name, write_picture
 from quake.pictures.window_runs import window_runs
+from quake.waveforms.segments import component_map
+from quake.waveforms.sources import Source
+from quake.waveforms.times import format_time, parse_time
+from quake.windows.station_days import StationDay
 
 if TYPE_CHECKING:
     from quake.pictures.day_picture import DayText

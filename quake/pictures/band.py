@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.waveform import Segment
 from quake.errors import ParameterError
 from quake.pictures.envelope import is_possible
+from quake.waveforms.segments import Segment
 
 Floats = NDArray[np.float64]
 

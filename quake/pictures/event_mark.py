@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from quake.data.times import parse_time
 from quake.events import Event, EventOptions, Onset, find_events
+from quake.waveforms.times import parse_time
 
 
 @dataclass(frozen=True)

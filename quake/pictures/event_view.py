@@ -11,14 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.source import Source
-from quake.data.waveform import COMPONENTS, NS_PER_S, ChannelSetId, Span, component_map
 from quake.pictures.band import Band
 from quake.pictures.excerpt import read_excerpt
 from quake.pictures.indexed_png import N_COLOURS, indexed_png
 from quake.pictures.panels import colour_range, log_rows, wave_limits
 from quake.pictures.spectrogram import Spectrogram
 from quake.pictures.traces import Trace, open_traces
+from quake.waveforms.ids import COMPONENTS, ChannelSetId
+from quake.waveforms.segments import Span, component_map
+from quake.waveforms.sources import Source
+from quake.waveforms.times import NS_PER_S
 
 Floats = NDArray[np.float64]
 

@@ -15,10 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.intervals import clip
-from quake.data.source import Source
-from quake.data.times import format_time
-from quake.data.waveform import COMPONENTS, NS_PER_S, ChannelSetId, Span, component_map
 from quake.errors import ParameterError
 from quake.pictures.band import Band
 from quake.pictures.canvas import DPI, INK, as_png, plain, sheet
@@ -28,6 +24,11 @@ from quake.pictures.layout import Layout
 from quake.pictures.palette import class_colours
 from quake.pictures.panels import GAP, SMALL, say
 from quake.pictures.traces import Trace, Traces, read_traces
+from quake.waveforms.ids import COMPONENTS, ChannelSetId
+from quake.waveforms.intervals import clip
+from quake.waveforms.segments import Span, component_map
+from quake.waveforms.sources import Source
+from quake.waveforms.times import NS_PER_S, format_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,8 +12,8 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from quake.data.waveform import NS_PER_S
 from quake.events import Arrival, Event, Onset
+from quake.waveforms.times import NS_PER_S
 
 # Onsets that are this near to each other are about the same thing.
 _APART_NS = 3 * NS_PER_S

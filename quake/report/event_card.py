@@ -8,13 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S
 from quake.events import Event
 from quake.pictures.event_view import EventView, ViewLine, short
 from quake.pictures.time_axis import ticks
 from quake.report.doubts import margin
 from quake.report.event_gallery import EventExhibit, StationView
+from quake.waveforms.times import NS_PER_S, parse_time
 
 TRACE_PX, SPECTROGRAM_PX, AXIS_PX = 62, 84, 20
 """Heights of the parts of a drawing."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quake.data.times import format_time, parse_time
 from quake.events import Arrival, Event
 from quake.events.event import parse_channel_set
 from quake.report.calendar import check_date
 from quake.report.totals import FirstOf
+from quake.waveforms.times import format_time, parse_time
 
 _SUFFIXES = (".parquet", ".jsonl", ".csv")  # the quickest to read first
 _NS_PER_US = 1000

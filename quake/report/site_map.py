@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from quake.data.travel_times import KM_PER_DEGREE, Site
+from quake.stations.travel_times import KM_PER_DEGREE, Site
 
 WIDTH = 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 12, 40

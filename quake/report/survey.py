@@ -12,14 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from quake.archive.journal import DayEntry
-from quake.archive.layout import ONSETS, day_of_date, windows_file
-from quake.checkpoint import ModelCard
-from quake.data.travel_times import Site
 from quake.errors import ParameterError, WaveformError
 from quake.events import Event
 from quake.events.onset import onsets_of_bytes
 from quake.inference.coverage import Seconds
+from quake.model_file.card import ModelCard
 from quake.report.day_windows import DayWindows, find_windows, read_day
 from quake.report.doubts import Doubts
 from quake.report.event_files import read_last_events
@@ -32,6 +29,9 @@ from quake.report.run_facts import RunFacts
 from quake.report.station_map import MapMaker, StationMap
 from quake.report.stored_events import StoredEvents, count_events
 from quake.report.totals import Failure, FirstOf, Totals
+from quake.stations.travel_times import Site
+from quake.store.journal import DayEntry
+from quake.store.layout import ONSETS, day_of_date, windows_file
 
 logger = logging.getLogger(__name__)
 

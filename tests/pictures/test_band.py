@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quake.data.waveform import Segment
 from quake.errors import ParameterError
 from quake.pictures.band import Band, filtered
+from quake.waveforms.segments import Segment
 
 RATE_HZ = 100.0
 

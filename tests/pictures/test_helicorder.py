@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from strategies import START_NS, noise
 
-from quake.data.waveform import NS_PER_S
 from quake.errors import ParameterError
 from quake.pictures.band import Band
 from quake.pictures.canvas import sheet
@@ -23,6 +22,7 @@ from quake.pictures.helicorder import (
 )
 from quake.pictures.layout import NARROW, WIDE
 from quake.pictures.palette import class_colours
+from quake.waveforms.times import NS_PER_S
 
 THRESHOLDS = {"earthquake": 0.5, "surface_event": 0.6, "noise": 0.5}
 HOUR_NS = 3600 * NS_PER_S
@@ -30,9 +30,7 @@ DAY_NS = 24 * HOUR_NS
 
 
 def text(layout=WIDE):
-    return DayText(
-        "XX.STA..HH?", "2021-03-04", THRESHOLDS, ("earthquake", "surface_event"), layout
-    )
+    return DayText("XX.STA..HH?", "2021-03-04", THRESHOLDS, ("earthquake", "surface_event"), layout)
 
 
 @pytest.fixture
