@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quake.errors import ParameterError
-from quake_cli.collections import (
+from quake_cli.exits import Exit
+from quake_cli.labelled_data import collect, cut_of
+from quake_cli.messages import Messages, library_messages
+from quake_cli.options.choices import Device
+from quake_cli.options.labelled_data import (
     AfterP,
     BeforeP,
     Catalogue,
@@ -22,17 +26,14 @@ from quake_cli.collections import (
     LabelMap,
     NoiseLength,
     QuietTime,
-    collect,
-    cut_of,
 )
-from quake_cli.exits import Exit
-from quake_cli.messages import Messages, library_messages
-from quake_cli.options import AsJson, Debug, Device, DeviceOption, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
+from quake_cli.options.model import DeviceOption
 
 if TYPE_CHECKING:
     from quake.datasets.collection import Collection
     from quake.evaluation import EvaluateOptions, Evaluation
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
 _SHOWN = 5  # rows that could not be used; a data set can have thousands
 
@@ -234,7 +235,7 @@ def _run(
 ) -> Evaluation:
     from quake.evaluation import evaluate as measure
     from quake.evaluation.options import EvaluateProgress
-    from quake_cli.render import ProgressBar
+    from quake_cli.render.progress import ProgressBar
 
     with ProgressBar(messages) as bar:
         progress = EvaluateProgress(
@@ -273,8 +274,8 @@ def _tell(found: Evaluation, messages: Messages) -> None:
 
 def _show(found: Evaluation, model: dict[str, Any], as_json: bool) -> None:
     from quake.evaluation.folder import as_json as report_of
-    from quake_cli.figures import figure_sections, loss_sections
-    from quake_cli.render import show_sections
+    from quake_cli.render.figures import figure_sections, loss_sections
+    from quake_cli.render.sections import show_sections
 
     report = {"model": model, **report_of(found)}
     if as_json:
@@ -288,7 +289,7 @@ def _show(found: Evaluation, model: dict[str, Any], as_json: bool) -> None:
 
 
 def _head(report: dict[str, Any]) -> Section:
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
     data = report["data"]
     trained_on = data["trained_on"]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quake.errors import ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Format, Quiet
+from quake_cli.options import archives
+from quake_cli.options.choices import Format
+from quake_cli.options.messages import Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.events import EventOptions
@@ -84,7 +85,7 @@ def _options(
 ) -> EventOptions:
     """As `quake predict --events` has them, of what the store says of its model."""
     from quake.events import EventOptions
-    from quake_cli.commands.predict import thresholds_of
+    from quake_cli.settings import thresholds_of
 
     given = thresholds_of("--event-threshold", thresholds)
     unknown = sorted(set(given) - {"", *facts.classes})

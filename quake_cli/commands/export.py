@@ -12,14 +12,14 @@ import typer
 
 from quake.errors import ParameterError
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import AsJson, Debug, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
 
     from quake.export import ExportReport
     from quake.export.figures import CalibrationAndTest
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
 
 class ExportFormat(StrEnum):
@@ -144,8 +144,8 @@ def _export_int8(
 
 def _read_records(card: ModelCard, data: Sequence[Path], messages: Messages) -> CalibrationAndTest:
     from quake.export.figures import calibration_and_test
-    from quake_cli.collections import collect
-    from quake_cli.render import ProgressBar
+    from quake_cli.labelled_data import collect
+    from quake_cli.render.progress import ProgressBar
 
     collection = collect(data, catalogue=None, label_column=None, label_map=None, messages=messages)
     with ProgressBar(messages) as bar:
@@ -173,7 +173,7 @@ def _default_output(model: Path, format: ExportFormat) -> Path:
 def _show(
     report: ExportReport, change: dict[str, Any] | None, model: dict[str, Any], as_json: bool
 ) -> None:
-    from quake_cli.render import Section, show_sections
+    from quake_cli.render.sections import Section, show_sections
 
     check = report.check
     if as_json:
@@ -206,7 +206,7 @@ def _show(
 
 
 def _cost_section(change: dict[str, Any]) -> Section:
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
     rows = [
         (

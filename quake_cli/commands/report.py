@@ -12,7 +12,7 @@ import typer
 from quake.errors import ModelError, OutputError, ParameterError
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Quiet
+from quake_cli.options.messages import Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quake.report import Survey
     from quake.report.picture_links import PictureLinks
     from quake.report.run_facts import RunFacts
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
 _STDOUT = "-"
 
@@ -79,8 +79,8 @@ def report(
     """Write one page over a result store: events to review, rates, maps, histograms, windows."""
     from quake.report import ReportOptions, survey_store
     from quake.report.run_facts import read_run_facts
-    from quake_cli.cards import card_sections
-    from quake_cli.render import ProgressBar
+    from quake_cli.render.cards import card_sections
+    from quake_cli.render.progress import ProgressBar
     from quake_cli.request import stations_of
 
     messages: Messages = context.obj

@@ -11,19 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quake.errors import ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import (
-    Debug,
-    Device,
-    DeviceOption,
-    EngineName,
-    Format,
-    LogFileOption,
-    LogFormat,
-    LogFormatOption,
-    Quiet,
-)
+from quake_cli.options import archives
+from quake_cli.options.choices import Device, EngineName, Format, LogFormat
+from quake_cli.options.messages import Debug, LogFileOption, LogFormatOption, Quiet
+from quake_cli.options.model import DeviceOption
 
 if TYPE_CHECKING:
     from quake.inference.classifier import PredictConfig
@@ -156,8 +148,8 @@ def watch(
     """
     from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
-    from quake_cli.commands.predict import check_classes, config_of, thresholds_of
     from quake_cli.request import ModelRequest, selection_of
+    from quake_cli.settings import check_classes, config_of, thresholds_of
 
     messages: Messages = context.obj
     messages.open_log(log_file, log_format)
@@ -205,8 +197,8 @@ def _follow(
 ) -> Exit:
     from quake.live.follow import Follower
     from quake.store.result_store import Store
+    from quake_cli.commands.predict.store_run import fingerprint_of
     from quake_cli.exits import Exit
-    from quake_cli.store_run import fingerprint_of
 
     with ExitStack() as stack:
         root = output or stack.enter_context(tempfile.TemporaryDirectory(prefix="quake-"))

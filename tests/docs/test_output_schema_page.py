@@ -13,13 +13,13 @@ import re
 import pyarrow
 import pytest
 from fenced_blocks import ROOT
+from quake_cli.options.choices import Format
 
 from quake.events.event import Arrival, Event
 from quake.inference.records import WindowRecord
 from quake.output.events import columns, event_schema, write_events
 from quake.output.windows import windows_as_bytes
 from quake_cli.exits import Exit
-from quake_cli.options import Format
 
 OUTPUT = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
 EVENTS = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
@@ -200,7 +200,7 @@ def flags_of_the_code():
 
 def test_statuses_of_windows_are_those_of_the_code():
     listed = [name for row in rows(OUTPUT, "Status") for name in names(row[0])]
-    from quake_cli.report import _STATUSES
+    from quake_cli.run_report import _STATUSES
 
     assert listed == list(_STATUSES)
 
@@ -262,7 +262,11 @@ def test_keys_of_the_summary_are_those_of_the_page(summary):
     known = set().union(
         *map(
             texts_in,
-            ("quake_cli/report.py", "quake_cli/store_run.py", "quake_cli/commands/predict.py"),
+            (
+                "quake_cli/report.py",
+                "quake_cli/commands/predict/store_run.py",
+                "quake_cli/commands/predict.py",
+            ),
         )
     )
     source = "".join(

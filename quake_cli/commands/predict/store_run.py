@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from quake.errors import ParameterError
 from quake_cli.messages import Messages
 from quake_cli.outputs import StorePlace
-from quake_cli.render import ProgressBar
-from quake_cli.report import RunReport
+from quake_cli.render.progress import ProgressBar
 from quake_cli.request import ModelRequest, PredictRequest, of_whole_sets
+from quake_cli.run_report import RunReport
 
 if TYPE_CHECKING:
     from quake.waveforms.ids import ChannelSetId

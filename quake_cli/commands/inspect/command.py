@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quake.errors import OutputError, ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Quiet
+from quake_cli.options import archives
+from quake_cli.options.messages import Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
@@ -145,8 +145,8 @@ def inspect(
     from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
     from quake_cli import request as requests
-    from quake_cli.commands.predict import config_of, orientations_of
-    from quake_cli.window_finder import WindowFinder
+    from quake_cli.commands.inspect.window_finder import WindowFinder
+    from quake_cli.settings import config_of, orientations_of
 
     messages: Messages = context.obj
     with library_messages(messages):
@@ -220,9 +220,9 @@ def _write_json(record: WindowRecord, explanation: Explanation) -> None:
 
 
 def _show(record: WindowRecord, explanation: Explanation) -> None:
-    from quake_cli.inspection import inspection_sections
-    from quake_cli.render import show_sections
-    from quake_cli.strip import needs_ascii
+    from quake_cli.commands.inspect.sections import inspection_sections
+    from quake_cli.render.sections import show_sections
+    from quake_cli.render.strip import needs_ascii
 
     ascii_only = needs_ascii(sys.stdout)
     show_sections(inspection_sections(record, explanation, ascii_only=ascii_only))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from quake_cli.render import Section
+from quake_cli.render.sections import Section
 
 if TYPE_CHECKING:
     from quake.explain.explanation import Change, Explanation

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quake_cli.figures import figure_sections, loss_sections
-from quake_cli.render import Section
+from quake_cli.render.figures import figure_sections, loss_sections
+from quake_cli.render.sections import Section
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard

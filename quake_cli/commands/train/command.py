@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quake.errors import ParameterError
-from quake_cli.collections import (
+from quake_cli.labelled_data import collect, cut_of
+from quake_cli.messages import Messages, library_messages, silence
+from quake_cli.options.choices import Device
+from quake_cli.options.labelled_data import (
     AfterP,
     BeforeP,
     Catalogue,
@@ -25,11 +28,8 @@ from quake_cli.collections import (
     LabelMap,
     NoiseLength,
     QuietTime,
-    collect,
-    cut_of,
 )
-from quake_cli.messages import Messages, library_messages, silence
-from quake_cli.options import Debug, Device, Quiet
+from quake_cli.options.messages import Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.datasets.augmentation import Augmentation
@@ -499,8 +499,8 @@ def _train(
     collection: Collection,
 ) -> None:
     from quake.training.fit import train as run_training
-    from quake_cli.cards import metric_sections
-    from quake_cli.render import show_sections
+    from quake_cli.render.cards import metric_sections
+    from quake_cli.render.sections import show_sections
 
     with _report(messages, config) as progress:
         result = run_training(
@@ -550,8 +550,8 @@ def _leave_out(
 ) -> None:
     from quake.training.fit import is_main_process
     from quake.training.leave_one_out import leave_one_out
-    from quake_cli.cards import metric_sections
-    from quake_cli.render import show_sections
+    from quake_cli.render.cards import metric_sections
+    from quake_cli.render.sections import show_sections
 
     with _report(messages, config) as progress:
         result = leave_one_out(config, collection, run, by=by, together=together, progress=progress)
@@ -566,8 +566,8 @@ def _leave_out(
 def _report(messages: Messages, config: TrainConfig) -> Iterator[Progress]:
     from quake.training.fit import is_main_process
     from quake.training.progress import Progress
-    from quake_cli.render import ProgressBar
-    from quake_cli.training import TrainingReport
+    from quake_cli.commands.train.course import TrainingReport
+    from quake_cli.render.progress import ProgressBar
 
     if not messages.debug:
         silence("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")

@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quake.errors import ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.exits import Exit, status_of
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import (
-    Debug,
-    Device,
-    DeviceOption,
-    EngineName,
-    Format,
-    LogFileOption,
-    LogFormat,
-    LogFormatOption,
-    PlotWidth,
-    Quiet,
-)
+from quake_cli.options import archives
+from quake_cli.options.choices import Device, EngineName, Format, LogFormat
+from quake_cli.options.messages import Debug, LogFileOption, LogFormatOption, PlotWidth, Quiet
+from quake_cli.options.model import DeviceOption
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
@@ -304,11 +295,11 @@ def _run(
 
     try:
         if isinstance(place, StorePlace):
-            from quake_cli.store_run import run_store
+            from quake_cli.commands.predict.store_run import run_store
 
             status, report = run_store(messages, request, place)
         else:
-            from quake_cli.stream_run import run_stream
+            from quake_cli.commands.predict.stream_run import run_stream
 
             status, report = run_stream(messages, request, place)
     except BaseException as error:
@@ -375,8 +366,8 @@ def _album(
 ) -> Album | None:
     if folder is None or events is None or style is None:
         return None
+    from quake_cli.commands.predict.store_run import fingerprint_of
     from quake_cli.request import album_of
-    from quake_cli.store_run import fingerprint_of
 
     fingerprint = fingerprint_of(model, config, inventory)
     return album_of(folder, model.card, config, events, fingerprint, style)

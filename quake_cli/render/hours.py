@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quake_cli.strip import ASCII_LEVELS, BLOCKS, MARKS, level
+from quake_cli.render.strip import ASCII_LEVELS, BLOCKS, MARKS, level
 
 if TYPE_CHECKING:
     from quake.inference.records import WindowRecord

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from quake_cli.hours import NOISE, Hours
 from quake_cli.logs import one_line
 from quake_cli.messages import Messages
-from quake_cli.strip import MOST_WINDOWS, Strip, needs_ascii
+from quake_cli.render.hours import NOISE, Hours
+from quake_cli.render.strip import MOST_WINDOWS, Strip, needs_ascii
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -157,7 +157,7 @@ class TableWriter:
     """Window records as lines of a table, as they come; below it a strip, on a terminal.
 
     Columns have fixed widths; where the terminal is wide, each class has its column. The strip
-    shows records of one channel set, see `quake_cli.strip` and `quake_cli.hours`. Of long runs a
+    shows records of one channel set, see `quake_cli.render.strip` and `quake_cli.render.hours`. Of long runs a
     terminal gets the windows alone that are not noise; files and pipes get all of them.
 
     Parameters

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from quake.inference.records import WindowRecord
 
 MOST_WINDOWS = 200
-"""Longer runs have a row an hour, see `quake_cli.hours`, or a picture, `quake predict --plot`."""
+"""Longer runs have a row an hour, see `quake_cli.render.hours`, or a picture, `quake predict --plot`."""
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = " .:-=+*#"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from quake_cli.render import Section
+from quake_cli.render.sections import Section
 
 Figures = Mapping[str, Any]
 
