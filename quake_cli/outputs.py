@@ -1,4 +1,4 @@
-"""Where results go: options in; open writers, or the place of a result store, out."""
+"""Open writers of results, or find the place of a result store."""
 
 from __future__ import annotations
 

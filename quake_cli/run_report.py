@@ -1,4 +1,4 @@
-"""The course of a prediction: records and problems go in, messages and the exit status come out."""
+"""Tell the course of a prediction: messages, the summary and the exit status."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from quake.waveforms.ids import ChannelSetId
-
 from quake.inference.coverage import SCORED
 from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.inference.summary import Summary
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.waveform_file import Remark
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import Problem, select

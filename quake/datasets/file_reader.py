@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from quake.datasets.collection import Stretch
+from quake.datasets.collection import ReadSpan
 from quake.datasets.labels import LabelledSpan
 from quake.errors import LabelError
 from quake.waveforms.ids import COMPONENTS, ChannelSetId
@@ -26,7 +26,7 @@ class FileReader:
         """Files of a record."""
         return [span.path]
 
-    def read(self, span: LabelledSpan, margin_ns: int) -> Stretch:
+    def read(self, span: LabelledSpan, margin_ns: int) -> ReadSpan:
         """Read a span and its margins, as far as the record reaches.
 
         Raises
@@ -47,7 +47,7 @@ class FileReader:
             component: join_segments(s for s in segments if mapping.get(s.code) == component)
             for component in COMPONENTS
         }
-        return Stretch(ChannelSet(channel_set_id, pieces), start_ns, end_ns)
+        return ReadSpan(ChannelSet(channel_set_id, pieces), start_ns, end_ns)
 
     def fingerprint(self, span: LabelledSpan) -> str:
         """Path, size and time of change of the files: other ones mean other samples."""

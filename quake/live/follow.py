@@ -1,4 +1,4 @@
-"""Follow data that are being recorded: a feed in, window records out, each once, and a store.
+"""Follow data that are being recorded: score each window once, and keep a store.
 
 What has been scored is what the store holds, so that a run which is stopped, killed or restarted
 goes on where it was.
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from quake.errors import OutputError, WaveformError
+from quake.files import write_whole
 from quake.inference.classifier import Classifier, PredictConfig, Task
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
@@ -24,7 +25,7 @@ from quake.output.windows import READABLE, read_windows, windows_as_bytes
 from quake.store.journal import DayEntry
 from quake.store.layout import date_of, day_of_date
 from quake.store.result_store import Store
-from quake.store.station_work import reasons, write_whole
+from quake.store.station_work import reasons
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.intervals import clip, union
 from quake.waveforms.segments import Span

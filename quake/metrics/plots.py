@@ -1,4 +1,4 @@
-"""Figures as PNG files: reports, curves and histories go in, pictures come out.
+"""Draw figures as PNG files: reports, curves and histories.
 
 Colours are those of Okabe & Ito (2008), Color universal design, which people with any kind of
 colour vision can tell apart; lines differ in style too. Matplotlib is loaded when a picture is
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from quake.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -277,10 +279,4 @@ def _save(figure: Figure, path: str | Path) -> None:
     """Write all at once: a full disk leaves no half of a picture."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=_DPI, metadata={"Software": None})
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(picture.getvalue())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(Path(path), picture.getvalue())

@@ -1,4 +1,4 @@
-"""Album: station-days and their windows go in, a folder with pictures of each comes out."""
+"""Keep a folder with pictures of each station-day."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from quake.classes import NOISE
 from quake.events import EventOptions, Onset
+from quake.files import write_whole
 from quake.inference.records import WindowRecord
 from quake.model_file.card import ModelCard
 from quake.pictures.band import Band
 from quake.pictures.event_mark import EventMark, marks_of
 from quake.pictures.layout import LAYOUTS, Layout
-from quake.pictures.picture_file import note_of, picture_name, write_picture
+from quake.pictures.picture_file import note_of, picture_name
 from quake.pictures.window_runs import window_runs
 from quake.waveforms.segments import component_map
 from quake.waveforms.sources import Source
@@ -125,7 +126,7 @@ class Album:
             )
             return False
         for path, picture in zip(self.paths_of(day), pictures, strict=True):
-            write_picture(path, picture)
+            write_whole(path, picture)
         return True
 
     def has(self, day: StationDay, inputs: str) -> bool:

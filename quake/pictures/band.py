@@ -1,4 +1,4 @@
-"""Band-pass for the eye: a segment goes in, what lies between two frequencies comes out.
+"""Pass what lies between two frequencies, for the eye.
 
 What people look for in a record of local events lies between 1 and 20 Hz. Below are microseisms,
 which are larger; above are machines.

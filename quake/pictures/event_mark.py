@@ -1,4 +1,4 @@
-"""Marks of events: onsets of a channel set in, when its events begin and end out."""
+"""Say when the events of a channel set begin, end and have their S."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event for a page: samples and an onset go in, lines of small numbers and a spectrogram out.
+"""Turn the samples of an event into lines of small numbers and a spectrogram, for a page.
 
 A page draws the lines itself, so that hundreds of events fit into one.
 """

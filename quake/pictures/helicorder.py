@@ -1,4 +1,4 @@
-"""Helicorder: a component and events go in, a day as lines of the same length comes out.
+"""Draw a day as lines of the same length, with its events in the colours of their classes.
 
 Paper on a drum turned once an hour, and a pen wrote the day line below line. Observatories read
 days like that to this day: what is unusual is seen at a glance.

@@ -1,4 +1,4 @@
-"""Small pictures for pages: levels of colours go in, PNG with a palette comes out.
+"""Encode levels of colours as PNG with a palette.
 
 Sixteen colours are enough to see where energy is, and a picture of them takes a tenth of one in
 true colours. Encoded here, as a page has hundreds of them (ISO/IEC 15948, colour type 3).

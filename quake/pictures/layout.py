@@ -1,4 +1,4 @@
-"""Layouts of pictures: how wide they are, and how much room each part has.
+"""Say how wide pictures are, and how much room each part has.
 
 Pixels are as they are seen: on a phone's screen there are two of the picture for each of these.
 """

@@ -1,4 +1,4 @@
-"""Doubts: onsets that are no events in, the ones that the model was least certain of out.
+"""Choose the onsets that are no events and that the model was least certain of.
 
 What lies on the border between two classes teaches a model most; a person looks at it in the
 review of a report (uncertainty sampling: Lewis & Gale 1994, by the margin between the two most

@@ -1,4 +1,4 @@
-"""Downloads of a page: events in, what its script writes files of out, packed.
+"""Pack what the script of a page writes files of.
 
 The files are those that `quake predict --events` writes; the script only leaves out what a reader
 has filtered away.

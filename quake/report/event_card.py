@@ -1,4 +1,4 @@
-"""Events with what is shown of them in; texts and drawings of table rows and cards out."""
+"""Describe events with what is shown of them, as table rows and cards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of events of a store: folders of days go in, rows and events come out."""
+"""Read the files of events of a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events and the files that they come from in; what is shown of each, and its label rows out."""
+"""Read what is shown of events, and say where label rows lie in files."""
 
 from __future__ import annotations
 

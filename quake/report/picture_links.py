@@ -1,4 +1,4 @@
-"""Links from a page to pictures of station-days: events in, relative addresses out."""
+"""Link a page to pictures of station-days."""
 
 from __future__ import annotations
 

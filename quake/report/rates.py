@@ -1,4 +1,4 @@
-"""Rates: counts of events by hour or column of a calendar in, bars of a figure out.
+"""Lay out counts of events by hour and by column of a calendar as bars.
 
 Places across are in percent of the width, so that a figure is as wide as the page allows and its
 letters stay as large as the text around it.

@@ -1,4 +1,4 @@
-"""Map of stations: where they are and how many events each had in, places on a drawing out.
+"""Lay out a map of stations and how many events each had.
 
 Equidistant along meridians and along the middle parallel: near enough for a network, and no
 coastlines, which would have to come from somewhere.

@@ -1,4 +1,4 @@
-"""``quake evaluate``: a model and labelled data in, measured quality out."""
+"""``quake evaluate``: measure a model on labelled data."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from quake_cli.options.choices import Device
 from quake_cli.options.labelled_data import (
     AfterP,
     BeforeP,
+    Cache,
     Catalogue,
+    CatalogueInventory,
     Data,
-    Inventory,
     LabelColumn,
     LabelMap,
     NoiseLength,
     QuietTime,
 )
 from quake_cli.options.messages import AsJson, Debug, Quiet
-from quake_cli.options.model import DeviceOption
+from quake_cli.options.model import Backbone, BatchSize, DeviceOption, Model
 
 if TYPE_CHECKING:
     from quake.datasets.collection import Collection
@@ -56,17 +57,8 @@ class Placement(StrEnum):
 def evaluate(
     context: typer.Context,
     data: Data,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="PATH|NAME", help="Model file, or its name.")
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            help="Take the installed or bundled model of this backbone; b0 if neither is given.",
-        ),
-    ] = None,
+    model: Model = None,
+    backbone: Backbone = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -78,14 +70,14 @@ def evaluate(
     ] = None,
     part: Annotated[
         Part | None,
-        typer.Option("--part", help="Only rows of this part, as the column `split` names it."),
+        typer.Option("--part", help="Take only rows of this part, as the column `split` names it."),
     ] = None,
     placement: Annotated[
         Placement,
         typer.Option(
             "--placement",
-            help="row: each row is a record of its own, as in model cards; grid: all full windows "
-            "that quake predict would cut.",
+            help="Cut windows so: row takes each row as a record of its own, as in model cards; "
+            "grid takes all full windows that quake predict would cut.",
         ),
     ] = Placement.ROW,
     missing: Annotated[
@@ -106,7 +98,7 @@ def evaluate(
         ),
     ] = None,
     catalogue: Catalogue = None,
-    inventory: Inventory = None,
+    inventory: CatalogueInventory = None,
     before_p: BeforeP = None,
     after_p: AfterP = None,
     quiet_time: QuietTime = None,
@@ -114,17 +106,8 @@ def evaluate(
     label_column: LabelColumn = None,
     label_map: LabelMap = None,
     device: DeviceOption = Device.AUTO,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Windows that the network takes at a time.")
-    ] = None,
-    cache: Annotated[
-        str | None,
-        typer.Option(
-            "--cache",
-            metavar="DIR|none",
-            help="Keep decoded windows there; in the user's cache folder by default.",
-        ),
-    ] = None,
+    batch_size: BatchSize = None,
+    cache: Cache = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -140,7 +123,6 @@ def evaluate(
     4 model missing or damaged, 130 or 143 interrupted.
     """
     from quake.model_file.identity import model_hash
-
     from quake.model_file.registry import find_model
 
     messages: Messages = context.obj

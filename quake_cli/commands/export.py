@@ -1,4 +1,4 @@
-"""``quake export``: a model file in, one graph from waveform to probability out."""
+"""``quake export``: write a model as one graph from waveform to probability."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from quake_cli.messages import Messages, library_messages
 from quake_cli.options.messages import AsJson, Debug, Quiet
 
 if TYPE_CHECKING:
-    from quake.model_file.card import ModelCard
-
     from quake.export import ExportReport
     from quake.export.figures import CalibrationAndTest
+    from quake.model_file.card import ModelCard
     from quake_cli.render.sections import Section
 
 
@@ -40,7 +39,7 @@ def export(
         ),
     ] = None,
     format: Annotated[
-        ExportFormat, typer.Option("--format", help="What the file is for, see docs/export.md.")
+        ExportFormat, typer.Option("--format", help="Write this format, see docs/export.md.")
     ] = ExportFormat.ONNX,
     output: Annotated[
         Path | None,
@@ -48,7 +47,7 @@ def export(
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write; by default named as the model, in the current folder.",
+            help="Write this file; by default it is named as the model, in the current folder.",
         ),
     ] = None,
     backbone: Annotated[
@@ -60,12 +59,13 @@ def export(
         ),
     ] = None,
     half: Annotated[
-        bool, typer.Option("--half", help="Network in float16, for GPUs that compute in it.")
+        bool, typer.Option("--half", help="Compute the network in float16, for GPUs that can.")
     ] = False,
     int8: Annotated[
         bool,
         typer.Option(
-            "--int8", help="Network in 8-bit integers (onnx, openvino); needs --calibrate."
+            "--int8",
+            help="Compute the network in 8-bit integers (onnx, openvino); needs --calibrate.",
         ),
     ] = False,
     calibrate: Annotated[
@@ -73,7 +73,7 @@ def export(
         typer.Option(
             "--calibrate",
             metavar="DATA",
-            help="Labelled data to choose the integers by, and to measure what they cost; may be "
+            help="Choose the integers by these labelled data, and measure what they cost; may be "
             "repeated.",
         ),
     ] = None,
@@ -93,7 +93,6 @@ def export(
     _refuse(half, int8, bool(calibrate), format)
     with library_messages(messages):
         from quake.model_file.identity import model_hash
-
         from quake.model_file.registry import find_model
 
         path = find_model(model, backbone)

@@ -16,7 +16,6 @@ from quake_cli.options.messages import Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
-
     from quake.report import Survey
     from quake.report.picture_links import PictureLinks
     from quake.report.run_facts import RunFacts
@@ -35,42 +34,50 @@ def report(
         ),
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="The page; - is standard output.")
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write the page there; - is standard output."
+        ),
     ] = "report.html",
     top: Annotated[
-        int, typer.Option("--top", metavar="N", help="Windows in each list, with their pictures.")
+        int,
+        typer.Option(
+            "--top", metavar="N", help="Show so many windows in each list, with their pictures."
+        ),
     ] = 6,
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="File or name of the store's model, where it is neither bundled nor installed.",
+            help="Find the store's model there, where it is neither bundled nor installed.",
         ),
     ] = None,
     events: Annotated[
         int,
-        typer.Option("--events", metavar="N", help="Events in the table, the last ones."),
+        typer.Option("--events", metavar="N", help="Show so many events, the last ones."),
     ] = 300,
     doubts: Annotated[
         int,
         typer.Option(
             "--doubts",
             metavar="N",
-            help="Onsets that are no events, those that the model was least certain of, for the "
-            "review.",
+            help="Show so many onsets that are no events, those that the model was least certain "
+            "of, for the review.",
         ),
     ] = 40,
     inventory: Annotated[
         Path | None,
-        typer.Option("--inventory", metavar="FILE", help="StationXML; draws a map of stations."),
+        typer.Option(
+            "--inventory", metavar="FILE", help="Draw a map of the stations in this StationXML."
+        ),
     ] = None,
     pictures: Annotated[
         Path | None,
         typer.Option(
             "--pictures",
             metavar="DIR",
-            help="Folder that `quake predict --plot` drew; events get links to their days.",
+            help="Link events to the pictures of their days that `quake predict --plot` drew there.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -117,7 +124,6 @@ def _check(output: str) -> None:
 def _model_of(facts: RunFacts, wanted: str | None) -> tuple[Path, ModelCard] | None:
     """The model that made the results; None if it is not here."""
     from quake.model_file.identity import model_hash
-
     from quake.model_file.registry import find_model, list_models
     from quake.model_file.safetensors_file import load_card
 

@@ -1,59 +1,16 @@
-"""Option types that commands share."""
+"""Declare options on messages: what is said, where, and in which form."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quake_cli.messages import Messages
+from quake_cli.options.choices import LogFormat
 
-
-class Device(StrEnum):
-    """Where the network runs."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-class PlotWidth(StrEnum):
-    """What pictures are for."""
-
-    WIDE = "wide"
-    NARROW = "narrow"
-
-
-class EngineName(StrEnum):
-    """What runs the network."""
-
-    AUTO = "auto"
-    ONNX = "onnx"
-    TORCH = "torch"
-    OPENVINO = "openvino"
-
-
-class Format(StrEnum):
-    """How results are written."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-    MSEED = "mseed"
-    QUAKEML = "quakeml"
-    SNUFFLER = "snuffler"
-    SWARM = "swarm"
-    AUDACITY = "audacity"
-
-
-class LogFormat(StrEnum):
-    """How messages are written."""
-
-    TEXT = "text"
-    JSON = "json"
+MESSAGES = "Messages"
 
 
 def _set_quiet(context: typer.Context, value: bool) -> None:
@@ -72,7 +29,7 @@ Quiet = Annotated[
         "--quiet",
         "-q",
         callback=_set_quiet,
-        help="No progress, warnings and summary on standard error; errors stay.",
+        help="Keep progress, warnings and summary off standard error; errors stay.",
     ),
 ]
 Debug = Annotated[
@@ -84,9 +41,6 @@ Debug = Annotated[
         help="Show tracebacks and all that the libraries log.",
     ),
 ]
-DeviceOption = Annotated[
-    Device, typer.Option("--device", help="Where the network runs; auto takes CUDA if there is.")
-]
 LogFileOption = Annotated[
     Path | None,
     typer.Option(
@@ -97,6 +51,16 @@ LogFileOption = Annotated[
 ]
 LogFormatOption = Annotated[
     LogFormat,
-    typer.Option("--log-format", help="Of the log file; without one, of standard error."),
+    typer.Option("--log-format", help="Write the log file so, or standard error without one."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+
+SummaryJson = Annotated[
+    Path | None,
+    typer.Option(
+        "--summary-json",
+        metavar="FILE",
+        rich_help_panel=MESSAGES,
+        help="Write the summary there too, as JSON.",
+    ),
+]

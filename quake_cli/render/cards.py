@@ -1,4 +1,4 @@
-"""What is shown of models: cards and facts go in, sections of text cells come out."""
+"""Word what is shown of models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from quake_cli.render.sections import Section
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
-
     from quake.model_file.registry import ModelEntry
 
 

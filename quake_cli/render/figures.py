@@ -1,4 +1,4 @@
-"""Figures of quality as people read them: a report goes in, sections of text cells come out.
+"""Word figures of quality as people read them.
 
 Reports of older models lack some figures; what is not there is not shown.
 """

@@ -1,4 +1,4 @@
-"""Long records as characters: windows of one channel set in, a row an hour (or a day) out.
+"""Draw long records as characters, a row an hour or a day.
 
 A row has sixty characters, or fewer where the terminal is narrow: the highest probability of what
 is not noise, in eighths, in the colour of its class.

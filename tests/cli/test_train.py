@@ -287,7 +287,7 @@ def test_weights_that_cannot_be_had_end_it_before_any_data_are_read(
         raise AssertionError("data were read")
 
     monkeypatch.setattr("quake.models.weights.load_imagenet_weights", none)
-    monkeypatch.setattr("quake_cli.commands.train.collect", read)
+    monkeypatch.setattr("quake_cli.commands.train.command.collect", read)
     run = quake("train", labels, "--output", output)
     assert run.status != 0
     assert "could not be downloaded" in run.errors[0]

@@ -13,13 +13,13 @@ import re
 import pyarrow
 import pytest
 from fenced_blocks import ROOT
-from quake_cli.options.choices import Format
 
 from quake.events.event import Arrival, Event
 from quake.inference.records import WindowRecord
 from quake.output.events import columns, event_schema, write_events
 from quake.output.windows import windows_as_bytes
 from quake_cli.exits import Exit
+from quake_cli.options.choices import Format
 
 OUTPUT = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
 EVENTS = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
@@ -189,7 +189,7 @@ def test_flags_of_the_page_are_given_by_the_code():
 
 def flags_of_the_code():
     """Texts that are appended to flags, or returned as flags or as a reason."""
-    source = (ROOT / "quake" / "data" / "stretch.py").read_text(encoding="utf-8")
+    source = (ROOT / "quake" / "windows" / "cutting.py").read_text(encoding="utf-8")
     yield from re.findall(r'flags\.append\("(\w+)"\)', source)
     yield from re.findall(r'return "(?:no_data|rejected)", "(\w+)"', source)
     yield from re.findall(r'return \["(\w+)"\]', source)
@@ -263,13 +263,14 @@ def test_keys_of_the_summary_are_those_of_the_page(summary):
         *map(
             texts_in,
             (
-                "quake_cli/report.py",
+                "quake_cli/run_report.py",
                 "quake_cli/commands/predict/store_run.py",
-                "quake_cli/commands/predict.py",
+                "quake_cli/commands/predict/command.py",
             ),
         )
     )
     source = "".join(
-        (ROOT / "quake_cli" / name).read_text() for name in ("store_run.py", "report.py")
+        (ROOT / "quake_cli" / name).read_text()
+        for name in ("commands/predict/store_run.py", "run_report.py")
     )
     assert all(name in known or f"{name}=" in source for name in only_sometimes)

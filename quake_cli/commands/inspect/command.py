@@ -12,18 +12,17 @@ import typer
 from quake.errors import OutputError, ParameterError
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import archives
+from quake_cli.options.inputs import Channels, Inventory, Location, Network, Sds, Station
 from quake_cli.options.messages import Debug, Quiet
+from quake_cli.options.model import Backbone, Model
+from quake_cli.options.outputs import OUTPUT
+from quake_cli.options.windows import MinCoverage, Overlap
 
 if TYPE_CHECKING:
-    from quake.model_file.card import ModelCard
-
     from quake.explain.explanation import Explanation
     from quake.explain.window_choice import ChosenWindow
     from quake.inference.records import WindowRecord
-
-_MODEL = "Model"
-_WINDOWS = "Windows"
+    from quake.model_file.card import ModelCard
 
 
 class InspectFormat(StrEnum):
@@ -48,70 +47,33 @@ def inspect(
         typer.Option(
             "--at",
             metavar="TIME",
-            help="The window whose middle is nearest to this time (UTC); by default the one with "
-            "the highest probability of anything but noise.",
+            help="Take the window whose middle is nearest to this time (UTC); by default the one "
+            "with the highest probability of anything but noise.",
         ),
     ] = None,
     class_name: Annotated[
         str | None,
         typer.Option(
-            "--class", metavar="NAME", help="Class to explain; the most probable by default."
+            "--class", metavar="NAME", help="Explain this class; the most probable by default."
         ),
     ] = None,
-    sds: archives.Sds = None,
-    network: archives.Network = None,
-    station: archives.Station = None,
-    location: archives.Location = None,
-    channels: archives.Channels = None,
-    inventory: Annotated[
-        Path | None,
-        typer.Option(
-            "--inventory",
-            rich_help_panel=archives.INPUTS,
-            help="StationXML; turns components to true Z, N, E.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="PATH|NAME",
-            rich_help_panel=_MODEL,
-            help="Model file, or its name.",
-        ),
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            rich_help_panel=_MODEL,
-            help="Take the installed or bundled model of this backbone; b0 if neither is given.",
-        ),
-    ] = None,
-    overlap: Annotated[
-        float | None,
-        typer.Option(
-            "--overlap",
-            rich_help_panel=_WINDOWS,
-            help="Share of a window that the next repeats.",
-        ),
-    ] = None,
-    min_coverage: Annotated[
-        float | None,
-        typer.Option(
-            "--min-coverage",
-            rich_help_panel=_WINDOWS,
-            help="Components with data in a smaller share of a window are unused.",
-        ),
-    ] = None,
+    sds: Sds = None,
+    network: Network = None,
+    station: Station = None,
+    location: Location = None,
+    channels: Channels = None,
+    inventory: Inventory = None,
+    model: Model = None,
+    backbone: Backbone = None,
+    overlap: Overlap = None,
+    min_coverage: MinCoverage = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="PNG",
-            rich_help_panel=archives.OUTPUT,
+            rich_help_panel=OUTPUT,
             help="Draw a picture there.",
         ),
     ] = None,
@@ -120,9 +82,9 @@ def inspect(
         typer.Option(
             "--format",
             "-f",
-            rich_help_panel=archives.OUTPUT,
-            help="Of standard output: text, which is the default without --output, or all numbers "
-            "as one JSON object.",
+            rich_help_panel=OUTPUT,
+            help="Print text, which is the default without --output, or all numbers as one JSON "
+            "object.",
         ),
     ] = None,
     quiet: Quiet = False,

@@ -1,4 +1,4 @@
-"""What is shown of one window: an explanation goes in, sections of text cells come out."""
+"""Word an explanation of one window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finder of one window: inputs and a time go in, the window and what was said of it come out."""
+"""Find the window that inputs and a time ask for, and what was said of it."""
 
 from __future__ import annotations
 

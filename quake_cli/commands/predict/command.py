@@ -1,4 +1,4 @@
-"""``quake predict``: waveforms in, one record a window, or one an event, out."""
+"""``quake predict``: say of each window what it shows, or list events."""
 
 from __future__ import annotations
 
@@ -12,23 +12,43 @@ import typer
 from quake.errors import ParameterError
 from quake_cli.exits import Exit, status_of
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import archives
-from quake_cli.options.choices import Device, EngineName, Format, LogFormat
-from quake_cli.options.messages import Debug, LogFileOption, LogFormatOption, PlotWidth, Quiet
-from quake_cli.options.model import DeviceOption
+from quake_cli.options.archives import (
+    DaskLocal,
+    Resume,
+    RetryFailed,
+    ScanOnly,
+    Scheduler,
+    ShardOption,
+    Workers,
+)
+from quake_cli.options.choices import Device, EngineName, Format, LogFormat, PlotWidth
+from quake_cli.options.events import Events, EventSnr, EventThreshold, MinStations, Within
+from quake_cli.options.inputs import (
+    Channels,
+    End,
+    FilesFrom,
+    Inventory,
+    Location,
+    Network,
+    NewerThan,
+    Null,
+    Sds,
+    Start,
+    Station,
+)
+from quake_cli.options.messages import Debug, LogFileOption, LogFormatOption, Quiet, SummaryJson
+from quake_cli.options.model import Backbone, BatchSize, DeviceOption, Engine, Model, Threads
+from quake_cli.options.outputs import OUTPUT
+from quake_cli.options.windows import MinCoverage, Overlap, Threshold
+from quake_cli.settings import check_classes, config_of, orientations_of, thresholds_of
 
 if TYPE_CHECKING:
-    from quake.model_file.card import ModelCard
-
     from quake.events import EventOptions
     from quake.inference.classifier import PredictConfig
+    from quake.model_file.card import ModelCard
     from quake.pictures.album import Album, PictureStyle
-    from quake.stations.orientation import Orientations
     from quake_cli.outputs import Destination, StorePlace
     from quake_cli.request import ModelRequest, PredictRequest
-
-_MODEL = "Model"
-_WINDOWS = "Windows"
 
 
 def predict(
@@ -42,105 +62,37 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    sds: archives.Sds = None,
-    files_from: archives.FilesFrom = None,
-    null: archives.Null = False,
-    network: archives.Network = None,
-    station: archives.Station = None,
-    location: archives.Location = None,
-    channels: archives.Channels = None,
-    start: archives.Start = None,
-    end: archives.End = None,
-    newer_than: archives.NewerThan = None,
-    inventory: Annotated[
-        Path | None,
-        typer.Option(
-            "--inventory",
-            rich_help_panel=archives.INPUTS,
-            help="StationXML; turns components to true Z, N, E, and says of events how far "
-            "stations are apart and how large peaks are in m/s.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="PATH|NAME",
-            rich_help_panel=_MODEL,
-            help="Model file, or its name.",
-        ),
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            rich_help_panel=_MODEL,
-            help="Take the installed or bundled model of this backbone; b0 if neither is given.",
-        ),
-    ] = None,
+    sds: Sds = None,
+    files_from: FilesFrom = None,
+    null: Null = False,
+    network: Network = None,
+    station: Station = None,
+    location: Location = None,
+    channels: Channels = None,
+    start: Start = None,
+    end: End = None,
+    newer_than: NewerThan = None,
+    inventory: Inventory = None,
+    model: Model = None,
+    backbone: Backbone = None,
     device: DeviceOption = Device.AUTO,
-    engine: Annotated[
-        EngineName,
-        typer.Option(
-            "--engine",
-            rich_help_panel=_MODEL,
-            help="What runs the network; auto takes torch on CUDA and ONNX Runtime on the CPU.",
-        ),
-    ] = EngineName.AUTO,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads",
-            rich_help_panel=_MODEL,
-            help="Of the CPU; by default as many as there are cores, for all workers together.",
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size",
-            rich_help_panel=_MODEL,
-            help="Windows that the network takes at a time.",
-        ),
-    ] = None,
-    overlap: Annotated[
-        float | None,
-        typer.Option(
-            "--overlap",
-            rich_help_panel=_WINDOWS,
-            help="Share of a window that the next repeats.",
-        ),
-    ] = None,
-    min_coverage: Annotated[
-        float | None,
-        typer.Option(
-            "--min-coverage",
-            rich_help_panel=_WINDOWS,
-            help="Components with data in a smaller share of a window are unused.",
-        ),
-    ] = None,
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--threshold",
-            metavar="P|CLASS=P",
-            rich_help_panel=_WINDOWS,
-            help="Probability below which a window is uncertain, for all classes or one; may be "
-            "repeated. Those of the model by default.",
-        ),
-    ] = None,
-    events: archives.Events = False,
-    event_threshold: archives.EventThreshold = None,
-    event_snr: archives.EventSnr = None,
-    min_stations: archives.MinStations = None,
-    within: archives.Within = None,
+    engine: Engine = EngineName.AUTO,
+    threads: Threads = None,
+    batch_size: BatchSize = None,
+    overlap: Overlap = None,
+    min_coverage: MinCoverage = None,
+    threshold: Threshold = None,
+    events: Events = False,
+    event_threshold: EventThreshold = None,
+    event_snr: EventSnr = None,
+    min_stations: MinStations = None,
+    within: Within = None,
     plot: Annotated[
         Path | None,
         typer.Option(
             "--plot",
             metavar="DIR",
-            rich_help_panel=archives.OUTPUT,
+            rich_help_panel=OUTPUT,
             help="Draw each channel set and day there too: waveforms, spectrogram, probabilities "
             "and events, as PNG.",
         ),
@@ -150,16 +102,16 @@ def predict(
         typer.Option(
             "--plot-band",
             metavar="LOW-HIGH|raw",
-            rich_help_panel=archives.OUTPUT,
-            help="What of the waveforms is drawn, Hz, as in 2-8; 1-20 by default.",
+            rich_help_panel=OUTPUT,
+            help="Draw that band of the waveforms, Hz, as in 2-8; 1-20 by default.",
         ),
     ] = None,
     plot_width: Annotated[
         PlotWidth | None,
         typer.Option(
             "--plot-width",
-            rich_help_panel=archives.OUTPUT,
-            help="For desks, or for telephones; wide by default.",
+            rich_help_panel=OUTPUT,
+            help="Draw for desks, or for telephones; wide by default.",
         ),
     ] = None,
     helicorder: Annotated[
@@ -167,8 +119,8 @@ def predict(
         typer.Option(
             "--helicorder",
             metavar="MINUTES",
-            rich_help_panel=archives.OUTPUT,
-            help="Draw each day as lines of 15, 30 or 60 minutes, too, with its events in colour.",
+            rich_help_panel=OUTPUT,
+            help="Draw each day as lines of 15, 30 or 60 minutes too, with its events in colour.",
         ),
     ] = None,
     formats: Annotated[
@@ -176,9 +128,9 @@ def predict(
         typer.Option(
             "--format",
             "-f",
-            rich_help_panel=archives.OUTPUT,
-            help="By default a table on a terminal, JSON lines in a pipe, and Parquet in a folder, "
-            "where several may be given.",
+            rich_help_panel=OUTPUT,
+            help="Write so; by default a table on a terminal, JSON lines in a pipe, and Parquet in "
+            "a folder, where several may be given.",
         ),
     ] = None,
     output: Annotated[
@@ -187,19 +139,19 @@ def predict(
             "--output",
             "-o",
             metavar="FILE|DIR",
-            rich_help_panel=archives.OUTPUT,
+            rich_help_panel=OUTPUT,
             help="Write there instead of standard output. The suffix of a file gives the format; "
             "a folder becomes a result store, with one file a channel set and day.",
         ),
     ] = None,
-    resume: archives.Resume = None,
-    retry_failed: archives.RetryFailed = False,
-    scan_only: archives.ScanOnly = False,
-    workers: archives.Workers = None,
-    scheduler: archives.Scheduler = None,
-    dask_local: archives.DaskLocal = None,
-    shard: archives.ShardOption = None,
-    summary_json: archives.SummaryJson = None,
+    resume: Resume = None,
+    retry_failed: RetryFailed = False,
+    scan_only: ScanOnly = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    dask_local: DaskLocal = None,
+    shard: ShardOption = None,
+    summary_json: SummaryJson = None,
     log_file: LogFileOption = None,
     log_format: LogFormatOption = LogFormat.TEXT,
     quiet: Quiet = False,
@@ -315,10 +267,9 @@ def _run(
 
 
 def _write_summary(path: Path | None, totals: Mapping[str, Any], request: PredictRequest) -> None:
-    from quake.model_file.identity import model_hash
-
     from quake import __version__
     from quake.files import whole_file
+    from quake.model_file.identity import model_hash
 
     if path is None:
         return
@@ -366,8 +317,7 @@ def _album(
 ) -> Album | None:
     if folder is None or events is None or style is None:
         return None
-    from quake_cli.commands.predict.store_run import fingerprint_of
-    from quake_cli.request import album_of
+    from quake_cli.request import album_of, fingerprint_of
 
     fingerprint = fingerprint_of(model, config, inventory)
     return album_of(folder, model.card, config, events, fingerprint, style)
@@ -394,61 +344,3 @@ def _style(
     except ParameterError as error:
         raise ParameterError(f"--plot-band: {error}") from error
     return PictureStyle(shown, (width or PlotWidth.WIDE).value, line_minutes)
-
-
-def config_of(
-    overlap: float | None,
-    min_coverage: float | None,
-    thresholds: Mapping[str, float],
-    batch_size: int | None = None,
-) -> PredictConfig:
-    """What may be chosen when a model is applied; what was not given is as in the library."""
-    from quake.inference.classifier import PredictConfig
-
-    given: dict[str, Any] = {
-        "overlap": overlap,
-        "min_coverage": min_coverage,
-        "batch_size": batch_size,
-    }
-    return PredictConfig(
-        thresholds=thresholds,
-        **{name: value for name, value in given.items() if value is not None},
-    )
-
-
-def thresholds_of(option: str, texts: list[str]) -> dict[str, float]:
-    """Read ``0.8`` and ``earthquake=0.8``, several of them separated by commas."""
-    thresholds = {}
-    for text in ",".join(texts).split(",") if texts else []:
-        name, _, value = text.rpartition("=")
-        try:
-            thresholds[name.strip()] = float(value)
-        except ValueError as error:
-            raise ParameterError(
-                f"{option} {text}: a number or CLASS=NUMBER was expected, as in earthquake=0.8"
-            ) from error
-    return thresholds
-
-
-def check_classes(option: str, thresholds: Mapping[str, float], card: ModelCard) -> None:
-    """Refuse thresholds of classes that the model does not know."""
-    from quake.errors import LabelError
-
-    for name in filter(None, thresholds):
-        try:
-            card.labels.index(name)
-        except LabelError as error:
-            raise ParameterError(f"{option}: {error}") from error
-
-
-def orientations_of(inventory: Path | None) -> Orientations | None:
-    """Read how components are turned; None where they are taken as they are."""
-    if inventory is None:
-        return None
-    from quake.errors import WaveformError
-    from quake.stations.orientation import read_orientations
-
-    try:
-        return read_orientations(inventory)
-    except WaveformError as error:
-        raise ParameterError(f"--inventory: {error}") from error

@@ -1,4 +1,4 @@
-"""`quake predict` into one file or standard output: a request in, an exit status out."""
+"""Run `quake predict` into one file or standard output."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from quake_cli.request import PredictRequest
 from quake_cli.run_report import RunReport
 
 if TYPE_CHECKING:
-    from quake.waveforms.ids import ChannelSetId
-
     from quake.events import Onset
     from quake.inference.classifier import Classifier, Prediction
     from quake.inference.records import WindowRecord
+    from quake.waveforms.ids import ChannelSetId
     from quake.waveforms.segments import Segment, Span
     from quake.waveforms.sources import Problem, Source
     from quake.windows.station_days import StationDay

@@ -1,4 +1,4 @@
-"""The course of a training: what the library reports goes in, messages and a bar come out."""
+"""Show the course of a training: messages and a bar."""
 
 from __future__ import annotations
 
