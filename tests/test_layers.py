@@ -102,7 +102,7 @@ LAYERS = {
     },
     "report": {
         *("store", "pictures", "inference", "events", "output", "model_file"),
-        *("waveforms", "windows"),
+        *("waveforms", "windows", "stations", "datasets"),
     },
     "doctor": {"inference", "models", "model_file", "waveforms"},
 }

@@ -124,7 +124,8 @@ def filtered(segment: Segment, band: Band | None) -> Segment:
     longer -= np.linspace(longer[0], longer[-1], len(longer))
     n_fft = _quick_length(len(longer))
     spectrum = np.fft.rfft(longer, n_fft)
-    spectrum *= _response(np.fft.rfftfreq(n_fft, 1 / rate_hz), band, rate_hz)
+    frequencies_hz = np.asarray(np.fft.rfftfreq(n_fft, 1 / rate_hz), np.float64)
+    spectrum *= _response(frequencies_hz, band, rate_hz)
     passed = np.fft.irfft(spectrum, n_fft)[n_pad : n_pad + len(samples)]
     if not possible.all():
         passed[~possible] = np.nan
@@ -150,6 +151,6 @@ def _response(frequencies_hz: Floats, band: Band, rate_hz: float) -> Floats:
 
 
 def _quick_length(n_samples: int) -> int:
-    power = 2 ** int(math.log2(n_samples))
+    power: int = 1 << (n_samples.bit_length() - 1)
     lengths = (math.ceil(power * factor) for factor in (*_FACTORS, 2.0))
     return next(length for length in lengths if length >= n_samples)

@@ -193,7 +193,11 @@ def _write_title(
 ) -> None:
     layout, height_px = text.layout, figure.get_figheight() * DPI
     left, right = layout.left / layout.width, (layout.left + layout.panel) / layout.width
-    bold = {"va": "top", "fontsize": 11 if layout.is_narrow else 13, "fontweight": "bold"}
+    bold: dict[str, Any] = {
+        "va": "top",
+        "fontsize": 11 if layout.is_narrow else 13,
+        "fontweight": "bold",
+    }
     shown = "unfiltered" if traces.band is None else traces.band.name(traces.rate_hz)
     model = ", ".join(sorted({record.model for record in records}))
     said = f"{len(records):,} window{'' if len(records) == 1 else 's'}   model {model}"

@@ -109,10 +109,14 @@ class Drum:
 
     def parts(self, start_ns: int, end_ns: int) -> Iterator[tuple[int, float, float]]:
         """Line and minutes on it from which and to which a time reaches."""
-        for line in range(self.n_lines):
+        start_ns, end_ns = max(start_ns, self.start_ns), min(end_ns, self.end_ns)
+        minute_ns = 60 * NS_PER_S
+        while start_ns < end_ns:
+            line = (start_ns - self.start_ns) // self.line_ns
             from_ns = self.start_ns + line * self.line_ns
-            for a, b in clip([(start_ns, end_ns)], from_ns, from_ns + self.line_ns):
-                yield line, (a - from_ns) / NS_PER_S / 60, (b - from_ns) / NS_PER_S / 60
+            until_ns = min(end_ns, from_ns + self.line_ns)
+            yield line, (start_ns - from_ns) / minute_ns, (until_ns - from_ns) / minute_ns
+            start_ns = until_ns
 
 
 def read_lines(
@@ -246,17 +250,17 @@ def _draw_lines(
     )
     middle = _middles(low, high)
     space = _space(low - middle, high - middle)
-    minutes = (np.arange(low.shape[1]) + 0.5) * (drum.minutes / low.shape[1])
-    colours = class_colours(tuple(text.thresholds))
+    step = drum.minutes / low.shape[1]
+    minutes = np.asarray((np.arange(low.shape[1]) + 0.5) * step, np.float64)
+    down, up = (_on_lines(side - middle, space) for side in (low, high))
     for line in range(drum.n_lines):
-        down, up = (_on_line(side[line] - middle[line], space, line) for side in (low, high))
-        _draw_line(axes, minutes, down, up, _LINE_INKS[line % 2], 0.5)
-        for mark in marks:
-            for at, first, last in drum.parts(mark.onset_ns, mark.end_ns):
-                if at == line:
-                    chosen = (minutes >= first - 0.01) & (minutes <= last)
-                    parts = (np.where(chosen, side, np.nan) for side in (down, up))
-                    _draw_line(axes, minutes, *parts, colours[mark.label], 0.9, 3)
+        _draw_line(axes, minutes, down[line], up[line], _LINE_INKS[line % 2], 0.5)
+    colours = class_colours(tuple(text.thresholds))
+    for mark in marks:
+        for line, first, last in drum.parts(mark.onset_ns, mark.end_ns):
+            part = slice(int(first / step), int(last / step) + 1)
+            row = down[line, part], up[line, part]
+            _draw_line(axes, minutes[part], *row, colours[mark.label], 0.9, 3)
     return space
 
 
@@ -275,10 +279,10 @@ def _space(low: Floats, high: Floats) -> float:
     return 2 * float(np.percentile(away, _USUAL_SHARE)) if len(away) else 0.0
 
 
-def _on_line(counts: Floats, space: float, line: int) -> Floats:
-    """Places of counts on the page, where a line below is one more."""
+def _on_lines(counts: Floats, space: float) -> Floats:
+    """Places of counts on the page, where a line below is one more; shape (lines, columns)."""
     places = np.clip(counts / (space or 1), -_MOST_SPACES, _MOST_SPACES)
-    return np.asarray(line - places)
+    return np.asarray(np.arange(len(counts))[:, None] - places)
 
 
 def _draw_line(

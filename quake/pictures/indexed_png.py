@@ -58,4 +58,4 @@ def _palette() -> bytes:
     import matplotlib
 
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 1, N_COLOURS))
-    return np.rint(255 * colours[:, :3]).astype(np.uint8).tobytes()
+    return bytes(np.rint(255 * colours[:, :3]).astype(np.uint8).tobytes())

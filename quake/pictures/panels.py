@@ -238,7 +238,7 @@ def log_rows(
     ends = np.linspace(np.log10(low_hz), np.log10(top_hz), n_rows + 1)
     middles_hz = 10 ** ((ends[1:] + ends[:-1]) / 2)
     nearest = np.rint(middles_hz / frequencies_hz[0]).astype(np.intp) - 1
-    return np.clip(nearest, 0, len(frequencies_hz) - 1)
+    return np.asarray(np.clip(nearest, 0, len(frequencies_hz) - 1))
 
 
 def shade(axes: Axes, gaps: Iterable[Interval], start_ns: int, end_ns: int) -> None:

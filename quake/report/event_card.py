@@ -93,7 +93,8 @@ class EventCard:
     stations : str
     flags : str
     thumbnail : str
-        Path in a box of `thumbnail_columns` by the height of `quake.pictures.event_view`; empty without a picture.
+        Path in a box of `thumbnail_columns` by `quake.pictures.event_view.HEIGHT`; empty without
+        a picture.
     thumbnail_onset : float
         Where in it the onset is.
     drawing : Drawing or None

@@ -77,8 +77,8 @@ def rates_by_hour(by_hour: Mapping[tuple[str, str], int], classes: Sequence[str]
     classes : in the order of the bars, from below
     """
     counts: dict[str, Counter[str]] = {}
-    for (hour, label), number in by_hour.items():
-        counts.setdefault(hour, Counter())[label] += number
+    for (name, label), number in by_hour.items():
+        counts.setdefault(name, Counter())[label] += number
     columns: list[_Column] = []
     before: datetime | None = None
     for name in sorted(counts):

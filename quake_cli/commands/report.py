@@ -53,9 +53,9 @@ def report(
             help="Find the store's model there, where it is neither bundled nor installed.",
         ),
     ] = None,
-    events: Annotated[
+    last: Annotated[
         int,
-        typer.Option("--events", metavar="N", help="Show so many events, the last ones."),
+        typer.Option("--last", metavar="N", help="Show so many events, the last ones."),
     ] = 300,
     doubts: Annotated[
         int,
@@ -77,7 +77,7 @@ def report(
         typer.Option(
             "--pictures",
             metavar="DIR",
-            help="Link events to the pictures of their days that `quake predict --plot` drew there.",
+            help="Link events to pictures of their days, drawn there by `quake predict --plot`.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -91,7 +91,7 @@ def report(
     from quake_cli.request import stations_of
 
     messages: Messages = context.obj
-    options = ReportOptions(top=top, events=events, doubts=doubts)
+    options = ReportOptions(top=top, events=last, doubts=doubts)
     with library_messages(messages), ProgressBar(messages) as bar:
         facts = read_run_facts(store)
         _check(output)

@@ -262,8 +262,8 @@ ELEMENTS = set(
         r"\w+",
         "html head meta title style body header p h1 nav a main section h2 h3 h4 ul ol li b i div "
         "table caption thead tbody tr th td span input label figure figcaption svg rect line text "
-        "details summary time pre code footer script article noscript form select option button kbd "
-        "dialog path circle image",
+        "details summary time pre code footer script article noscript form select option button "
+        "kbd dialog path circle image",
     )
 )
 
