@@ -77,6 +77,7 @@ const eventReview = (() => {
     verdict.note = note.value.trim();
     memory.write();
     mark(at);
+    document.getElementById("verdict").textContent = words(at);
   };
   const begin = (number, those) => {
     list = those;
