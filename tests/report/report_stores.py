@@ -87,6 +87,7 @@ class StoreMaker:
             "windows": {status: statuses.count(status) for status in set(statuses)},
             "labels": {label: labels.count(label) for label in set(labels)},
         }
+        outputs = values.pop("outputs", outputs)
         entry = DayEntry(key, date, "inputs", outputs, **{**counts, **values})
         self.journal.add_day(entry)
         return path
