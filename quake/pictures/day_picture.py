@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_EVENTS_PX, _ROW_PX = 10, 18  # and for each class
+_EVENTS_PX, _ROW_PX, _NARROW_ROW_PX = 10, 18, 34  # and for each class
 _STATUS_PX = 24
 _SPACE_PX = 9
 _BAR_PX = 12
@@ -168,7 +168,8 @@ def _height_px(text: DayText) -> int:
 def _heights_px(text: DayText) -> list[int]:
     """Heights of the panels, from the top."""
     layout = text.layout
-    events_px = _EVENTS_PX + _ROW_PX * max(len(text.event_classes), 1)
+    row_px = _NARROW_ROW_PX if layout.is_narrow else _ROW_PX
+    events_px = _EVENTS_PX + row_px * max(len(text.event_classes), 1)
     waves_px = [layout.wave] * 3
     return [events_px, *waves_px, layout.spectrogram, layout.probability, _STATUS_PX]
 
@@ -235,12 +236,15 @@ def _draw_events(
     for row, name in enumerate(names):
         of_windows = [(parse_time(r.start), parse_time(r.end)) for r in runs if r.label == name]
         if marks is None:
-            _draw_bars(axes, of_windows, (row - 0.32, 0.64), traces, colours[name], name)
+            place = (row + 0.04, 0.36) if text.layout.is_narrow else (row - 0.32, 0.64)
+            _draw_bars(axes, of_windows, place, traces, colours[name], name)
             continue
-        pale = (row + 0.12, 0.2)
+        full, pale = ((row - 0.36, 0.44), (row + 0.12, 0.2))
+        if text.layout.is_narrow:
+            full, pale = ((row + 0.02, 0.28), (row + 0.32, 0.1))
         _draw_bars(axes, of_windows, pale, traces, colours[name], f"windows of {name}", 0.4)
         of_events = [(m.onset_ns, m.end_ns) for m in marks if m.label == name]
-        _draw_bars(axes, of_events, (row - 0.36, 0.44), traces, colours[name], name)
+        _draw_bars(axes, of_events, full, traces, colours[name], name)
     if marks and len(marks) <= _MOST_WORDS and not text.layout.is_narrow:
         _write_probabilities(axes, marks, names, traces)
     if not (runs or marks):
@@ -251,7 +255,8 @@ def _name_rows(axes: Axes, names: Sequence[str], counts: Counter[str], text: Day
     """Names of classes and how many there are: beside the panel, or in it where it is narrow."""
     colours = class_colours(tuple(text.thresholds))
     labels = [plain(f"{name.replace('_', ' ')} ({counts[name]})") for name in names]
-    axes.set_yticks(range(len(names)), labels)
+    above = 0.24 if text.layout.is_narrow else 0.0
+    axes.set_yticks([row - above for row in range(len(names))], labels)
     for tick, name in zip(axes.get_yticklabels(), names, strict=True):
         tick.set_color(colours[name])
         if text.layout.is_narrow:
@@ -342,7 +347,7 @@ def _draw_probabilities(
     axes.set_ylabel("probability", fontsize=SMALL)
     colours = class_colours(tuple(text.thresholds))
     styles = _styles(list(text.thresholds))
-    dot = "." if len(records) <= _MOST_DOTS else ""
+    dot = "." if len(records) <= _MOST_DOTS * text.layout.panel / WIDE.panel else ""
     for place, (name, threshold) in enumerate(text.thresholds.items()):
         seconds, values, alone = points_of(records, name, traces.start_ns)
         axes.plot(
@@ -436,6 +441,6 @@ def _draw_statuses(
         frameon=False,
         fontsize=SMALL,
         borderaxespad=0,
-        handlelength=2.2,
+        handlelength=1.4 if layout.is_narrow else 2.2,
         columnspacing=1.4,
     )

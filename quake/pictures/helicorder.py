@@ -39,9 +39,12 @@ Floats = NDArray[np.float64]
 MINUTES = (15, 30, 60)
 """Lengths that a line may have."""
 
-# Of columns, this share stays within half of the space between lines, and nothing goes further
-# from its line than the second number of spaces: an earthquake would blacken the page.
-_USUAL_SHARE, _MOST_SPACES = 97.0, 1.6
+# The space between lines is so many times what the first share of the columns stays below; more
+# where the second share is far above it, so that events are seen beside noise and in sequences.
+_USUAL_SHARE, _LARGE_SHARE, _SPACE, _EXPONENT, _MOST_LARGER = 97.0, 99.5, 2.6, 0.3, 2.0
+
+# Nothing goes further from its line than so many spaces: an earthquake would blacken the page.
+_MOST_SPACES = 1.6
 
 _LINE_INKS = (INK, "#7A7A7A")
 _ONSET_PX = 6
@@ -276,7 +279,11 @@ def _space(low: Floats, high: Floats) -> float:
     """Counts from line to line."""
     away = np.fmax(np.abs(low), np.abs(high))
     away = away[np.isfinite(away)]
-    return 2 * float(np.percentile(away, _USUAL_SHARE)) if len(away) else 0.0
+    if not len(away):
+        return 0.0
+    usual, large = (float(v) for v in np.percentile(away, [_USUAL_SHARE, _LARGE_SHARE]))
+    more = (large / usual) ** _EXPONENT if usual else 1.0
+    return _SPACE * usual * min(more, _MOST_LARGER)
 
 
 def _on_lines(counts: Floats, space: float) -> Floats:
