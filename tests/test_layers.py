@@ -102,7 +102,7 @@ LAYERS = {
     },
     "report": {
         *("store", "pictures", "inference", "events", "output", "model_file"),
-        *("waveforms", "windows", "stations", "datasets"),
+        *("waveforms", "windows", "stations"),
     },
     "doctor": {"inference", "models", "model_file", "waveforms"},
 }

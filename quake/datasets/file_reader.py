@@ -15,9 +15,6 @@ from quake.waveforms.readers.waveform_file import read_segments, scan
 from quake.waveforms.segments import ChannelSet, Span, component_map
 from quake.waveforms.times import NS_PER_S
 
-FILES = ";"
-"""What divides the files of a record."""
-
 
 class FileReader:
     """Reads `LabelledSpan.path`; of several channel sets of the row's station, the fullest."""

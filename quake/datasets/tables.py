@@ -17,11 +17,12 @@ from typing import Any
 
 from quake.classes import canonical_label, nearest_known
 from quake.datasets.collection import Collection, without_repetitions
-from quake.datasets.file_reader import FILES, FilesReader
+from quake.datasets.file_reader import FilesReader
 from quake.datasets.labels import LabelledSpan
 from quake.datasets.seisbench_labels import label_rule
 from quake.errors import LabelError, ParameterError
 from quake.untrusted import lines_of, refuse_special
+from quake.waveforms.ids import FILES
 from quake.waveforms.readers.mseed import first_line
 from quake.waveforms.times import parse_time
 

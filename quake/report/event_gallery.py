@@ -7,13 +7,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from quake.datasets.file_reader import FILES
 from quake.errors import QuakeError
 from quake.events import Arrival, Event, parse_channel_set
 from quake.pictures.event_view import EventView, view_event
 from quake.report.gallery import SpanFinder
 from quake.store.journal import DayKey
-from quake.waveforms.ids import COMPONENTS
+from quake.waveforms.ids import COMPONENTS, FILES
 from quake.waveforms.readers.file_index import FileIndex
 from quake.waveforms.sources import SpanSource
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
