@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quake.classes import NOISE
+from quake.errors import ParameterError
 from quake.events import EventOptions, Onset
 from quake.files import write_whole
 from quake.inference.records import WindowRecord
@@ -225,6 +228,49 @@ def _plain(value: object) -> object:
     if isinstance(value, PictureStyle):
         return asdict(value)
     return dict(value)  # type: ignore[call-overload]
+
+
+def open_album(
+    folder: Path,
+    card: ModelCard,
+    thresholds: Sequence[float],
+    events: EventOptions,
+    fingerprint: Mapping[str, object],
+    style: PictureStyle | None = None,
+) -> Album:
+    """Prepare a folder for pictures.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    card : ModelCard
+    thresholds : of the windows, in the order of the classes
+    events : EventOptions
+    fingerprint : mapping
+        All that windows depend on besides the data, see `quake.store.fingerprint`.
+    style : PictureStyle, optional
+
+    Raises
+    ------
+    ParameterError
+        If nothing can be written there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"--plot {folder}: is a file, a folder was expected; name another one")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise ParameterError(
+            f"--plot {folder}: no folder that can be written to ({error.strerror or error}); name "
+            "another one"
+        ) from error
+    settings = json.dumps(fingerprint, sort_keys=True)
+    return Album(
+        str(folder.absolute()), card, tuple(thresholds), events, settings, style or PictureStyle()
+    )
 
 
 def ends_of(day: StationDay, records: Sequence[WindowRecord]) -> tuple[int, int]:

@@ -84,11 +84,11 @@ def report(
     debug: Debug = False,
 ) -> int:
     """Write one page over a result store: events to review, rates, maps, histograms, windows."""
+    from quake.events.station_facts import read_station_facts
     from quake.report import ReportOptions, survey_store
     from quake.report.run_facts import read_run_facts
     from quake_cli.render.cards import card_sections
     from quake_cli.render.progress import ProgressBar
-    from quake_cli.request import stations_of
 
     messages: Messages = context.obj
     options = ReportOptions(top=top, events=last, doubts=doubts)
@@ -96,7 +96,7 @@ def report(
         facts = read_run_facts(store)
         _check(output)
         found = _model_of(facts, model)
-        sites, _ = stations_of(inventory)
+        sites = read_station_facts(inventory).sites
         options = replace(
             options,
             card=None if found is None else found[1],

@@ -26,7 +26,7 @@ from quake.report.rates import MAX_HOURS, rates_by_day, rates_by_hour
 from quake.report.site_map import make_site_map
 from quake.report.totals import FirstOf
 from quake.stations.travel_times import KM_PER_DEGREE, Site
-from quake.store.journal import FileEntry, FileState
+from quake.store.entries import FileEntry, FileState
 from quake.store.layout import day_of_date, windows_file
 from quake.waveforms.segments import NS_PER_S
 from quake.waveforms.times import format_time

@@ -14,7 +14,7 @@ from strategies import noise
 from quake.datasets.tables import read_label_table
 from quake.inference.coverage import Coverage
 from quake.report import write_page
-from quake.store.journal import state_of
+from quake.store.entries import state_of
 
 pytestmark = [
     pytest.mark.slow,
