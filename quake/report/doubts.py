@@ -11,8 +11,10 @@ import heapq
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from quake.events import Arrival, Event, Onset
+from quake.events.evidence import event_probabilities
 from quake.waveforms.times import NS_PER_S
 
 # Onsets that are this near to each other are about the same thing.
@@ -43,9 +45,10 @@ class Doubts:
         self._heap: list[tuple[float, int, str, Onset]] = []
 
     def add(self, onsets: Iterable[Onset]) -> None:
-        """Compare the onsets of a station-day."""
+        """Compare the onsets of a station-day, by what is decided of them in the end."""
         kept: list[Onset] = []
-        for onset in sorted(onsets, key=lambda o: (margin(o.probabilities), o.time_ns)):
+        weighed = [replace(o, probabilities=event_probabilities(o)) for o in onsets]
+        for onset in sorted(weighed, key=lambda o: (margin(o.probabilities), o.time_ns)):
             if self._is_new(onset) and not any(
                 abs(onset.time_ns - other.time_ns) < _APART_NS for other in kept
             ):

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -40,7 +41,6 @@ def onset(second, earthquake, noise, key=ONE, p=0.9):
         id=str(key),
         time=format_time(time_ns),
         uncertainty_s=0.1,
-        rise_db=10.0,
         p=p,
         s=0.0,
         s_after=0.0,
@@ -59,6 +59,8 @@ def onset(second, earthquake, noise, key=ONE, p=0.9):
         flags=(),
         windows=(),
         model="0123456789ab",
+        network="ba9876543210",
+        is_emergent=True,  # what the model says counts alone
     )
 
 
@@ -111,6 +113,17 @@ def test_what_is_near_an_event_or_a_nearer_doubt_is_no_doubt():
         (str(ONE), "03.1"),
         (str(ONE), "11.0"),
     ]
+
+
+def test_the_margin_is_that_of_the_decision_with_the_p_in_it():
+    sharp = replace(onset(10, 0.6, 0.38, p=0.5), is_emergent=False)
+    sure = replace(onset(20, 0.5, 0.48, p=0.99), is_emergent=False)
+    doubts = Doubts(1, [], ("earthquake", "surface_event"))
+    doubts.add([sharp, sure])
+    (found,) = doubts.events()
+    assert found.onset[17:19] == "10"
+    odds = 0.62 / 0.38 * math.exp(-0.5)
+    assert found.probabilities["noise"] == pytest.approx(1 / (1 + odds), abs=1e-5)
 
 
 def test_onsets_that_the_model_was_not_asked_about_are_no_doubts():
