@@ -166,7 +166,7 @@ const eventReview = (() => {
   }
   const keys = {
     a: actions.accept, Enter: actions.accept, n: actions.noise, j: actions.next, k: actions.previous,
-    ArrowRight: actions.next, ArrowLeft: actions.previous, u: undo, d: download,
+    ArrowRight: actions.next, ArrowLeft: actions.previous, u: undo, d: download, Escape: actions.close,
     o: () => other.focus(), m: () => note.focus(),
   };
   dialog.addEventListener("keydown", (event) => {
