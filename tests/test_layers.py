@@ -106,7 +106,7 @@ LAYERS = {
     },
     "report": {
         *("store", "pictures", "inference", "events", "output", "model_file"),
-        *("waveforms", "windows"),
+        *("waveforms", "windows", "stations"),
     },
     "doctor": {"inference", "models", "model_file", "waveforms"},
 }

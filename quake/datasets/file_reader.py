@@ -1,8 +1,10 @@
-"""Reads the waveform of labelled spans whose record is one miniSEED or SAC file."""
+"""Reads the waveform of labelled spans whose record is a miniSEED or SAC file, or several."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from quake.datasets.collection import ReadSpan
 from quake.datasets.labels import LabelledSpan
@@ -17,6 +19,10 @@ from quake.waveforms.times import NS_PER_S
 class FileReader:
     """Reads `LabelledSpan.path`; of several channel sets of the row's station, the fullest."""
 
+    def files(self, span: LabelledSpan) -> Sequence[Path]:
+        """Files of a record."""
+        return [span.path]
+
     def read(self, span: LabelledSpan, margin_ns: int) -> ReadSpan:
         """Read a span and its margins, as far as the record reaches.
 
@@ -25,27 +31,47 @@ class FileReader:
         WaveformError, LabelError
             If the file cannot be read, or has nothing of use within the span.
         """
-        headers, _ = scan(span.path)
+        files = self.files(span)
+        headers = [header for file in files for header in scan(file)[0]]
         channel_set_id, recorded = _fullest(headers, span)
         # Where the record ends before the row, or the margin, does, so does the stretch.
         start_ns = max(span.start_ns - margin_ns, min(s.start_ns for s in recorded))
         end_ns = min(span.end_ns + margin_ns, max(s.end_ns for s in recorded))
-        segments, _ = read_segments(
-            span.path, channel_set_id, start_ns - NS_PER_S, end_ns + NS_PER_S
-        )
+        ends = start_ns - NS_PER_S, end_ns + NS_PER_S
+        segments = [s for file in files for s in read_segments(file, channel_set_id, *ends)[0]]
         mapping = component_map(_headers_of(headers, channel_set_id))
         return ReadSpan(assemble(channel_set_id, segments, mapping), start_ns, end_ns)
 
     def fingerprint(self, span: LabelledSpan) -> str:
-        """Path, size and time of change of the file: other ones mean other samples."""
-        try:
-            status = span.path.stat()
-        except OSError:
-            return f"{span.path}:missing"
-        return f"{span.path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
+        """Path, size and time of change of the files: other ones mean other samples."""
+        return "|".join(map(_fingerprint, self.files(span)))
+
+
+@dataclass(frozen=True)
+class FilesReader(FileReader):
+    """Reads records that are several files, as those of an SDS archive with one a component.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+    """
+
+    paths: tuple[Path, ...]
+
+    def files(self, span: LabelledSpan) -> Sequence[Path]:
+        """The same for all rows."""
+        return self.paths
 
 
 FILE_READER = FileReader()
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return f"{path}:missing"
+    return f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
 
 
 def _headers_of(headers: Iterable[Span], channel_set_id: ChannelSetId) -> list[Span]:

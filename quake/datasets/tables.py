@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -16,16 +17,19 @@ from typing import Any
 
 from quake.classes import canonical_label, nearest_known
 from quake.datasets.collection import Collection, without_repetitions
+from quake.datasets.file_reader import FilesReader
 from quake.datasets.labels import LabelledSpan
 from quake.datasets.seisbench_labels import label_rule
 from quake.errors import LabelError, ParameterError
 from quake.untrusted import lines_of, refuse_special
+from quake.waveforms.ids import FILES
 from quake.waveforms.readers.mseed import first_line
 from quake.waveforms.times import parse_time
 
 _REQUIRED_COLUMNS = ("path", "start", "end")
 _OTHER_COLUMNS = (
     "event_id",
+    "record",
     "p_time",
     "network",
     "station",
@@ -64,9 +68,10 @@ def read_label_table(
 ) -> Collection:
     """Read a label table.
 
-    Needed columns: path (relative to the table), start, end (ISO 8601, UTC), label. Used if
-    present: event_id, p_time, network, station, source, snr_db, split, and soft labels, which are
-    probabilities in a column for each class (soft_earthquake); others are ignored.
+    Needed columns: path (relative to the table; several files of one record are divided by ``;``),
+    start, end (ISO 8601, UTC), label. Used if present: event_id, record, p_time, network, station,
+    source, snr_db, split, and soft labels, which are probabilities in a column for each class
+    (soft_earthquake); others are ignored.
 
     Parameters
     ----------
@@ -234,9 +239,10 @@ def _parse_row(table: Path, line: int, row: Row, labels: _Labels) -> LabelledSpa
     start_ns, end_ns = parse_time(text("start")), parse_time(text("end"))
     if end_ns <= start_ns:
         raise ParameterError(f"ends ({text('end')}) before it starts ({text('start')})")
+    path, reader = _record_files(table, text("path"))
     return LabelledSpan(
         row=line,
-        path=table.parent / text("path"),
+        path=path,
         start_ns=start_ns,
         end_ns=end_ns,
         label=labels.of(row),
@@ -246,8 +252,23 @@ def _parse_row(table: Path, line: int, row: Row, labels: _Labels) -> LabelledSpa
         p_ns=parse_time(text("p_time")) if text("p_time") else None,
         snr_db=_number(text("snr_db")) if text("snr_db") else None,
         split=_split(text("split")),
+        record=text("record"),
+        reader=reader,
         soft=_soft(row),
     )
+
+
+def _record_files(table: Path, text: str) -> tuple[Path, FilesReader | None]:
+    """Path of a record, and what reads it if it is several files, as in an SDS archive."""
+    path = table.parent / text
+    if FILES not in text or path.exists():
+        return path, None
+    files = tuple(
+        Path(os.path.normpath(Path.cwd() / table.parent / part.strip()))
+        for part in text.split(FILES)
+        if part.strip()
+    )
+    return Path(FILES.join(map(str, files))), FilesReader(files)
 
 
 def _soft(row: Row) -> tuple[tuple[str, float], ...]:

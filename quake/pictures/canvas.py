@@ -58,18 +58,22 @@ _lock = threading.Lock()
 
 
 @contextmanager
-def sheet(width_px: int, height_px: int) -> Iterator[Figure]:
+def sheet(width_px: int, height_px: int, scale: int = 1) -> Iterator[Figure]:
     """Open a figure to draw on; one at a time.
 
     Parameters
     ----------
     width_px, height_px : int
+        As they are seen; a pixel of a screen with twice as many is a half of these.
+    scale : int
+        Pixels of the picture for each of these.
     """
     with _lock, _settings():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(width_px / DPI, height_px / DPI), dpi=DPI, facecolor="white")
+        size = (width_px / DPI, height_px / DPI)
+        figure = Figure(figsize=size, dpi=scale * DPI, facecolor="white")
         FigureCanvasAgg(figure)
         yield figure
 
@@ -87,7 +91,7 @@ def as_png(figure: Figure, notes: Mapping[str, str] | None = None) -> bytes:
     picture = io.BytesIO()
     # Matplotlib would write its version there.
     metadata: dict[str, Any] = {"Software": None, **(notes or {})}
-    figure.savefig(picture, format="png", dpi=DPI, metadata=metadata)
+    figure.savefig(picture, format="png", dpi=figure.dpi, metadata=metadata)
     return picture.getvalue()
 
 

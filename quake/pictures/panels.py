@@ -21,12 +21,26 @@ Floats = NDArray[np.float64]
 
 SMALL = 8.5
 
-_GAP = "#E8D5E3"
+GAP = "#E8D5E3"
+"""Colour of what was not recorded."""
+
 _COLOUR_MAP = "viridis"
 
 # Of the decibels of a picture, these shares are below and above the ends of its colours.
 _DARKEST, _BRIGHTEST = 3.0, 99.0
 _LEAST_RANGE_DB, _MOST_RANGE_DB, _MOST_ABOVE_DB = 20.0, 80.0, 60.0
+
+# Waveforms are drawn up to three times what 99 % of their points stay below, if more than twice as
+# much is cut off: noise is seen beside an event, and both beside a spike.
+_USUAL_SHARE, _TIMES_USUAL, _WORTH_CUTTING = 99.0, 3.0, 2.0
+
+# Of the axis of frequency, which is logarithmic.
+_ROWS_A_DECADE = 80
+_LOWEST_HZ = 0.5
+
+# Colours tell what is here: microseisms below are louder than all that one looks for.
+_COLOURED_FROM_HZ = 1.0
+_FREQUENCIES_HZ = tuple(d * 10.0**power for power in range(-3, 4) for d in (1, 2, 5))
 
 # A mean that is so many times as large as what moves is taken away before drawing.
 _LARGE_OFFSET = 2.0
@@ -56,15 +70,51 @@ def draw_wave(axes: Axes, seconds: Floats, counts: Floats, unit: str) -> None:
     axes.plot(seconds, counts - offset, color=INK, linewidth=0.6, solid_joinstyle="bevel")
     axes.set_ylabel(unit, fontsize=SMALL)
     axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+    notes = []
     if moves:
         axes.yaxis.set_major_locator(MaxNLocator(4, prune="both"))
-        axes.margins(y=0.08)
+        low, high, cut = wave_limits(counts - offset)
+        axes.set_ylim(low, high)
+        if cut:
+            notes.append(f"largest {EngFormatter(sep='', places=0)(cut)}")
     else:
         axes.set_ylim(middle - (abs(middle) or 1), middle + (abs(middle) or 1))
         axes.set_yticks([middle])
     if offset:
         digits = f"{offset:+,.0f}" if abs(offset) >= 1000 else f"{offset:+.6g}"
-        note(axes, f"{digits} {unit}", "bottom")
+        notes.insert(0, f"{digits} {unit}")
+    if notes:
+        note(axes, ", ".join(notes), "bottom")
+
+
+def wave_limits(counts: Floats) -> tuple[float, float, float]:
+    """Ends of the axis of a waveform.
+
+    Parameters
+    ----------
+    counts : array of shape (N,)
+        NaN where there is nothing.
+
+    Returns
+    -------
+    low, high : float
+    cut : float
+        Largest distance from the middle if it lies beyond the ends; else 0.
+
+    Examples
+    --------
+    >>> wave_limits(np.array([-1.0, 1.0] * 99 + [9.0, -90.0]))
+    (-3.0, 3.0, 90.0)
+    """
+    finite = counts[np.isfinite(counts)]
+    middle = float(np.median(finite))
+    away = np.abs(finite - middle)
+    usual = _TIMES_USUAL * float(np.percentile(away, _USUAL_SHARE))
+    if 0 < _WORTH_CUTTING * usual < away.max():
+        return middle - usual, middle + usual, float(away.max())
+    low, high = float(finite.min()), float(finite.max())
+    margin = 0.08 * (high - low)
+    return low - margin, high + margin, 0.0
 
 
 def draw_times(axes: Axes, seconds: Iterable[float]) -> None:
@@ -135,36 +185,60 @@ def draw_spectrogram(axes: Axes, bar: Axes, spectrogram: Spectrogram, unit: str)
     unit : str
         Of the power.
     """
-    from matplotlib.ticker import MaxNLocator
-
     decibels = spectrogram.decibels()
     if not np.isfinite(decibels).any():
         say(axes, "no spectrogram: nothing moves, or too few samples without a gap")
         axes.set_yticks([])
         bar.set_axis_off()
         return
-    low, high = _range_of(decibels[np.isfinite(decibels)])
-    row_hz = spectrogram.row_hz
-    frequencies = spectrogram.frequencies_hz
+    low_hz, top_hz = spectrogram.row_hz / 2, spectrogram.top_hz
+    if top_hz > 4 * _LOWEST_HZ:
+        low_hz = max(low_hz, _LOWEST_HZ)
+    rows = log_rows(spectrogram.frequencies_hz, low_hz, top_hz)
+    low, high = colour_range(decibels, spectrogram.frequencies_hz)
     length_s = (spectrogram.end_ns - spectrogram.start_ns) / NS_PER_S
     image = axes.imshow(
-        decibels,
+        decibels[rows],
         origin="lower",
         aspect="auto",
         interpolation="nearest",
-        extent=(0, length_s, frequencies[0] - row_hz / 2, frequencies[-1] + row_hz / 2),
+        extent=(0, length_s, np.log10(low_hz), np.log10(top_hz)),
         cmap=_COLOUR_MAP,
         vmin=low,
         vmax=high,
     )
-    axes.set_ylim(0, spectrogram.top_hz)
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter("{x:g}")
+    shown = [f for f in _FREQUENCIES_HZ if low_hz <= f <= top_hz]
+    axes.set_yticks(np.log10(shown), [f"{f:g}" for f in shown])
     axes.set_ylabel("frequency (Hz)", fontsize=SMALL)
     scale = axes.figure.colorbar(image, cax=bar)
     scale.outline.set_linewidth(0.6)
     bar.tick_params(labelsize=SMALL, width=0.6, length=3)
     bar.set_ylabel(f"dB re 1 {unit}", fontsize=SMALL)
+
+
+def log_rows(
+    frequencies_hz: Floats, low_hz: float, top_hz: float, n_rows: int | None = None
+) -> NDArray[np.intp]:
+    """Rows of an axis of frequency that is logarithmic: the nearest of evenly spaced ones.
+
+    Parameters
+    ----------
+    frequencies_hz : array of shape (F,)
+        Multiples of the first.
+    low_hz, top_hz : float
+        Ends of the axis.
+    n_rows : int, optional
+        By default 80 for each decade.
+
+    Returns
+    -------
+    array of int, from the lowest to the highest
+    """
+    n_rows = n_rows or max(round(_ROWS_A_DECADE * np.log10(top_hz / low_hz)), 1)
+    ends = np.linspace(np.log10(low_hz), np.log10(top_hz), n_rows + 1)
+    middles_hz = 10 ** ((ends[1:] + ends[:-1]) / 2)
+    nearest = np.rint(middles_hz / frequencies_hz[0]).astype(np.intp) - 1
+    return np.asarray(np.clip(nearest, 0, len(frequencies_hz) - 1))
 
 
 def shade(axes: Axes, gaps: Iterable[Interval], start_ns: int, end_ns: int) -> None:
@@ -187,7 +261,7 @@ def shade(axes: Axes, gaps: Iterable[Interval], start_ns: int, end_ns: int) -> N
         [(a, b - a) for a, b in wide],
         (0, 1),
         transform=axes.get_xaxis_transform(),
-        facecolor=_GAP,
+        facecolor=GAP,
         edgecolor="none",
         zorder=0.5,
         label="gap",
@@ -240,9 +314,20 @@ def _middle(counts: Floats) -> tuple[float, float]:
     return (float(np.median(finite)), float(np.ptp(finite))) if len(finite) else (0.0, 0.0)
 
 
-def _range_of(decibels: Floats) -> tuple[float, float]:
-    """Ends of the colours: what is usual is seen beside spikes and beside bands without power."""
-    shares = np.percentile(decibels, [_DARKEST, 50.0, _BRIGHTEST])
+def colour_range(decibels: Floats, frequencies_hz: Floats) -> tuple[float, float]:
+    """Ends of the colours: what is usual is seen beside spikes and beside bands without power.
+
+    Parameters
+    ----------
+    decibels : array of shape (F, T)
+        Not all of it NaN.
+    frequencies_hz : array of shape (F,)
+    """
+    chosen = decibels[frequencies_hz >= _COLOURED_FROM_HZ]
+    finite = chosen[np.isfinite(chosen)]
+    if not len(finite):
+        finite = decibels[np.isfinite(decibels)]
+    shares = np.percentile(finite, [_DARKEST, 50.0, _BRIGHTEST])
     low, usual, high = (float(share) for share in shares)
     high = min(high, usual + _MOST_ABOVE_DB)
     return min(max(low, high - _MOST_RANGE_DB), high - _LEAST_RANGE_DB), high

@@ -15,8 +15,9 @@ from quake.windows.timeline import ABSURD_AMPLITUDE
 Floats = NDArray[np.float64]
 
 # Length of what is transformed at a time: it tells frequencies 0.4 Hz apart, and times as far
-# apart as a local earthquake is long. Short records get finer in time and coarser in frequency.
-_PIECE_S = 2.56
+# apart as a local earthquake is long. Short records get finer in time and coarser in frequency,
+# long ones, whose columns are wide, finer in frequency.
+_PIECE_S, _LONGEST_PIECE_S = 2.56, 10.24
 _PIECES_OF_A_RECORD = 48
 _SHORTEST_PIECE_S = 0.64
 _FEWEST_SAMPLES = 16
@@ -55,7 +56,8 @@ class Spectrogram:
         self.start_ns, self.end_ns, self.top_hz = start_ns, end_ns, top_hz
         length_s = (end_ns - start_ns) / NS_PER_S
         shortest_s = max(min(_SHORTEST_PIECE_S, length_s / 4), _FEWEST_SAMPLES / rate_hz)
-        self.piece_s = max(min(_PIECE_S, length_s / _PIECES_OF_A_RECORD), shortest_s)
+        longest_s = min(max(_PIECE_S, length_s / most_columns), _LONGEST_PIECE_S)
+        self.piece_s = max(min(longest_s, length_s / _PIECES_OF_A_RECORD), shortest_s)
         n_columns = int(min(most_columns, max(8 * length_s / self.piece_s, 1)))
         self.column_s = length_s / n_columns
         self.row_hz = 1 / self.piece_s

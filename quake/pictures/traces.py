@@ -1,18 +1,20 @@
 """Read what is drawn of each component between two times.
 
-Samples are read block by block, and what is kept of them does not grow with the record.
+Samples are read block by block, and what is kept of them does not grow with the record. Waveforms
+are filtered, the spectrogram is of what was recorded.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quake.pictures.band import Band, filtered
 from quake.pictures.envelope import Envelope, is_possible
 from quake.pictures.excerpt import read_excerpt
 from quake.pictures.spectrogram import Spectrogram
@@ -66,11 +68,11 @@ class Trace:
     _recorded: list[Interval] = field(default_factory=list)
     _shortest_ns: int = 0
 
-    def add(self, segment: Segment, band_instrument: str) -> None:
-        """Take in a segment."""
-        self.envelope.add(segment)
+    def add(self, segment: Segment, drawn: Segment, band_instrument: str) -> None:
+        """Take in a segment as it was recorded, and what is drawn of it."""
+        self.envelope.add(drawn)
         if self.samples is not None:
-            self.samples.append(segment)
+            self.samples.append(drawn)
         self.channels.add(band_instrument + segment.code)
         self.is_whole &= _is_whole(segment.samples)
         step_ns = NS_PER_S / segment.sampling_rate_hz
@@ -129,6 +131,10 @@ class Traces:
     shown : str
         Component of the spectrogram; empty if there is none.
     spectrogram : Spectrogram or None
+    band : Band or None
+        Of the waveforms; None of those that are drawn as they were recorded.
+    rate_hz : float
+        Highest sampling rate; 0 if nothing was recorded.
     """
 
     start_ns: int
@@ -136,12 +142,15 @@ class Traces:
     traces: dict[str, Trace]
     shown: str
     spectrogram: Spectrogram | None
+    band: Band | None = None
+    rate_hz: float = 0.0
 
     def add(self, channel_set: ChannelSet, from_ns: int, until_ns: int) -> None:
-        """Take in a block; the spectrogram counts what lies between the two times."""
+        """Take in a block; what lies between the two times is drawn."""
         for component in COMPONENTS:
             for segment in channel_set.segments.get(component, []):
-                self.traces[component].add(segment, channel_set.id.band_instrument)
+                drawn = _between(filtered(segment, self.band), from_ns, until_ns)
+                self.traces[component].add(segment, drawn, channel_set.id.band_instrument)
                 if component == self.shown and self.spectrogram is not None:
                     self.spectrogram.add(segment, from_ns, until_ns)
 
@@ -150,6 +159,19 @@ class Traces:
         return union(
             gap for trace in self.traces.values() if trace.is_recorded for gap in trace.gaps
         )
+
+
+def _between(segment: Segment, from_ns: int, until_ns: int) -> Segment:
+    """Samples of a segment from one time on and before another."""
+    step_ns = NS_PER_S / segment.sampling_rate_hz
+    first, stop = (
+        min(max(math.ceil((time_ns - segment.start_ns) / step_ns), 0), len(segment.samples))
+        for time_ns in (from_ns, until_ns)
+    )
+    if (first, stop) == (0, len(segment.samples)):
+        return segment
+    start_ns = segment.start_ns + round(first * step_ns)
+    return replace(segment, start_ns=start_ns, samples=segment.samples[first:stop])
 
 
 def _is_whole(samples: NDArray[np.generic]) -> bool:
@@ -162,8 +184,9 @@ def open_traces(
     start_ns: int,
     end_ns: int,
     rates_hz: Mapping[str, Sequence[float]],
-    top_hz: float,
+    top_hz: float | None,
     n_columns: int,
+    band: Band | None = None,
 ) -> Traces:
     """Prepare to draw.
 
@@ -173,10 +196,13 @@ def open_traces(
         ns since the epoch.
     rates_hz : mapping of component to its sampling rates
         Of those that were recorded.
-    top_hz : float
-        Highest frequency of the spectrogram; it ends at the Nyquist frequency anyway.
+    top_hz : float or None
+        Highest frequency of the spectrogram; it ends at the Nyquist frequency anyway. None gives
+        no spectrogram.
     n_columns : int
         Width of a panel, pixels.
+    band : Band, optional
+        Waveforms are drawn as they were recorded without it.
     """
     length_s = (end_ns - start_ns) / NS_PER_S
     most = _SAMPLES_PER_COLUMN * n_columns
@@ -192,10 +218,11 @@ def open_traces(
     }
     shown = next((c for c in COMPONENTS if rates_hz.get(c)), "")
     spectrogram = None
-    if shown:
+    if shown and top_hz is not None:
         top_hz = min(top_hz, max(rates_hz[shown]) / 2)
         spectrogram = Spectrogram(start_ns, end_ns, top_hz, max(rates_hz[shown]), n_columns)
-    return Traces(start_ns, end_ns, traces, shown, spectrogram)
+    rate_hz = max((rate for rates in rates_hz.values() for rate in rates), default=0.0)
+    return Traces(start_ns, end_ns, traces, shown, spectrogram, band, rate_hz)
 
 
 def read_traces(
@@ -204,8 +231,9 @@ def read_traces(
     id: ChannelSetId,
     start_ns: int,
     end_ns: int,
-    top_hz: float,
+    top_hz: float | None,
     n_columns: int,
+    band: Band | None = None,
 ) -> Traces:
     """Read what is to be drawn.
 
@@ -216,19 +244,22 @@ def read_traces(
     id : ChannelSetId
     start_ns, end_ns : int
         ns since the epoch.
-    top_hz : float
-        Highest frequency of the spectrogram.
+    top_hz : float or None
+        Highest frequency of the spectrogram; None gives none.
     n_columns : int
         Width of a panel, pixels.
+    band : Band, optional
+        Waveforms are drawn as they were recorded without it.
     """
     spans = [s for s in spans if s.start_ns < end_ns and s.end_ns > start_ns]
-    traces = open_traces(start_ns, end_ns, _rates(spans), top_hz, n_columns)
+    traces = open_traces(start_ns, end_ns, _rates(spans), top_hz, n_columns, band)
     highest_hz = max((span.sampling_rate_hz for span in spans), default=1.0)
     block_s = max(_BLOCK_SAMPLES / highest_hz, _SHORTEST_BLOCK_S)
     n_blocks = math.ceil((end_ns - start_ns) / NS_PER_S / block_s)
     bounds_ns = [start_ns + i * (end_ns - start_ns) // n_blocks for i in range(n_blocks + 1)]
     piece_s = traces.spectrogram.piece_s if traces.spectrogram is not None else 0.0
-    reach_ns = round(piece_s * NS_PER_S) if n_blocks > 1 else 0
+    reach_s = max(piece_s, band.reach_s if band is not None else 0.0)
+    reach_ns = round(reach_s * NS_PER_S) if n_blocks > 1 else 0
     for from_ns, until_ns in pairwise(bounds_ns):
         block = read_excerpt(source, spans, id, from_ns - reach_ns, until_ns + reach_ns)
         traces.add(block, from_ns, until_ns)

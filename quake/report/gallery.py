@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Protocol
 
 from quake.errors import QuakeError
 from quake.model_file.card import ModelCard
 from quake.report.shortlist import Choice
-from quake.store.entries import FileEntry, FileState, state_of
+from quake.store.entries import DayKey, FileEntry, FileState, state_of
 from quake.store.layout import day_of_date
 from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.intervals import Interval, union
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import SpanSource
 from quake.windows.station_days import reach_of_day
@@ -41,6 +45,22 @@ class Exhibit:
     missing: str = ""
 
 
+class Wanted(Protocol):
+    """A time of which a picture is wanted."""
+
+    @property
+    def key(self) -> DayKey:
+        """Channel set, and the date of the station-day."""
+
+    @property
+    def start_ns(self) -> int:
+        """Beginning, ns since the epoch."""
+
+    @property
+    def end_ns(self) -> int:
+        """End, exclusive."""
+
+
 class SpanFinder:
     """Finds what files hold of chosen windows; files come one after the other.
 
@@ -49,28 +69,31 @@ class SpanFinder:
     choices : of all lists together
     """
 
-    def __init__(self, choices: Iterable[Choice]) -> None:
-        self._wanted: dict[ChannelSetId, set[tuple[int, int]]] = defaultdict(set)
+    def __init__(self, choices: Iterable[Wanted]) -> None:
+        times: dict[ChannelSetId, set[Interval]] = defaultdict(set)
         for choice in choices:
-            self._wanted[choice.key[0]].add(_surroundings(choice))
+            times[choice.key[0]].add(_surroundings(choice))
+        self._wanted = {key: union(found) for key, found in times.items()}
         self._spans: dict[ChannelSetId, list[Span]] = defaultdict(list)
         self._states: dict[str, FileState] = {}
 
     def add_file(self, entry: FileEntry) -> None:
         """Keep what of a file lies near a window."""
         for span in entry.spans:
-            times = self._wanted.get(span.id, ())
-            if any(span.start_ns < end and start < span.end_ns for start, end in times):
+            times = self._wanted.get(span.id, [])
+            # Of those that end after its start, the first begins before the others.
+            place = bisect_right(times, span.start_ns, key=itemgetter(1))
+            if place < len(times) and times[place][0] < span.end_ns:
                 self._spans[span.id].append(span)
                 self._states[entry.state.path] = entry.state
 
-    def spans_near(self, choice: Choice) -> list[Span]:
+    def spans_near(self, choice: Wanted) -> list[Span]:
         """What there is of the day of a window: it says which of two codes was taken."""
         start_ns, end_ns = _surroundings(choice)
         found = self._spans.get(choice.key[0], ())
         return [span for span in found if span.start_ns < end_ns and start_ns < span.end_ns]
 
-    def files_of(self, choice: Choice) -> tuple[str, ...]:
+    def files_of(self, choice: Wanted) -> tuple[str, ...]:
         """Files with samples in a window, sorted."""
         spans = self._spans.get(choice.key[0], ())
         return tuple(
@@ -93,7 +116,7 @@ class SpanFinder:
         return ""
 
 
-def _surroundings(choice: Choice) -> tuple[int, int]:
+def _surroundings(choice: Wanted) -> tuple[int, int]:
     """Times between which spans can belong to the station-day of a window, see `station_days`."""
     return reach_of_day(day_of_date(choice.key[1]), choice.end_ns - choice.start_ns)
 

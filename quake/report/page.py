@@ -8,21 +8,34 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from quake import __version__
 from quake.inference.coverage import Seconds
+from quake.pictures.event_view import HEIGHT as HEIGHT_OF_LINE
+from quake.pictures.event_view import short
+from quake.pictures.palette import class_colours
+from quake.report.downloads import packed_files, review_data
+from quake.report.event_card import SPECTROGRAM_PX, TRACE_PX, make_event_cards
 from quake.report.heat_table import make_heat_table
 from quake.report.histogram_figure import HEIGHT, WIDTH, make_figure
-from quake.report.survey import Survey, all_failures, store_name
+from quake.report.picture_links import PictureLinks
+from quake.report.rates import rates_by_day, rates_by_hour
+from quake.report.run_facts import store_name
+from quake.report.site_map import WIDTH as SITE_WIDTH
+from quake.report.site_map import make_site_map
+from quake.report.survey import Survey, all_failures
 from quake.report.totals import STATUSES
 from quake.report.window_card import make_cards
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 MAX_FAILURES = 200
 
@@ -49,7 +62,12 @@ class Table(Protocol):
         """Headings; without them the first cell of a row is its name."""
 
 
-def write_page(file: BinaryIO, survey: Survey, model: Sequence[Table] = ()) -> None:
+def write_page(
+    file: BinaryIO,
+    survey: Survey,
+    model: Sequence[Table] = (),
+    pictures: PictureLinks | None = None,
+) -> None:
     """Write the page; the same survey gives the same bytes.
 
     Parameters
@@ -57,11 +75,15 @@ def write_page(file: BinaryIO, survey: Survey, model: Sequence[Table] = ()) -> N
     file : binary file
     survey : Survey
     model : tables of the card of the model; without them, what the store knows is shown
+    pictures : PictureLinks, optional
+        Where pictures of station-days are.
     """
     environment = _environment()
-    style, script = _inline("report.css"), _inline("report.js")
+    style = _inline("report.css")
+    script = "".join(map(_inline, ("report.js", "events.js", "review.js")))
     stream = environment.get_template("report.html.jinja").stream(
         **_contents(survey),
+        **_event_contents(survey, pictures),
         model=model,
         policy=_policy(style, script),
         style=_markup(style),
@@ -93,6 +115,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["short"] = short
     environment.filters["count"] = lambda number: f"{number:,}"
     environment.filters["px"] = lambda value: f"{value:.1f}".removesuffix(".0")
     return environment
@@ -102,7 +125,7 @@ def _inline(name: str) -> str:
     return (files("quake.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _markup(text: str) -> str:
+def _markup(text: str) -> Markup:
     from markupsafe import Markup
 
     return Markup(text)  # nosec B704
@@ -128,8 +151,6 @@ def _digest(text: str) -> str:
 
 def _contents(survey: Survey) -> dict[str, Any]:
     """All that the template shows."""
-    from quake.pictures.palette import class_colours
-
     colours = class_colours(survey.facts.classes)
     what = "events" if survey.events.are_there else "windows"
     failures = all_failures(survey)
@@ -152,6 +173,46 @@ def _contents(survey: Survey) -> dict[str, Any]:
         **_counts(survey),
         **_lists(survey),
     }
+
+
+def _event_contents(survey: Survey, pictures: PictureLinks | None) -> dict[str, Any]:
+    """All that the template and the script show of events."""
+    classes = survey.facts.classes
+    cards = make_event_cards(survey.event_exhibits, classes)
+    events = [e.event for e in survey.event_exhibits if not e.is_doubt]
+    by_hour = survey.events.by_hour
+    names = [".".join(row.station) for row in survey.map.rows]
+    counts: Counter[str] = Counter()
+    for (station, _), number in survey.events.by_station_day.items():
+        counts[".".join(station)] += number
+    labels = sorted({card.event.label for card in cards} | set(survey.facts.event_classes))
+    return {
+        "event_cards": cards,
+        "links": {c.number: pictures.of(c.event) if pictures else [] for c in cards},
+        "n_events": len(events),
+        "n_doubts": len(cards) - len(events),
+        "event_labels": labels,
+        "event_stations": sorted({".".join(s) for card in cards for s in card.event.stations}),
+        "event_colours": {**class_colours([*classes, *sorted(set(labels) - set(classes))])},
+        "rates": [
+            rates_by_day(by_hour, survey.map.calendar, labels),
+            rates_by_hour(by_hour, labels),
+        ]
+        if by_hour
+        else [],
+        "site_map": make_site_map(survey.sites, counts, names) if survey.sites else None,
+        "data": _json(review_data(cards, survey.event_exhibits, survey.facts)),
+        "packed": packed_files(events, classes) if events else "",
+        "trace_px": TRACE_PX,
+        "spectrogram_px": SPECTROGRAM_PX,
+        "view_height": HEIGHT_OF_LINE,
+        "site_width": SITE_WIDTH,
+    }
+
+
+def _json(values: Any) -> Markup:
+    """Data in a page: nothing in it can end the element that it is in."""
+    return _markup(json.dumps(values, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def _counts(survey: Survey) -> dict[str, Any]:

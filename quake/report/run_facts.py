@@ -93,3 +93,8 @@ def _facts(root: Path, values: Mapping[str, Any]) -> RunFacts:
         raise ValueError(f"windows of {window_s:g} s, a positive length was expected")
     thresholds = {name: float(values["thresholds"][name]) for name in classes}
     return RunFacts(root, str(values["model"]), classes, thresholds, window_s, dict(values))
+
+
+def store_name(root: Path) -> str:
+    """Name of a store for titles: of its folder."""
+    return root.name or str(root)

@@ -281,7 +281,10 @@ class _ArchiveRun:
             if day.number in wanted:
                 entry = self.store.journal.days[day.key]
                 name = next(name for name in READABLE if name in entry.outputs)
-                yield PictureJob(day.day, entry.inputs, str(self.store.path_of(entry, name)))
+                windows = str(self.store.path_of(entry, name))
+                has_onsets = ONSETS in entry.outputs
+                onsets = str(self.store.path_of(entry, ONSETS)) if has_onsets else ""
+                yield PictureJob(day.day, entry.inputs, windows, onsets)
 
     def _result(
         self, division: Division, *, n_events: int | None = None, to_do: ToDo | None = None

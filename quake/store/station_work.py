@@ -7,13 +7,13 @@ import logging
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quake.errors import WaveformError
-from quake.events.onset import onsets_as_bytes
+from quake.events.onset import Onset, onsets_as_bytes, onsets_of_bytes
 from quake.files import write_whole
 from quake.inference.classifier import Classifier
 from quake.inference.config import PredictConfig
@@ -140,10 +140,12 @@ class StationDayWork:
             [job.day], source, opener.config, opener.orientations
         )
         records = list(prediction)
+        onsets: list[Onset] | None = None
         try:
             outputs = self._write(job, records)
             if records and ONSETS in job.formats:
-                outputs[ONSETS] = self._write_onsets(job, source, records)
+                onsets = self._find_onsets(job, source, records)
+                outputs[ONSETS] = self._write_onsets(job, onsets)
         except OSError as error:
             return NotWritten(f"{error.filename or opener.root}: {error.strerror or error}")
         entry = DayEntry(
@@ -158,10 +160,25 @@ class StationDayWork:
             problems=sorted(source.problems, key=lambda problem: problem.message),
         )
         entry.inputs = job.inputs_of(entry)
-        if opener.album is not None:
-            failed = _draw(opener.album, source, job.day, records, entry.inputs)
-            return failed or entry
-        return entry
+        return self._draw(job, source, records, entry, onsets) or entry
+
+    def _draw(
+        self,
+        job: DayJob,
+        source: Source,
+        records: Sequence[WindowRecord],
+        entry: DayEntry,
+        onsets: Sequence[Onset] | None,
+    ) -> NotWritten | None:
+        """Draw a station-day if that is wanted; its onsets are found for it if nobody has."""
+        album = self.opener.album
+        if album is None:
+            return None
+
+        def find() -> Sequence[Onset]:
+            return self._find_onsets(job, source, records) if onsets is None else onsets
+
+        return _draw(album, source, job.day, records, entry.inputs, find)
 
     def _add_onsets(self, job: DayJob, before: DayEntry) -> DayEntry | NotWritten | None:
         """Find the onsets of a station-day whose windows are there; None if they cannot be read."""
@@ -176,26 +193,33 @@ class StationDayWork:
             return None
         source = SpanSource(job.day.id, job.day.spans, self._indexes)
         try:
-            size = self._write_onsets(job, source, records)
+            onsets = self._find_onsets(job, source, records)
+            size = self._write_onsets(job, onsets)
         except OSError as error:
             return NotWritten(f"{error.filename or self.opener.root}: {error.strerror or error}")
         if source.problems:
             return None  # what could not be read belongs into a new entry
-        return replace(before, outputs={**before.outputs, ONSETS: size})
+        entry = replace(before, outputs={**before.outputs, ONSETS: size})
+        return self._draw(job, source, records, entry, onsets) or entry
 
-    def _write_onsets(self, job: DayJob, source: Source, records: Sequence[WindowRecord]) -> int:
-        """Find the onsets of a station-day; size of their file in bytes.
+    def _find_onsets(
+        self, job: DayJob, source: Source, records: Sequence[WindowRecord]
+    ) -> list[Onset]:
+        opener = self.opener
+        finder = OnsetFinder(self.classifier, source, opener.config, opener.orientations)
+        return finder.find(job.day, records)
+
+    def _write_onsets(self, job: DayJob, onsets: Sequence[Onset]) -> int:
+        """Write the onsets of a station-day; size of their file in bytes.
 
         Raises
         ------
         OSError
             If they cannot be written.
         """
-        opener = self.opener
-        finder = OnsetFinder(self.classifier, source, opener.config, opener.orientations)
-        content = onsets_as_bytes(finder.find(job.day, records))
-        path = windows_file(Path(opener.root), job.day.id, job.day.day_ns, ONSETS)
-        write_whole(path, content, Path(opener.temporary))
+        content = onsets_as_bytes(onsets)
+        path = windows_file(Path(self.opener.root), job.day.id, job.day.day_ns, ONSETS)
+        write_whole(path, content, Path(self.opener.temporary))
         return len(content)
 
     def _write(self, job: DayJob, records: Sequence[WindowRecord]) -> dict[str, int]:
@@ -225,11 +249,14 @@ class PictureJob:
         Digest of its files.
     windows : str
         File of its windows, of a format that can be read back.
+    onsets : str
+        File of its onsets; empty if there is none, so that no events are marked.
     """
 
     day: StationDay
     inputs: str
     windows: str
+    onsets: str = ""
 
 
 @dataclass(frozen=True)
@@ -262,14 +289,24 @@ class PictureWork:
             logger.warning("no picture: %s", error)
             return None
         source = SpanSource(job.day.id, job.day.spans, {})
-        return _draw(self.album, source, job.day, records, job.inputs)
+
+        def find() -> Sequence[Onset]:
+            return onsets_of_bytes(Path(job.onsets).read_bytes())
+
+        find_onsets = find if job.onsets and Path(job.onsets).is_file() else None
+        return _draw(self.album, source, job.day, records, job.inputs, find_onsets)
 
 
 def _draw(
-    album: Album, source: Source, day: StationDay, records: Sequence[WindowRecord], inputs: str
+    album: Album,
+    source: Source,
+    day: StationDay,
+    records: Sequence[WindowRecord],
+    inputs: str,
+    find_onsets: Callable[[], Sequence[Onset]] | None,
 ) -> NotWritten | None:
     try:
-        album.draw(source, day, records, inputs)
+        album.draw(source, day, records, inputs, find_onsets)
     except OSError as error:
         return NotWritten(f"{album.path_of(day)}: {error.strerror or error}")
     return None

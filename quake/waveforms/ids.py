@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FILES = ";"
+"""What divides the names of several files that are one record, as in label tables."""
+
 COMPONENTS = ("Z", "N", "E")
 """Component order of every array in `quake`."""
 

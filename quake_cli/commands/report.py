@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from quake_cli.options.messages import Debug, Quiet
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
     from quake.report import Survey
+    from quake.report.picture_links import PictureLinks
     from quake.report.run_facts import RunFacts
     from quake_cli.render.sections import Section
 
@@ -51,25 +53,59 @@ def report(
             help="Find the store's model there, where it is neither bundled nor installed.",
         ),
     ] = None,
+    last: Annotated[
+        int,
+        typer.Option("--last", metavar="N", help="Show so many events, the last ones."),
+    ] = 300,
+    doubts: Annotated[
+        int,
+        typer.Option(
+            "--doubts",
+            metavar="N",
+            help="Show so many onsets that are no events, those that the model was least certain "
+            "of, for the review.",
+        ),
+    ] = 40,
+    inventory: Annotated[
+        Path | None,
+        typer.Option(
+            "--inventory", metavar="FILE", help="Draw a map of the stations in this StationXML."
+        ),
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            metavar="DIR",
+            help="Link events to pictures of their days, drawn there by `quake predict --plot`.",
+        ),
+    ] = None,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
-    """Write one page over a result store: maps, histograms, the strongest windows."""
+    """Write one page over a result store: events to review, rates, maps, histograms, windows."""
+    from quake.events.station_facts import read_station_facts
     from quake.report import ReportOptions, survey_store
     from quake.report.run_facts import read_run_facts
     from quake_cli.render.cards import card_sections
     from quake_cli.render.progress import ProgressBar
 
     messages: Messages = context.obj
-    options = ReportOptions(top=top)
+    options = ReportOptions(top=top, events=last, doubts=doubts)
     with library_messages(messages), ProgressBar(messages) as bar:
         facts = read_run_facts(store)
         _check(output)
         found = _model_of(messages, facts, model)
-        options = ReportOptions(top, None if found is None else found[1], bar.update)
+        sites = read_station_facts(inventory).sites
+        options = replace(
+            options,
+            card=None if found is None else found[1],
+            on_progress=bar.update,
+            sites=sites or {},
+        )
         survey = survey_store(facts, options)
         sections = [] if found is None else card_sections(*found)
-        _write(output, survey, sections)
+        _write(output, survey, sections, _links(pictures, output))
     _say(messages, output, survey)
     return Exit.SOME_FAILED if survey.damaged.count else Exit.OK
 
@@ -107,17 +143,31 @@ def _model_of(
     return next(((entry.path, entry.card) for entry in fitting), None)
 
 
-def _write(output: str, survey: Survey, sections: list[Section]) -> None:
+def _links(pictures: Path | None, output: str) -> PictureLinks | None:
+    """Where pictures are, as seen from the page; from this folder if it goes to a pipe."""
+    from quake.report.picture_links import PictureLinks
+
+    if pictures is None:
+        return None
+    if not pictures.is_dir():
+        raise ParameterError(f"--pictures {pictures}: there is no such folder; name that of --plot")
+    page = Path() if output == _STDOUT else Path(output).absolute().parent
+    return PictureLinks(pictures, page)
+
+
+def _write(
+    output: str, survey: Survey, sections: list[Section], links: PictureLinks | None
+) -> None:
     from quake.files import whole_file
     from quake.report import write_page
 
     if output == _STDOUT:
-        write_page(sys.stdout.buffer, survey, sections)
+        write_page(sys.stdout.buffer, survey, sections, links)
         sys.stdout.buffer.flush()
         return
     try:
         with whole_file(Path(output)) as file:
-            write_page(file, survey, sections)
+            write_page(file, survey, sections, links)
     except OSError as error:
         raise OutputError(
             f"{output}: cannot be written ({error.strerror or error}); nothing was left there"

@@ -13,6 +13,13 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+class PlotWidth(StrEnum):
+    """What pictures are for."""
+
+    WIDE = "wide"
+    NARROW = "narrow"
+
+
 class EngineName(StrEnum):
     """What runs the network."""
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
-from strategies import START_NS
+from strategies import START_NS, noise, trace, write
 
 from quake.datasets import tables
 from quake.errors import LabelError
@@ -300,3 +300,39 @@ def test_parquet_without_a_column_is_an_error_that_names_it(tmp_path):
     parquet.write_table(pa.table({"path": ["a"], "label": ["eq"]}), path)
     with pytest.raises(LabelError, match="no column start, end; found path, label"):
         read_label_table(path)
+
+
+def write_component(path, code, n_samples=3000):
+    write(path, trace(noise(n_samples)[0].astype("int32"), channel=f"HH{code}"))
+
+
+def test_a_record_of_several_files_is_read_from_all_of_them(table, tmp_path):
+    for code in "ZNE":
+        write_component(tmp_path / f"{code}.mseed", code)
+    row = ROW.replace("a.mseed", "Z.mseed; N.mseed;E.mseed").replace("05:07:00", "05:06:20")
+    (span,) = read_label_table(table(row))
+    read = span.reader.read(span, 0)
+    assert {c: len(s) for c, s in read.channel_set.segments.items()} == {"Z": 1, "N": 1, "E": 1}
+    # What a run writes of its split is read back in the same way, wherever that is.
+    assert str(span.path) == ";".join(str(tmp_path / f"{code}.mseed") for code in "ZNE")
+    (again,) = read_label_table(table(row.replace("Z.mseed; N.mseed;E.mseed", str(span.path))))
+    assert (again.path, again.reader) == (span.path, span.reader)
+    before = span.reader.fingerprint(span)
+    write_component(tmp_path / "N.mseed", "N", 4000)
+    assert span.reader.fingerprint(span) != before
+
+
+def test_a_file_whose_name_has_what_divides_files_is_one_file(table, tmp_path):
+    write_component(tmp_path / "a;b.mseed", "Z")
+    (span,) = read_label_table(table(ROW.replace("a.mseed", "a;b.mseed")))
+    assert (span.path, span.reader) == (tmp_path / "a;b.mseed", None)
+
+
+def test_rows_of_a_long_file_are_of_one_record_unless_they_say_another(table):
+    header = HEADER.replace("event_id", "record,event_id")
+    rows = "".join(
+        ROW.replace(",ev1", f",{record},ev{i}").replace("05:0", f"{10 + i}:0")
+        for i, record in enumerate(("", "one", "two"))
+    )
+    spans = read_label_table(table(rows, header))
+    assert [span.record for span in spans] == ["", "one", "two"]

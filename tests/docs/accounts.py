@@ -60,6 +60,7 @@ RUN_BY = (
     RunBy("docs/tutorial.md", "quake ", "tests/examples/test_tutorial_page.py"),
     RunBy("docs/tutorial.md", "python examples/", "tests/examples/test_tutorial_page.py"),
     RunBy("docs/tutorial.md", "quake: error: one class", "tests/examples/test_tutorial_page.py"),
+    RunBy("docs/review.md", "quake ", "tests/report/test_review_page.py"),
     RunBy("docs/doctor.md", "torchvision::nms", "tests/docs/test_troubleshooting_page.py"),
     RunBy("docs/doctor.md", "pip install", "tests/docs/test_troubleshooting_page.py"),
     RunBy("docs/label_tables.md", "path,start,end", "tests/datasets/test_data_document.py"),
@@ -98,6 +99,7 @@ SHOWN = (
     Shown("docs/export.md", "max_batch_size", "a configuration of the Triton server"),
     Shown("docs/export.md", "tritonclient", "a client of the Triton server, not run as it says"),
     Shown("docs/model_format.md", "network  ", "a table of keys"),
+    Shown("docs/review.md", "first/ ", "a tree of folders"),
     Shown("docs/tutorial.md", "", "figures of an hour of training on the records it names"),
 )
 

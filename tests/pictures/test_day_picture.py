@@ -5,7 +5,8 @@ import pytest
 from strategies import START_NS, noise, sine
 
 from quake.pictures.canvas import sheet
-from quake.pictures.day_picture import PANEL_PX, WIDTH_PX, DayText, draw_day, draw_day_on
+from quake.pictures.day_picture import DayText, draw_day, draw_day_on
+from quake.pictures.layout import WIDE
 from quake.pictures.palette import STATUS_COLOURS, class_colours
 from quake.pictures.picture_file import note_of
 from quake.pictures.traces import read_traces
@@ -30,7 +31,7 @@ def traces_of(array_source):
     def make(rows, rate_hz=100.0, components="ZNE", end_ns=END_NS):
         source = array_source(rows, rate_hz, components)
         ((key, spans),) = source.spans().items()
-        return read_traces(source, spans, key, START_NS, end_ns, 20.0, PANEL_PX)
+        return read_traces(source, spans, key, START_NS, end_ns, 20.0, WIDE.panel)
 
     return make
 
@@ -41,7 +42,7 @@ def panels(traces_of):
 
     def draw(rows, records, events=(), text=TEXT, rate_hz=100.0, components="ZNE", end_ns=END_NS):
         traces = traces_of(rows, rate_hz, components, end_ns)
-        with sheet(WIDTH_PX, 900) as figure:
+        with sheet(WIDE.width, 900) as figure:
             draw_day_on(figure, traces, records, events, text)
             names = ("events", "Z", "N", "E", "spectrogram", "probabilities", "statuses")
             found = dict(zip(names, figure.axes, strict=False))
@@ -92,11 +93,14 @@ def test_each_threshold_is_a_dashed_line_of_the_colour_of_its_class(panels, reco
 def test_the_spectrogram_of_a_sine_peaks_at_its_frequency(panels, record):
     found, words = panels(np.stack([1000 * sine(5.0, 60_000, 100.0)] * 3), [record()])
     (image,) = found["spectrogram"].images
-    _, _, low_hz, high_hz = image.get_extent()
+    _, _, low, high = image.get_extent()
     decibels = np.asarray(image.get_array())
-    row_hz = (high_hz - low_hz) / len(decibels)
-    peaks_hz = low_hz + (decibels.argmax(axis=0) + 0.5) * row_hz
-    assert abs(peaks_hz - 5.0).max() <= row_hz / 2 + 1e-9
+    row = (high - low) / len(decibels)
+    first = 10 ** (low + decibels.argmax(axis=0) * row)
+    last = 10 ** (low + (len(decibels) - decibels[::-1].argmax(axis=0)) * row)
+    assert (first <= 5.0).all()
+    assert (last >= 5.0).all()
+    assert (last - first).max() < 0.5
     assert words["spectrogram"] == "HHZ"
 
 
@@ -112,7 +116,7 @@ def test_gaps_are_shaded_where_they_are_in_all_panels(panels, record):
     rows = noise(60_000)
     rows[0, 20_000:30_000] = np.nan
     found, _ = panels(rows, [record()])
-    width_s = 600 / PANEL_PX
+    width_s = 600 / WIDE.panel
     for name in ("events", "Z", "spectrogram", "probabilities", "statuses"):
         ((first, last),) = bars(found[name], "gap")
         assert first == pytest.approx(200, abs=width_s), name
@@ -154,7 +158,7 @@ def test_events_end_with_the_picture_and_short_ones_can_be_seen(panels, record):
     assert bars(found["events"], "earthquake") == [(0, 30), (570, 600)]
     found, _ = panels(noise(60_000), [record()], [event(100, 100.001)])
     ((first, last),) = bars(found["events"], "earthquake")
-    assert last - first == pytest.approx(2 * 600 / PANEL_PX)
+    assert last - first == pytest.approx(2 * 600 / WIDE.panel)
 
 
 def test_no_events_are_said_to_be_none(panels, record):

@@ -201,3 +201,63 @@ def test_without_pictures_nothing_that_draws_is_loaded():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.split("\n")[0] == "0 []"
+
+
+def test_a_helicorder_lies_beside_each_picture(predict, tmp_path):
+    run = predict(EXAMPLE, "--plot", tmp_path / "p", "--helicorder", 15)
+    assert run.status == 0
+    assert list(pictures(tmp_path / "p")) == [
+        "BK.MHC..BH.2008-02-05.helicorder.png",
+        PICTURE,
+    ]
+
+
+def test_pictures_differ_by_band_and_width(predict, tmp_path):
+    options = {"a": (), "b": ("--plot-band", "raw"), "c": ("--plot-band", "2-8"),
+               "d": ("--plot-width", "narrow")}  # fmt: skip
+    for name, more in options.items():
+        predict(EXAMPLE, "--plot", tmp_path / name, *more)
+    drawn = {name: pictures(tmp_path / name)[PICTURE] for name in options}
+    assert len(set(drawn.values())) == 4
+    assert int.from_bytes(drawn["d"][16:20], "big") == 780
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (("--helicorder", 15), "--helicorder: is about pictures; add --plot DIR"),
+        (("--plot-band", "raw"), "--plot-band: is about pictures; add --plot DIR"),
+        (("--plot", "{p}", "--helicorder", 20), "expected 15, 30 or 60 minutes a line"),
+        (("--plot", "{p}", "--plot-band", "20-1"), "--plot-band: '20-1' is no band"),
+        (("--plot", "{p}", "--plot-band", "wide"), "'wide' is no band"),
+    ],
+)
+def test_options_of_pictures_that_make_no_sense_are_refused(predict, tmp_path, options, what):
+    named = [str(option).format(p=tmp_path / "p") for option in options]
+    run = predict(EXAMPLE, *named)
+    assert run.status == 2
+    assert what in run.err
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_store_draws_again_what_is_wanted_in_another_way(predict, tmp_path):
+    store, folder = tmp_path / "store", tmp_path / "p"
+    predict(EXAMPLE, "--output", store, "--events", "--plot", folder)
+    first = pictures(folder)
+    predict(EXAMPLE, "--output", store, "--events", "--plot", folder)
+    assert pictures(folder) == first
+    predict(EXAMPLE, "--output", store, "--events", "--plot", folder, "--helicorder", 60)
+    again = pictures(folder)
+    assert set(again) == {PICTURE, "BK.MHC..BH.2008-02-05.helicorder.png"}
+
+
+def test_a_store_marks_events_in_pictures_that_are_drawn_later(predict, tmp_path):
+    both, later = tmp_path / "both", tmp_path / "later"
+    predict(EXAMPLE, "--output", tmp_path / "a", "--events", "--plot", both)
+    predict(EXAMPLE, "--output", tmp_path / "b", "--events")
+    predict(EXAMPLE, "--output", tmp_path / "b", "--events", "--plot", later)
+
+    def pixels(folder):
+        return pictures(folder)[PICTURE].partition(b"IDAT")[2]
+
+    assert pixels(both) == pixels(later)

@@ -87,6 +87,7 @@ class StoreMaker:
             "windows": {status: statuses.count(status) for status in set(statuses)},
             "labels": {label: labels.count(label) for label in set(labels)},
         }
+        outputs = values.pop("outputs", outputs)
         entry = DayEntry(key, date, "inputs", outputs, **{**counts, **values})
         self.journal.add_day(entry)
         return path
@@ -105,7 +106,7 @@ class StoreMaker:
             write_events(file, name, events, dated=False)
 
 
-def event(label, start, *channel_sets):
+def event(label, start, *channel_sets, probability=0.9, snr_db=20.0):
     start_ns = parse_time(start)
     onset, end = format_time(start_ns), format_time(start_ns + 60 * NS_PER_S)
     return Event(
@@ -117,10 +118,10 @@ def event(label, start, *channel_sets):
                 onset=onset,
                 onset_uncertainty_s=0.1,
                 end=end,
-                probability=0.9,
-                probabilities={label: 0.9},
+                probability=probability,
+                probabilities={label: probability, "noise": round(1 - probability, 6)},
                 phase_probability=0.9,
-                snr_db=20.0,
+                snr_db=snr_db,
                 peak_amplitude=100.0,
                 peak_component="Z",
                 peak_velocity_m_s=None,
@@ -143,9 +144,9 @@ def hours(date, *intervals):
     return [(day_ns + int(a * HOUR_NS), day_ns + int(b * HOUR_NS)) for a, b in intervals]
 
 
-def span(key, date, code="Z", source="/archive/one.mseed"):
+def span(key, date, code="Z", source="/archive/one.mseed", hours_long=24, rate_hz=100.0):
     start_ns = day_of_date(date)
-    return Span(key, code, start_ns, start_ns + 24 * HOUR_NS, 100.0, source)
+    return Span(key, code, start_ns, start_ns + hours_long * HOUR_NS, rate_hz, source)
 
 
 class Page(HTMLParser):

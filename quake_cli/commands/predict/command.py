@@ -21,7 +21,7 @@ from quake_cli.options.archives import (
     ShardOption,
     Workers,
 )
-from quake_cli.options.choices import Device, EngineName, Format, LogFormat
+from quake_cli.options.choices import Device, EngineName, Format, LogFormat, PlotWidth
 from quake_cli.options.events import Events, EventSnr, EventThreshold, MinStations, Within
 from quake_cli.options.inputs import (
     Channels,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from quake.events import EventOptions
     from quake.inference.config import PredictConfig
     from quake.model_file.card import ModelCard
-    from quake.pictures.album import Album
+    from quake.pictures.album import Album, PictureStyle
     from quake_cli.outputs import Destination, StorePlace
     from quake_cli.request import ModelRequest, PredictRequest
 
@@ -95,6 +95,32 @@ def predict(
             rich_help_panel=OUTPUT,
             help="Draw each channel set and day there too: waveforms, spectrogram, probabilities "
             "and events, as PNG.",
+        ),
+    ] = None,
+    plot_band: Annotated[
+        str | None,
+        typer.Option(
+            "--plot-band",
+            metavar="LOW-HIGH|raw",
+            rich_help_panel=OUTPUT,
+            help="Draw that band of the waveforms, Hz, as in 2-8; 1-20 by default.",
+        ),
+    ] = None,
+    plot_width: Annotated[
+        PlotWidth | None,
+        typer.Option(
+            "--plot-width",
+            rich_help_panel=OUTPUT,
+            help="Draw for desks, or for telephones; wide by default.",
+        ),
+    ] = None,
+    helicorder: Annotated[
+        int | None,
+        typer.Option(
+            "--helicorder",
+            metavar="MINUTES",
+            rich_help_panel=OUTPUT,
+            help="Draw each day as lines of 15, 30 or 60 minutes too, with its events in colour.",
         ),
     ] = None,
     formats: Annotated[
@@ -166,6 +192,7 @@ def predict(
         config = config_of(
             overlap, min_coverage, thresholds_of("--threshold", threshold or []), batch_size
         )
+        style = _style(plot, plot_band, plot_width, helicorder)
         path = named_model(messages, model, backbone)
         card = load_card(path)
         check_classes("--threshold", config.thresholds or {}, card)
@@ -201,7 +228,7 @@ def predict(
                 inventory,
                 event_options if wants_events else None,
                 archive,
-                _album(plot, model_request, config, inventory, event_options),
+                _album(plot, model_request, config, inventory, event_options, style),
             ),
             place,
             summary_json,
@@ -284,8 +311,9 @@ def _album(
     config: PredictConfig,
     inventory: Path | None,
     events: EventOptions | None,
+    style: PictureStyle | None,
 ) -> Album | None:
-    if folder is None or events is None:
+    if folder is None or events is None or style is None:
         return None
     from quake.inference.config import effective_thresholds
     from quake.pictures.album import open_album
@@ -295,4 +323,27 @@ def _album(
         model.path, model.card, config, model.device, model.engine, inventory
     )
     thresholds = effective_thresholds(model.card, config.thresholds or {})
-    return open_album(folder, model.card, thresholds, events, fingerprint)
+    return open_album(folder, model.card, thresholds, events, fingerprint, style)
+
+
+def _style(
+    folder: Path | None, band: str | None, width: PlotWidth | None, line_minutes: int | None
+) -> PictureStyle | None:
+    """How pictures look; options about them make no sense without any."""
+    options = {"--plot-band": band, "--plot-width": width, "--helicorder": line_minutes}
+    named = [name for name, value in options.items() if value is not None]
+    if named and folder is None:
+        raise ParameterError(f"{', '.join(named)}: is about pictures; add --plot DIR")
+    if folder is None:
+        return None
+    from quake.pictures.album import PictureStyle
+    from quake.pictures.band import Band
+    from quake.pictures.helicorder import MINUTES
+
+    if line_minutes is not None and line_minutes not in MINUTES:
+        raise ParameterError(f"--helicorder {line_minutes}: expected 15, 30 or 60 minutes a line")
+    try:
+        shown = Band() if band is None else Band.parse(band)
+    except ParameterError as error:
+        raise ParameterError(f"--plot-band: {error}") from error
+    return PictureStyle(shown, (width or PlotWidth.WIDE).value, line_minutes)

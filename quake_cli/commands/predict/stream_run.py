@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,7 @@ class _Run:
         self.days: list[StationDay] = []
         self.source: Source
         self.classifier: Classifier | None = None
+        self._last_onsets: tuple[StationDay, list[Onset]] | None = None
 
     def windows(self, spool: Path) -> Exit:
         card, config = self.request.model.card, self.request.config
@@ -101,18 +103,24 @@ class _Run:
         """Onsets of each station-day, found when its last window has gone by."""
         if prediction is None:
             return
-        from quake.inference.onsets import OnsetFinder
-
-        assert self.classifier is not None
-        config, orientations = self.request.config, self.request.orientations
-        finder = OnsetFinder(self.classifier, self.source, config, orientations)
-        grid = config.grid(self.request.model.card)
+        grid = self.request.config.grid(self.request.model.card)
         records = self._records(prediction)
         for day in self.days:
             n_windows = sum(len(starts) for _, starts in day.windows(grid))
-            yield from finder.find(day, list(islice(records, n_windows)))
+            yield from self._onsets_of(day, list(islice(records, n_windows)))
         for _ in records:  # none are left; the prediction sums up at its end
             pass
+
+    def _onsets_of(self, day: StationDay, records: Sequence[WindowRecord]) -> list[Onset]:
+        """Onsets of a station-day; events and pictures ask for them, one after the other."""
+        from quake.inference.onsets import OnsetFinder
+
+        if self._last_onsets is None or self._last_onsets[0] is not day:
+            assert self.classifier is not None
+            config, orientations = self.request.config, self.request.orientations
+            finder = OnsetFinder(self.classifier, self.source, config, orientations)
+            self._last_onsets = day, finder.find(day, records)
+        return self._last_onsets[1]
 
     def _open(self, spool: Path) -> Prediction | None:
         """Find and scan the files; None if there are none."""
@@ -190,7 +198,7 @@ class _Run:
                 kept.append(record)
                 yield record
             try:
-                album.draw(self.source, day, kept)
+                album.draw(self.source, day, kept, find_onsets=partial(self._onsets_of, day, kept))
             except OSError as error:
                 raise OutputError(
                     f"{album.path_of(day)}: {error.strerror or error}; make room, or see to the "
