@@ -75,24 +75,28 @@ class _StoreRun:
             return self._close(Summary(), scanned_only=True, **self._to_do(plan))
         summary, counts = self._do(plan)
         self._draw_missing(plan)
-        n_events = None
-        if self.request.events is not None:
-            from quake.archive.store_events import write_store_events
-            from quake_cli.request import stations_of
-
-            n_events = write_store_events(
-                self.store,
-                self.request.events,
-                self.place.event_formats,
-                *stations_of(self.request.inventory),
-            )
         shard = self.request.archive.shard
+        n_events = self._write_events() if shard is None else None
         return self._close(
             summary,
             station_days=counts,
             events=n_events,
             shard=None if shard is None else f"{shard.number}/{shard.count}",
             nothing_new=is_nothing_new(self.request, plan.jobs, plan.found),
+        )
+
+    def _write_events(self) -> int | None:
+        """Make events of all onsets in the store; a shard leaves that to the run after it."""
+        from quake.archive.store_events import write_store_events
+        from quake_cli.request import stations_of
+
+        if self.request.events is None:
+            return None
+        return write_store_events(
+            self.store,
+            self.request.events,
+            self.place.event_formats,
+            *stations_of(self.request.inventory),
         )
 
     def _plan(self) -> Plan:

@@ -234,7 +234,7 @@ def predict(
             "--min-stations": min_stations,
             "--within": within,
         }
-        _refuse_idle(wants_events, shard, {**({} if plot else of_pictures), **of_events_alone})
+        _refuse_idle(wants_events, {**({} if plot else of_pictures), **of_events_alone})
         event_options = None
         if wants_events or plot is not None:
             event_options = requests.events_of(
@@ -323,16 +323,11 @@ def _check_traces(place: Destination | StorePlace, config: PredictConfig, card: 
         sampling_rate_hz(config.grid(card).hop_ns)
 
 
-def _refuse_idle(wants_events: bool, shard: str | None, options: dict[str, Any]) -> None:
+def _refuse_idle(wants_events: bool, options: dict[str, Any]) -> None:
     """Refuse options that would do nothing."""
     named = [name for name, value in options.items() if value is not None]
     if named and not wants_events:
         raise ParameterError(f"{', '.join(named)}: is about events; add --events")
-    if wants_events and shard is not None:
-        raise ParameterError(
-            "--events: needs the windows of all stations, which a shard does not have; run the "
-            "same command without --shard when all shards have ended"
-        )
 
 
 def _album(
