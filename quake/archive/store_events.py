@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from quake.archive.journal import DayEntry
-from quake.archive.layout import ONSETS, day_of_date, events_folder
+from quake.archive.layout import ONSETS, date_of, day_of_date, events_folder
 from quake.archive.station_work import write_whole
 from quake.archive.store import Store
 from quake.data.travel_times import Site
@@ -20,6 +20,7 @@ from quake.errors import OutputError, WaveformError
 from quake.events import Event, EventOptions, Onset, find_events
 from quake.events.amplitude import Sensitivities, with_velocities
 from quake.events.onset import onsets_of_bytes
+from quake.inference.station_days import DAY_NS
 from quake.output.events import SUFFIXES, write_events
 
 logger = logging.getLogger(__name__)
@@ -57,12 +58,7 @@ def write_store_events(
     OutputError
         If they cannot be written.
     """
-    events = find_events(_onsets(store), options, sites)
-    if sensitivities is not None:
-        events = [with_velocities(event, sensitivities) for event in events]
-    by_date: dict[str, list[Event]] = defaultdict(list)
-    for event in events:
-        by_date[event.onset[:10]].append(event)
+    by_date = _events_by_date(_onsets(store), options, sites, sensitivities)
     dates = {entry.date for entry in store.journal.days.values() if ONSETS in entry.outputs}
     formats = sorted({*formats, *_formats_there(store)})
     dates |= set(by_date)
@@ -72,11 +68,65 @@ def write_store_events(
                 _write_day(store, date, name, by_date[date])
         _remove_outdated(store, dates)
     except OSError as error:
-        raise OutputError(
-            f"{error.filename or store.root}: {error.strerror or error}; windows are complete, "
-            "events are not; make room and run the same command again"
-        ) from error
-    return len(events)
+        raise _not_written(store, error) from error
+    return sum(len(events) for events in by_date.values())
+
+
+def write_days_events(
+    store: Store,
+    dates: Sequence[str],
+    options: EventOptions,
+    formats: Sequence[str],
+    sites: Mapping[str, Site] | None = None,
+    sensitivities: Sensitivities | None = None,
+) -> None:
+    """Bring the events of some days up to date, of the onsets of these and of their neighbours.
+
+    Parameters
+    ----------
+    store : Store
+        Open.
+    dates : UTC dates, as in ``2020-05-02``
+    options, formats, sites, sensitivities : as of `write_store_events`
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    near = {date_of(day_of_date(date) + days * DAY_NS) for date in dates for days in (-1, 0, 1)}
+    by_date = _events_by_date(_onsets(store, near), options, sites, sensitivities)
+    there = {entry.date for entry in store.journal.days.values() if ONSETS in entry.outputs}
+    names = sorted({*formats, *_formats_there(store)})
+    try:
+        for date in dates:
+            if date in there or by_date[date]:
+                for name in names:
+                    _write_day(store, date, name, by_date[date])
+    except OSError as error:
+        raise _not_written(store, error) from error
+
+
+def _events_by_date(
+    onsets: Iterable[Onset],
+    options: EventOptions,
+    sites: Mapping[str, Site] | None,
+    sensitivities: Sensitivities | None,
+) -> dict[str, list[Event]]:
+    events = find_events(onsets, options, sites)
+    if sensitivities is not None:
+        events = [with_velocities(event, sensitivities) for event in events]
+    by_date: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        by_date[event.onset[:10]].append(event)
+    return by_date
+
+
+def _not_written(store: Store, error: OSError) -> OutputError:
+    return OutputError(
+        f"{error.filename or store.root}: {error.strerror or error}; windows are complete, "
+        "events are not; make room and run the same command again"
+    )
 
 
 def station_days_without_onsets(store: Store) -> int:
@@ -88,14 +138,22 @@ def station_days_without_onsets(store: Store) -> int:
     )
 
 
-def _onsets(store: Store) -> Iterator[Onset]:
+def _onsets(store: Store, dates: Collection[str] | None = None) -> Iterator[Onset]:
+    """Onsets of all days, or of some."""
     for key in sorted(store.journal.days):
         entry = store.journal.days[key]
-        if ONSETS in entry.outputs:
-            yield from _onsets_of(store, entry)
+        if ONSETS in entry.outputs and (dates is None or entry.date in dates):
+            yield from onsets_of_day(store, entry)
 
 
-def _onsets_of(store: Store, entry: DayEntry) -> Iterator[Onset]:
+def onsets_of_day(store: Store, entry: DayEntry) -> Iterator[Onset]:
+    """Read the onsets of a station-day.
+
+    Raises
+    ------
+    WaveformError
+        If the file holds something else.
+    """
     path = store.path_of(entry, ONSETS)
     try:
         yield from onsets_of_bytes(path.read_bytes())

@@ -165,9 +165,7 @@ class EventTracker:
             return None
         return Revision(last.id, last.number + 1, state, event)
 
-    def _is_gone(
-        self, last: Revision, since_ns: int, is_complete: Callable[[Event], bool]
-    ) -> bool:
+    def _is_gone(self, last: Revision, since_ns: int, is_complete: Callable[[Event], bool]) -> bool:
         is_recent = _onset_ns(last.event) >= since_ns
         return last.state != WITHDRAWN and is_recent and is_complete(last.event)
 
