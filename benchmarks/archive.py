@@ -751,7 +751,7 @@ def print_memory(watch: MemoryWatch) -> None:
 
 
 def print_walk(place: Place, archive: Archive, tiny: Archive) -> None:
-    from quake.archive.sds import sds_files
+    from quake.inputs.sds import sds_files
 
     first, known, names_s = [], [], []
     for _ in range(place.n_rounds):

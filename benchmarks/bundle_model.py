@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from quake.checkpoint import load_model, save_model
-from quake.data.labels import choose_classes
-from quake.data.tables import read_label_table
+from quake.datasets.labels import choose_classes
+from quake.datasets.tables import read_label_table
 from quake.doctor.expected import GRAPH, MODEL, bundled_folder, write_expected
-from quake.inference.graphs import open_graph
 from quake.metrics.report import summarise, without_details
+from quake.model_file.graphs import open_graph
+from quake.model_file.safetensors_file import load_model, save_model
 
 
 def main() -> None:

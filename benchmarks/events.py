@@ -19,13 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.source import FileSource
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S
 from quake.errors import QuakeError
 from quake.events import Event, EventOptions, find_events
 from quake.inference.classifier import Classifier
 from quake.inference.onsets import find_onsets
+from quake.waveforms.sources import FileSource
+from quake.waveforms.times import NS_PER_S, parse_time
 
 PICKED = ("phasenet", "deepdenoiser", "eqcorrscan", "capuaf_ak_utu")
 QUIET = ("hvsrpy", "hvsrlearn_mexico", "anmo_2024", "noisepy_ci", "seismolive_fur", "obspy_tests")

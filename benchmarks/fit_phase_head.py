@@ -20,16 +20,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from quake.waveforms.ids import COMPONENTS
 
-from quake.data.join import join_segments
 from quake.data.preprocessing import Preprocessing
-from quake.data.source import FileSource
-from quake.data.stretch import Stretch
-from quake.data.times import parse_time
-from quake.data.waveform import COMPONENTS, NS_PER_S, ChannelSet, component_map
 from quake.errors import QuakeError
 from quake.events import phase_head
 from quake.events.candidates import find_candidates
+from quake.waveforms.joining import join_segments
+from quake.waveforms.segments import ChannelSet, component_map
+from quake.waveforms.sources import FileSource
+from quake.waveforms.times import NS_PER_S, parse_time
+from quake.windows.cutting import Stretch
 
 WEIGHTS = Path(phase_head.__file__).with_name("phase_head.json")
 RATE_HZ = 50.0

@@ -35,8 +35,8 @@ from numpy.typing import NDArray
 from obspy import Stream, Trace, UTCDateTime
 
 from quake import Classifier, synth
-from quake.data.source import FileSource
-from quake.registry import find_model
+from quake.model_file.registry import find_model
+from quake.waveforms.sources import FileSource
 
 RATE_HZ = 100
 START = UTCDateTime(2020, 1, 1)

@@ -40,17 +40,19 @@ from unittest.mock import patch
 import numpy as np
 import torch
 import torchvision
+from quake.datasets.decoding import decode
+from quake.datasets.opening import open_collection
+from quake.waveforms.ids import ChannelSetId
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from quake.data.collection import Collection, Stretch, open_collection
-from quake.data.examples import decode
-from quake.data.labels import LabelledSpan, choose_classes
 from quake.data.transforms import build_transform
-from quake.data.waveform import ChannelSet, ChannelSetId, Segment
+from quake.datasets.collection import Collection, Stretch
+from quake.datasets.labels import LabelledSpan, choose_classes
 from quake.training import TrainConfig, fit, train
 from quake.training.loaders import split, training_loader
 from quake.training.progress import Progress
+from quake.waveforms.segments import ChannelSet, Segment
 
 CLASSES = ("earthquake", "surface_event", "noise")
 N_SYNTHETIC = 300

@@ -5,7 +5,7 @@ from pathlib import Path
 import obspy
 
 from quake import Classifier
-from quake.registry import find_model
+from quake.model_file.registry import find_model
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from quake.data.archive import ArchiveOptions, read_archive
-from quake.data.augmentation import Augmentation
+from quake.datasets.augmentation import Augmentation
+from quake.datasets.labelled_archive import ArchiveOptions, read_archive
 from quake.training import TrainConfig, train
 from quake.training.progress import EpochResult, Progress
 

@@ -161,7 +161,7 @@ def _explained(error: BaseException) -> BaseException:
         cause = cause.__cause__ or cause.__context__
     if cause is None:  # loads no module where the disk is full
         return error
-    from quake.doctor.torch_pair import explained
+    from quake.models.torch_pair import explained
 
     return explained(error)
 

@@ -10,8 +10,9 @@ from quake_cli.figures import figure_sections, loss_sections
 from quake_cli.render import Section
 
 if TYPE_CHECKING:
-    from quake.checkpoint import ModelCard
-    from quake.registry import ModelEntry
+    from quake.model_file.card import ModelCard
+
+    from quake.model_file.registry import ModelEntry
 
 
 _PARTS = {
@@ -72,7 +73,7 @@ def _hybrid_vit_section(facts: Sequence[Mapping[str, Any]]) -> Section:
 
 def model_facts(entry: ModelEntry) -> dict[str, Any]:
     """What `quake models` tells of one model, as plain JSON types."""
-    from quake.checkpoint import model_hash
+    from quake.model_file.identity import model_hash
 
     preprocessing = entry.card.preprocessing
     return {
@@ -118,7 +119,7 @@ def card_sections(path: Path, card: ModelCard) -> list[Section]:
 
 
 def _file_section(path: Path, card: ModelCard) -> Section:
-    from quake.checkpoint import model_hash
+    from quake.model_file.identity import model_hash
 
     settings = card.training.get("settings") or {}
     return Section(

@@ -14,8 +14,8 @@ from quake.errors import ParameterError
 from quake_cli.messages import Messages
 
 if TYPE_CHECKING:
-    from quake.data.archive import ArchiveOptions
-    from quake.data.collection import Collection
+    from quake.datasets.collection import Collection
+    from quake.datasets.labelled_archive import ArchiveOptions
 
 _DATA = "Labelled data"
 _SHOWN = 5  # of each run's exclusions; a data set can have thousands
@@ -122,7 +122,9 @@ def collect(
     ParameterError, LabelError
         If an option makes no sense, or data cannot be read.
     """
-    from quake.data.collection import form_of, merge, open_collection, without_split
+    from quake.datasets.opening import form_of, open_collection
+
+    from quake.datasets.collection import merge, without_split
 
     mapping = _label_map(label_map or ())
     forms = {form_of(path, catalogue is not None) for path in data}
@@ -169,7 +171,7 @@ def _archive_options(cut: Mapping[str, float | None], forms: Set[str]) -> Archiv
         raise ParameterError(
             f"{', '.join(given)}: belongs to an archive with a --catalogue; none is given"
         )
-    from quake.data.archive import ArchiveOptions
+    from quake.datasets.labelled_archive import ArchiveOptions
 
     names = {
         "--before-p": "before_p_s",

@@ -103,8 +103,8 @@ def command_words(name: str, line: str, known: Mapping[str, tuple[str, ...]]) ->
 
 
 def _known_words() -> dict[str, tuple[str, ...]]:
+    from quake.model_file.registry import list_models
     from quake.models.backbones import BACKBONES
-    from quake.registry import list_models
 
     models = tuple(entry.name for entry in list_models()[0])
     backbones = tuple(backbone.value for backbone in BACKBONES)

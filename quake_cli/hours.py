@@ -58,7 +58,7 @@ class Hours:
 
     def add(self, record: WindowRecord) -> None:
         """Take a window; forget all of them where another channel set or too many days come."""
-        from quake.data.times import parse_time
+        from quake.waveforms.times import parse_time
 
         if self._minutes is None:
             return
@@ -98,7 +98,7 @@ class Hours:
         return [heading, *(self._row(n, unit, n_cells, ascii_only) for n in numbers)]
 
     def _row(self, number: int, unit: str, n_cells: int, ascii_only: bool) -> HourRow:
-        from quake.data.times import format_time
+        from quake.waveforms.times import format_time
 
         n_minutes = _MINUTES[unit]
         each = n_minutes // n_cells

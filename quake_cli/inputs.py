@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from quake.archive.selection import Selection
-from quake.archive.walk import Inputs, files_from
 from quake.errors import ParameterError
+from quake.inputs.selection import Selection
+from quake.inputs.walk import Inputs, files_from
 
 __all__ = ["STDIN", "Inputs", "collect"]
 

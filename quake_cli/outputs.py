@@ -192,7 +192,7 @@ def open_events(destination: Destination, classes: Sequence[str]) -> Iterator[li
 
 def _open(path: Path | None, stack: ExitStack) -> BinaryIO | None:
     """Open a file; None is standard output."""
-    from quake.output.whole_file import whole_file
+    from quake.files import whole_file
 
     if path is None:
         return None

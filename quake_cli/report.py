@@ -8,19 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from quake.data.readers import Remark
-from quake.data.source import Problem, select
-from quake.data.waveform import ChannelSetId, Span
+from quake.waveforms.ids import ChannelSetId
+
 from quake.inference.coverage import SCORED
 from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.inference.summary import Summary
+from quake.waveforms.readers.waveform_file import Remark
+from quake.waveforms.segments import Span
+from quake.waveforms.sources import Problem, select
 from quake_cli.exits import Exit
 from quake_cli.inputs import Inputs
 from quake_cli.messages import Messages
 
 if TYPE_CHECKING:
-    from quake.archive.journal import DayEntry
+    from quake.store.journal import DayEntry
 
 _STATUSES = (*SCORED, "no_data", "rejected")
 
@@ -185,7 +187,7 @@ class RunReport:
         self._warn_of_each(told, "have records of a calibration")
 
     def _warn_of_misnamed(self) -> None:
-        from quake.archive.sds import miscoded, misnamed
+        from quake.inputs.sds import miscoded, misnamed
 
         spans = [span for some in self.found.values() for span in some]
         days = {
@@ -405,7 +407,7 @@ def _count(number: int, noun: str, rest: str = "") -> str:
 
 
 def _date(time_ns: int) -> str:
-    from quake.data.times import format_time
+    from quake.waveforms.times import format_time
 
     return format_time(time_ns)[:10]
 

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 from quake.errors import ParameterError
 
 if TYPE_CHECKING:
-    from quake.archive.lock import Shard
-    from quake.archive.selection import Selection
-    from quake.checkpoint import ModelCard
-    from quake.data.orientation import Orientations
-    from quake.data.travel_times import Site
+    from quake.model_file.card import ModelCard
+
     from quake.events import Event, EventOptions, Onset
     from quake.events.amplitude import Sensitivities
     from quake.inference.classifier import Classifier, PredictConfig
+    from quake.inputs.selection import Selection
     from quake.pictures.album import Album
+    from quake.stations.orientation import Orientations
+    from quake.stations.travel_times import Site
+    from quake.store.lock import Shard
     from quake_cli.inputs import Inputs
 
 
@@ -110,7 +111,7 @@ def selection_of(
     ParameterError
         If a time is none, or they are in the wrong order.
     """
-    from quake.archive.selection import Selection, parse_moment
+    from quake.inputs.selection import Selection, parse_moment
 
     return Selection(
         networks=_patterns(network),
@@ -139,7 +140,7 @@ def newer_than_of(text: str | None) -> int | None:
     ParameterError
         If it is neither an age nor a time.
     """
-    from quake.archive.selection import parse_age
+    from quake.inputs.selection import parse_age
 
     return None if text is None else parse_age(text, time.time_ns())
 
@@ -182,7 +183,7 @@ def archive_of(
     for name, number in (("--workers", workers), ("--dask-local", dask_local)):
         if number is not None and number < 1:
             raise ParameterError(f"{name} must be 1 or more, got {number}")
-    from quake.archive.lock import Shard
+    from quake.store.lock import Shard
 
     return ArchiveRequest(
         resume=resume is not False,
@@ -210,7 +211,8 @@ def events_of(
     ParameterError
         If an option makes no sense, or no class is left.
     """
-    from quake.data.labels import NOISE
+    from quake.classes import NOISE
+
     from quake.events import EventOptions
     from quake.inference.classifier import effective_thresholds
 
@@ -255,9 +257,9 @@ def stations_of(
     """
     if inventory is None:
         return None, None
-    from quake.data.travel_times import read_sites
     from quake.errors import WaveformError
     from quake.events.amplitude import read_sensitivities
+    from quake.stations.travel_times import read_sites
 
     try:
         return read_sites(inventory), read_sensitivities(inventory)

@@ -16,17 +16,18 @@ from quake_cli.report import RunReport
 from quake_cli.request import ModelRequest, PredictRequest, of_whole_sets
 
 if TYPE_CHECKING:
-    from quake.archive.journal import DayEntry, DayKey
-    from quake.archive.plan import Plan
-    from quake.archive.run import RunOptions
-    from quake.archive.station_work import ModelFiles, PictureJob, StationDayOpener
-    from quake.archive.store import Store
-    from quake.data.waveform import ChannelSetId
+    from quake.waveforms.ids import ChannelSetId
+
     from quake.inference.classifier import PredictConfig
     from quake.inference.coverage import Coverage
     from quake.inference.summary import Summary
     from quake.parallel.executor import Executor, Lost, Raised
     from quake.pictures.album import Album
+    from quake.store.journal import DayEntry, DayKey
+    from quake.store.plan import Plan
+    from quake.store.result_store import Store
+    from quake.store.run import RunOptions
+    from quake.store.station_work import ModelFiles, PictureJob, StationDayOpener
     from quake_cli.exits import Exit
     from quake_cli.inputs import Inputs
 
@@ -35,7 +36,7 @@ def run_store(
     messages: Messages, request: PredictRequest, place: StorePlace
 ) -> tuple[Exit, RunReport]:
     """Do what is left to do of the station-days, and say how it went."""
-    from quake.archive.store import Store
+    from quake.store.result_store import Store
 
     _refuse_streams(request)
     with (
@@ -87,7 +88,7 @@ class _StoreRun:
 
     def _write_events(self) -> int | None:
         """Make events of all onsets in the store; a shard leaves that to the run after it."""
-        from quake.archive.store_events import write_store_events
+        from quake.store.events import write_store_events
         from quake_cli.request import stations_of
 
         if self.request.events is None:
@@ -101,9 +102,9 @@ class _StoreRun:
 
     def _plan(self) -> Plan:
         """Read headers that are not known yet, and divide what there is into station-days."""
-        from quake.archive.headers import read_headers
-        from quake.archive.plan import make_plan_of_store
-        from quake.data.source import Problem
+        from quake.store.headers import read_headers
+        from quake.store.plan import make_plan_of_store
+        from quake.waveforms.sources import Problem
 
         files = self.report.inputs.files
         entries = read_headers(
@@ -131,7 +132,7 @@ class _StoreRun:
 
     def _to_do(self, plan: Plan) -> dict[str, object]:
         """Tell what a run without `--scan-only` would do."""
-        from quake.archive.run import divide
+        from quake.store.run import divide
 
         division = divide(self.store, plan.jobs, self._options())
         dates = [job.key[1] for job in division.todo]
@@ -149,8 +150,8 @@ class _StoreRun:
 
     def _do(self, plan: Plan) -> tuple[Summary, dict[str, int]]:
         """Do what is to be done; totals are of the whole plan, whenever it was done."""
-        from quake.archive.run import divide, run_days
         from quake.inference.summary import Summary
+        from quake.store.run import divide, run_days
 
         division = divide(self.store, plan.jobs, self._options())
         summary = Summary()
@@ -181,8 +182,8 @@ class _StoreRun:
         self.report.add_day(entry)
 
     def _options(self) -> RunOptions:
-        from quake.archive.layout import ONSETS
-        from quake.archive.run import RunOptions
+        from quake.store.layout import ONSETS
+        from quake.store.run import RunOptions
 
         archive = self.request.archive
         formats = self.place.formats
@@ -191,7 +192,7 @@ class _StoreRun:
         return RunOptions(formats, archive.resume, archive.retry_failed, archive.shard)
 
     def _opener(self) -> StationDayOpener:
-        from quake.archive.station_work import StationDayOpener
+        from quake.store.station_work import StationDayOpener
 
         model, archive = self.request.model, self.request.archive
         return StationDayOpener(
@@ -214,9 +215,9 @@ class _StoreRun:
         OutputError
             If a picture cannot be written.
         """
-        from quake.archive.journal import OUTPUT_ADVICE
-        from quake.archive.station_work import NotWritten, PictureOpener
         from quake.errors import OutputError
+        from quake.store.journal import OUTPUT_ADVICE
+        from quake.store.station_work import NotWritten, PictureOpener
 
         album = self.request.album
         jobs = [] if album is None else list(self._pictures(album, plan))
@@ -232,8 +233,8 @@ class _StoreRun:
 
     def _pictures(self, album: Album, plan: Plan) -> Iterator[PictureJob]:
         """Station-days with windows whose picture is not there, or is of other data."""
-        from quake.archive.station_work import PictureJob
         from quake.output.windows import READABLE
+        from quake.store.station_work import PictureJob
 
         for planned in plan.jobs:
             entry = self.done_before.get(planned.key)
@@ -270,7 +271,7 @@ def is_nothing_new(
 
 
 def _length_s(intervals: Iterable[tuple[int, int]]) -> float:
-    from quake.data.waveform import NS_PER_S
+    from quake.waveforms.times import NS_PER_S
 
     return sum(end - start for start, end in intervals) / NS_PER_S
 
@@ -279,9 +280,10 @@ def fingerprint_of(
     model: ModelRequest, config: PredictConfig, inventory: Path | None = None
 ) -> dict[str, object]:
     """What all results of a store have in common."""
-    from quake.archive.fingerprint import fingerprint
-    from quake.checkpoint import model_hash
+    from quake.model_file.identity import model_hash
+
     from quake.inference.engine import resolve_engine
+    from quake.store.fingerprint import fingerprint
 
     engine, device = resolve_engine(model.path, model.engine, model.device)
     return fingerprint(model_hash(model.path), model.card, config, engine, device, inventory)
@@ -317,13 +319,13 @@ def _threads(
 
 
 def _model_files(request: PredictRequest) -> ModelFiles:
-    from quake.archive.station_work import ModelFiles
+    from quake.store.station_work import ModelFiles
 
     model = request.model
     if request.archive.scheduler is None:
         return ModelFiles(str(model.path.absolute()))
     if model.engine in ("auto", "onnx"):
-        from quake.inference.graphs import open_graph
+        from quake.model_file.graphs import open_graph
 
         return ModelFiles.to_send(model.path, open_graph(model.path).path)
     return ModelFiles.to_send(model.path, None)

@@ -18,12 +18,14 @@ from quake_cli.request import PredictRequest
 from quake_cli.store_run import is_nothing_new
 
 if TYPE_CHECKING:
-    from quake.data.source import Problem, Source
-    from quake.data.waveform import ChannelSetId, Segment, Span
+    from quake.waveforms.ids import ChannelSetId
+
     from quake.events import Onset
     from quake.inference.classifier import Classifier, Prediction
     from quake.inference.records import WindowRecord
-    from quake.inference.station_days import StationDay
+    from quake.waveforms.segments import Segment, Span
+    from quake.waveforms.sources import Problem, Source
+    from quake.windows.station_days import StationDay
     from quake_cli.exits import Exit
     from quake_cli.inputs import Inputs
 
@@ -118,9 +120,9 @@ class _Run:
         return self._prediction(inputs, self.request.model.load()) if inputs.files else None
 
     def _prediction(self, inputs: Inputs, classifier: Classifier) -> Prediction:
-        from quake.archive.selection import select_spans
-        from quake.data.source import BoundedSource, FileSource, clipped, select
-        from quake.inference.station_days import station_days
+        from quake.inputs.selection import select_spans
+        from quake.waveforms.sources import BoundedSource, FileSource, clipped, select
+        from quake.windows.station_days import station_days
 
         def scanned(n_files: int) -> None:
             self.report.show(source.problems)

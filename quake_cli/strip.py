@@ -90,7 +90,7 @@ def strip_lines(
         time axis. Empty if there are fewer than two windows, or gaps that would leave most of the
         strip empty.
     """
-    from quake.data.times import parse_time
+    from quake.waveforms.times import parse_time
 
     if len(records) < 2:
         return []
@@ -176,8 +176,7 @@ def _statuses(records: Sequence[WindowRecord], cells: Sequence[int], ascii_only:
 
 def _axis(starts_ns: Sequence[int], cells: Sequence[int], cell_ns: int, n_cells: int) -> str:
     """Labels at round times, each with a mark at the window that begins then."""
-    from quake.data.times import format_time
-    from quake.data.waveform import NS_PER_S
+    from quake.waveforms.times import NS_PER_S, format_time
 
     first_of: dict[int, int] = {}
     for start_ns, cell in zip(starts_ns, cells, strict=True):

@@ -11,7 +11,7 @@ from quake_cli.messages import Messages
 from quake_cli.render import ProgressBar
 
 if TYPE_CHECKING:
-    from quake.data.labels import LabelledSpan
+    from quake.datasets.labels import LabelledSpan
     from quake.training.progress import EpochResult, Progress
 
 # In this order on the line of an epoch, as far as 80 columns go; metrics.csv has all of them.

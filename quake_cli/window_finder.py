@@ -15,10 +15,10 @@ from quake_cli.report import ADVICE, RunReport
 from quake_cli.request import InputRequest
 
 if TYPE_CHECKING:
-    from quake.data.orientation import Orientations
-    from quake.data.source import FileSource
     from quake.explain.window_choice import ChosenWindow
     from quake.inference.classifier import Classifier, PredictConfig, Task
+    from quake.stations.orientation import Orientations
+    from quake.waveforms.sources import FileSource
     from quake_cli.inputs import Inputs
 
 _MOST_NAMES = 5
@@ -77,7 +77,7 @@ class WindowFinder:
 
     def _collect(self, spool: Path, at_ns: int | None) -> Inputs:
         """Find files; in archives, those of the days around the time."""
-        from quake.inference.station_days import DAY_NS
+        from quake.windows.station_days import DAY_NS
 
         selection = self._request.selection
         if at_ns is not None:
@@ -87,8 +87,8 @@ class WindowFinder:
     def _choose(
         self, inputs: Inputs, classifier: Classifier, bar: ProgressBar, at_ns: int | None
     ) -> ChosenWindow:
-        from quake.data.source import FileSource
         from quake.explain.window_choice import ChosenWindow
+        from quake.waveforms.sources import FileSource
 
         report = RunReport(self._messages, inputs)
         source = FileSource(
@@ -115,10 +115,10 @@ class WindowFinder:
             self.failed = bool(report.failed or inputs.problems)
 
     def _tasks(self, source: FileSource, classifier: Classifier, report: RunReport) -> list[Task]:
-        from quake.archive.selection import select_spans
-        from quake.data.source import select
         from quake.explain.window_choice import tasks_of
-        from quake.inference.station_days import station_days
+        from quake.inputs.selection import select_spans
+        from quake.waveforms.sources import select
+        from quake.windows.station_days import station_days
 
         wanted = replace(self._request.selection, start_ns=None, end_ns=None)
         chosen, left_out = select(select_spans(dict(source.spans()), wanted))

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from obspy import Stream, Trace, UTCDateTime
 
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.times import NS_PER_S, parse_time
 
 RATE_HZ = 50.0
 MINUTE_NS = 60 * NS_PER_S

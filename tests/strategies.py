@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime
 from obspy.core.inventory import Channel, Inventory, Network, Station
+from quake.waveforms.ids import COMPONENTS, ChannelSetId
 
-from quake.data.times import parse_time
-from quake.data.waveform import COMPONENTS, NS_PER_S, ChannelSet, ChannelSetId, Segment, duration_ns
+from quake.waveforms.segments import ChannelSet, Segment, duration_ns
+from quake.waveforms.times import NS_PER_S, parse_time
 
 START_NS = parse_time("2021-03-04T05:06:00Z")
 ID = ChannelSetId("XX", "STA", "", "HH")

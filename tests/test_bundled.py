@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from quake.checkpoint import load_card
 from quake.inference import Classifier
-from quake.registry import find_model, list_models
+from quake.model_file.registry import find_model, list_models
+from quake.model_file.safetensors_file import load_card
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "examples" / "BK.MHC.mseed"

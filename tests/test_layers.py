@@ -58,7 +58,7 @@ def below(*folders):
 
 
 def test_the_checks_see_the_imports_there_are():
-    assert "quake/data/readers.py" in importers(QUAKE, "obspy")
+    assert "quake/waveforms/readers/waveform_file.py" in importers(QUAKE, "obspy")
     assert "quake/models/efficientnet.py" in importers(QUAKE, "torchvision")
     assert "quake/inference/classifier.py" in importers(QUAKE, "quake.data")
 
@@ -129,7 +129,8 @@ def test_no_verb_imports_another(verb):
 
 def test_metrics_know_numbers_alone():
     assert (
-        importers(QUAKE, "quake.models", "quake.checkpoint", "torch") & below("quake/metrics/")
+        importers(QUAKE, "quake.models", "quake.model_file.safetensors_file", "torch")
+        & below("quake/metrics/")
         == set()
     )
 
@@ -179,7 +180,7 @@ def test_torch_load_reads_weights_only():
                 assert options.get("weights_only") == "True", f"{path}:{node.lineno}"
 
 
-LIGHT = ("quake", "quake.registry", "quake.models.backbones", "quake.data.preprocessing")
+LIGHT = ("quake", "quake.model_file.registry", "quake.models.backbones", "quake.data.preprocessing")
 HEAVY = ("torch", "obspy", "scipy", "torchvision", "pytorch_lightning")
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from quake.data.waveform import COMPONENTS, NS_PER_S
 from quake.errors import ParameterError
+from quake.waveforms.ids import COMPONENTS
+from quake.waveforms.times import NS_PER_S
 
 _OF_ALL_COLUMNS = "log10 magnitude, mean over time removed per component and frequency"
 _OF_COMPLETE_COLUMNS = (

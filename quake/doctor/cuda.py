@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from quake.doctor.check import Check, Status
-from quake.doctor.packages import install
 from quake.doctor.probe import Answer
-from quake.doctor.torch_pair import PAIR
+from quake.installed import install
+from quake.models.torch_pair import PAIR
 
 NAME = "CUDA"
 

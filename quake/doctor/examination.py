@@ -26,9 +26,11 @@ from quake.doctor.folders import (
     check_weights_folder,
 )
 from quake.doctor.machine import check_cores, check_python, check_quake
-from quake.doctor.packages import check_packages, install, is_there
+from quake.doctor.packages import check_packages, is_there
 from quake.doctor.probe import Answer, Probe
-from quake.doctor.torch_pair import PAIR, check_torch, check_torchvision
+from quake.doctor.torch_pair import check_torch, check_torchvision
+from quake.installed import install
+from quake.models.torch_pair import PAIR
 
 LIMIT_S = 120.0
 """Seconds that a process may take: torch from a network drive takes a minute."""

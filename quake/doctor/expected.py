@@ -19,7 +19,7 @@ GRAPH = "b0.onnx"
 RECORD = "BK.MHC.mseed"
 EXPECTED = "expected.json"
 
-HASH_DIGITS = 12  # as in `quake.checkpoint.model_hash`
+HASH_DIGITS = 12  # as in `quake.model_file.identity.model_hash`
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _imports(*names: str) -> list[Step]:
 
 
 def _version(name: str) -> Found:
-    from quake.openvino_module import import_openvino
+    from quake.model_file.openvino_module import import_openvino
 
     module = import_openvino() if name == "openvino" else import_module(name)
     version = str(getattr(module, "__version__", None) or metadata.version(name))
@@ -160,7 +160,7 @@ class _Model:
         }
 
     def read_record(self) -> Found:
-        from quake.data.readers import scan
+        from quake.waveforms.readers.waveform_file import scan
 
         spans, problems = scan(self.record)
         if problems:
@@ -170,7 +170,8 @@ class _Model:
 
     def graph_source(self) -> Found:
         """Hash of the model file that the graph beside it says it was made of."""
-        from quake.inference.graphs import SUFFIX, metadata_of, open_session
+        from quake.model_file.graphs import SUFFIX
+        from quake.model_file.onnx_session import metadata_of, open_session
 
         session = open_session(self.model.with_suffix(SUFFIX))
         return {"source": metadata_of(session).get("quake_source")}
@@ -200,7 +201,7 @@ def _installed() -> list[Step]:
     """Models that the user has installed."""
 
     def look() -> Found:
-        from quake.registry import installed_folder, list_models
+        from quake.model_file.registry import installed_folder, list_models
 
         folder = installed_folder()
         if folder.exists():

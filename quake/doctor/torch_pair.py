@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from quake.doctor.check import Check, Status
-from quake.doctor.packages import broken, install, installed_version, numbers_of
+from quake.doctor.packages import broken
 from quake.errors import ModelError
+from quake.installed import install, installed_version, numbers_of
 
 PAIR = ("torch", "torchvision")
 

@@ -15,20 +15,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from quake.checkpoint import ModelCard, load_model
-from quake.data.augmentation import NO_AUGMENTATION
-from quake.data.collection import Collection
-from quake.data.dataset import Item, WindowDataset
-from quake.data.examples import Example, decode
-from quake.data.labels import NOISE, LabelledSpan, LabelSet, canonical_label
+from quake.classes import NOISE, LabelSet, canonical_label
 from quake.data.preprocessing import Preprocessing
 from quake.data.transforms import build_transform
+from quake.datasets.augmentation import NO_AUGMENTATION
+from quake.datasets.collection import Collection
+from quake.datasets.dataset import Item, WindowDataset
+from quake.datasets.decoding import decode
+from quake.datasets.examples import Example
+from quake.datasets.labels import LabelledSpan
 from quake.errors import LabelError, ParameterError
 from quake.evaluation.grid import GridDataset, places
 from quake.evaluation.options import EvaluateOptions, EvaluateProgress
 from quake.metrics.calibration import softmax
 from quake.metrics.overlap import Overlap, overlap
 from quake.metrics.report import summarise
+from quake.model_file.card import ModelCard
+from quake.model_file.safetensors_file import load_model
 from quake.models.device import choose_device
 
 Windows = Dataset[tuple[Tensor, int]] | Dataset[Item]

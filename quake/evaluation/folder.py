@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.times import format_time
 from quake.evaluation.evaluation import Evaluation
 from quake.metrics.ranking import precision_recall_curve, roc_curve
 from quake.metrics.views import binary_views
+from quake.waveforms.times import format_time
 
 _WORST = 200
 # Beyond it a picture of lines and names cannot be read.

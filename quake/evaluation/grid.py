@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from quake.data.augmentation import NO_AUGMENTATION
-from quake.data.examples import Example
 from quake.data.preprocessing import Preprocessing
-from quake.data.waveform import NS_PER_S
+from quake.datasets.augmentation import NO_AUGMENTATION
+from quake.datasets.examples import Example
+from quake.waveforms.times import NS_PER_S
 
 _OVERLAP = 0.5  # as `quake predict` has it
 

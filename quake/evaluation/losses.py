@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from quake.checkpoint import ModelCard
-from quake.data.examples import Example
-from quake.data.labels import NOISE
-from quake.data.missing import KINDS, NOTHING, Loss, draw_loss
+from quake.classes import NOISE
 from quake.data.transforms import build_transform
-from quake.data.waveform import NS_PER_S
+from quake.datasets.examples import Example
 from quake.errors import LabelError
 from quake.evaluation.options import EvaluateProgress
+from quake.model_file.card import ModelCard
+from quake.waveforms.times import NS_PER_S
+from quake.windows.missing import KINDS, NOTHING, Loss, draw_loss
 
 COVERAGES = (0.9, 0.8, 0.7, 0.6, 0.5)
 
@@ -74,7 +74,7 @@ def trials(
 
     Parameters
     ----------
-    card, network : of the model, as `quake.checkpoint.load_model` returns them
+    card, network : of the model, as `quake.model_file.safetensors_file.load_model` returns them
     examples : sequence of Example
     rows : int
         So many rows at most of each source and class, drawn at random.

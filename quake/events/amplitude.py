@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from quake.data.orientation import read_stationxml
-from quake.data.times import parse_time
-from quake.data.waveform import ALIASES, ChannelSetId
 from quake.events.event import Arrival, Event, parse_channel_set
+from quake.stations.orientation import read_stationxml
+from quake.waveforms.ids import ALIASES, ChannelSetId
+from quake.waveforms.times import parse_time
 
 _FAR_PAST, _FAR_FUTURE = -(2**63), 2**63
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from quake.data.waveform import NS_PER_S
 from quake.events.event import Arrival, Event
 from quake.events.onset import Onset, unique
 from quake.events.options import EventOptions
 from quake.events.pairs import LEAST_P
+from quake.waveforms.times import NS_PER_S
 
 # Of the same event, the first and clearest counts; S-P times of the nearest events are longer.
 _APART_NS = round(1.5 * NS_PER_S)

@@ -45,7 +45,7 @@ def high_pass(samples: Samples, corner_hz: float, sampling_rate_hz: float) -> Sa
     Parameters
     ----------
     samples : array of shape (..., N)
-        Without a mean that matters, as `quake.data.filtering` leaves it.
+        Without a mean that matters, as `quake.windows.filtering` leaves it.
     corner_hz, sampling_rate_hz : float
     """
     n = samples.shape[-1]

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import NS_PER_S, ChannelSetId
 from quake.errors import ParameterError
 from quake.events.onset import Onset
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.times import NS_PER_S, format_time, parse_time
 
 FIELDS = (
     "id",

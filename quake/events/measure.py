@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.waveform import COMPONENTS
+from quake.waveforms.ids import COMPONENTS
 
 Samples = NDArray[np.float64]
 

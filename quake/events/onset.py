@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.times import NS_PER_S, format_time, parse_time
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.times import NS_PER_S
 
 LEAST_P = 0.2
 """Less probable ones are no P, whatever follows."""

@@ -7,13 +7,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from quake.data.times import parse_time
-from quake.data.travel_times import KM_PER_DEGREE, Site, distance_deg
-from quake.data.waveform import NS_PER_S
 from quake.events.build import build_events
 from quake.events.event import Arrival, Event
 from quake.events.onset import Onset
 from quake.events.options import EventOptions
+from quake.stations.travel_times import KM_PER_DEGREE, Site, distance_deg
+from quake.waveforms.times import NS_PER_S, parse_time
 
 # The slowest that a P passes from one station to the next: the upper crust, and sediments under it.
 _SLOWEST_KM_S = 5.0

@@ -10,16 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from quake.checkpoint import load_model
 from quake.data.transforms import BandSelect, STFTTransform, build_transform
-from quake.data.waveform import COMPONENTS
-from quake.data.windows import Window
 from quake.errors import ParameterError
 from quake.explain.class_map import class_map, log_odds
 from quake.explain.explanation import Change, Explanation
 from quake.explain.model_file import refuse_graph
 from quake.explain.occlusion import Part, band_parts, component_parts, hide, time_parts
+from quake.model_file.safetensors_file import load_model
 from quake.models.network import Network
+from quake.waveforms.ids import COMPONENTS
+from quake.windows.grid import Window
 
 N_STRETCHES = 12
 """Of a window: five seconds each in a minute."""

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.checkpoint import ModelCard
-from quake.data.times import format_time
-from quake.data.waveform import COMPONENTS, NS_PER_S
 from quake.explain.explanation import Change, Explanation
 from quake.explain.window_choice import ChosenWindow
+from quake.model_file.card import ModelCard
 from quake.pictures.canvas import INK, as_png, plain, sheet
 from quake.pictures.palette import class_colours
 from quake.pictures.panels import (
@@ -29,6 +27,8 @@ from quake.pictures.panels import (
 )
 from quake.pictures.time_axis import label_time, ticks
 from quake.pictures.traces import Traces, open_traces
+from quake.waveforms.ids import COMPONENTS
+from quake.waveforms.times import NS_PER_S, format_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

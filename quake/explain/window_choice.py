@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from quake.data.labels import NOISE
-from quake.data.source import Source
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import ChannelSet, ChannelSetId
-from quake.data.windows import Window, WindowGrid
+from quake.classes import NOISE
 from quake.errors import WaveformError
 from quake.inference.classifier import Prediction, Task
 from quake.inference.records import WindowRecord
-from quake.inference.station_days import StationDay
 from quake.pictures.excerpt import read_excerpt
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.segments import ChannelSet
+from quake.waveforms.sources import Source
+from quake.waveforms.times import format_time, parse_time
+from quake.windows.grid import Window, WindowGrid
+from quake.windows.station_days import StationDay
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quake.errors import ExportError, ParameterError
-from quake.export.files import whole_files
 from quake.export.formats import ExportFormat, find_format
+from quake.files import whole_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,9 +122,9 @@ def _check(model: Path, path: Path, format: ExportFormat) -> Check:
 def _write_int8(
     model: Path, output: Path, format: ExportFormat, windows: NDArray[np.float32]
 ) -> None:
-    from quake.export.onnx_file import write_onnx
     from quake.export.openvino_file import onnx_to_openvino
     from quake.export.quantise import quantise_int8
+    from quake.model_file.onnx_file import write_onnx
 
     with tempfile.TemporaryDirectory() as folder:
         exact, integers = Path(folder) / "exact.onnx", Path(folder) / "int8.onnx"

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.checkpoint import ModelCard
-from quake.data.collection import Collection
-from quake.data.labels import LabelledSpan
-from quake.data.split import Split, check_leakage, group_rows, split_by_event
+from quake.datasets.collection import Collection
+from quake.datasets.labels import LabelledSpan
+from quake.datasets.split import Split, check_leakage, group_rows, split_by_event
 from quake.errors import LabelError
 from quake.export.records import Records, read_records
 from quake.metrics.bootstrap import EventDraws, with_interval
@@ -24,6 +23,7 @@ from quake.metrics.calibration import bin_of, expected_calibration_error
 from quake.metrics.overlap import overlap
 from quake.metrics.ranking import Ranking, roc_auc
 from quake.metrics.views import binary_views
+from quake.model_file.card import ModelCard
 
 Values = NDArray[np.float64]
 Targets = NDArray[np.int64]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.errors import ExportError
-from quake.export.files import whole_files
-from quake.export.onnx_file import metadata_in, set_metadata, write_onnx
+from quake.files import whole_files
+from quake.model_file.onnx_file import metadata_in, set_metadata, write_onnx
 
 
 def write_openvino(model: Path, output: Path, half: bool = False) -> None:
@@ -85,7 +85,7 @@ def run_openvino(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float
 
 
 def _openvino() -> Any:
-    from quake.openvino_module import import_openvino
+    from quake.model_file.openvino_module import import_openvino
 
     try:
         return import_openvino()

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.join import join_segments
 from quake.data.preprocessing import Preprocessing
-from quake.data.source import FileSource
-from quake.data.waveform import COMPONENTS, NS_PER_S, ChannelSet, component_map
-from quake.data.windows import cut
+from quake.waveforms.ids import COMPONENTS
+from quake.waveforms.joining import join_segments
+from quake.waveforms.segments import ChannelSet, component_map
+from quake.waveforms.sources import FileSource
+from quake.waveforms.times import NS_PER_S
+from quake.windows.cutting import cut
 
 Windows = NDArray[np.float32]
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.errors import ExportError, ParameterError
-from quake.export.files import whole_files
-from quake.export.onnx_file import INPUT, metadata_in, set_metadata
+from quake.files import whole_files
+from quake.model_file.onnx_file import INPUT, metadata_in, set_metadata
 
 Windows = NDArray[np.float32]
 Range = tuple[float, float]
@@ -44,7 +44,7 @@ def quantise_int8(onnx_in: Path, windows: Windows, onnx_out: Path) -> None:
 
     Parameters
     ----------
-    onnx_in : file that `quake.export.onnx_file.write_onnx` wrote, in float32
+    onnx_in : file that `quake.model_file.onnx_file.write_onnx` wrote, in float32
     windows : (B, 3, N)
         Of the kind that the network will see. 512 are enough: of more, 128 are taken for the
         ranges and 256 for the depth.

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.checkpoint import ModelCard
-from quake.data.augmentation import NO_AUGMENTATION
-from quake.data.collection import Collection
-from quake.data.dataset import WindowDataset
-from quake.data.examples import decode
-from quake.data.labels import NOISE, LabelledSpan
+from quake.classes import NOISE
+from quake.datasets.augmentation import NO_AUGMENTATION
+from quake.datasets.collection import Collection
+from quake.datasets.dataset import WindowDataset
+from quake.datasets.decoding import decode
+from quake.datasets.labels import LabelledSpan
 from quake.errors import LabelError
+from quake.model_file.card import ModelCard
 
 
 @dataclass(frozen=True, eq=False)

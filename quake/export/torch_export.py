@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from quake.checkpoint import load_model
-from quake.export.files import whole_files
-from quake.export.graph import build_graph
-from quake.export.metadata import metadata_of, precision_of
-from quake.export.silence import silence
+from quake.files import whole_files
+from quake.model_file.graph_metadata import metadata_of, precision_of
+from quake.model_file.safetensors_file import load_model
+from quake.model_file.silence import silence
+from quake.model_file.waveform_graph import build_graph
 
 # Where the source of each operator lay, and what module it came from.
 _ORIGINS = ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node", "torch_fn")

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from quake.checkpoint import load_model
-from quake.export.files import whole_files
-from quake.export.graph import build_graph
-from quake.export.metadata import metadata_of, precision_of
-from quake.export.silence import silence
+from quake.files import whole_files
+from quake.model_file.graph_metadata import metadata_of, precision_of
+from quake.model_file.safetensors_file import load_model
+from quake.model_file.silence import silence
+from quake.model_file.waveform_graph import build_graph
 
 
 def write_torchscript(model: Path, output: Path, half: bool = False) -> None:

@@ -12,33 +12,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.checkpoint import ModelCard, model_hash
-from quake.data.join import disputed_intervals, join_segments
-from quake.data.labels import LabelSet
-from quake.data.source import ArraySource, FileSource, Problem, Source, StreamSource, select
-from quake.data.stretch import Stretch
-from quake.data.times import format_time
-from quake.data.waveform import (
-    COMPONENTS,
-    NS_PER_S,
-    ChannelSet,
-    ChannelSetId,
-    Span,
-    component_map,
-)
-from quake.data.windows import MIN_COVERAGE, Record, Window, WindowGrid
+from quake.classes import LabelSet
 from quake.errors import ParameterError
 from quake.inference.coverage import Coverage
 from quake.inference.engine import Engine, open_engine
 from quake.inference.read_ahead import ReadAhead
 from quake.inference.records import WindowRecord
-from quake.inference.station_days import DAY_NS, StationDay, station_days
 from quake.inference.summary import Summary
+from quake.model_file.card import ModelCard
+from quake.model_file.identity import model_hash
+from quake.waveforms.ids import COMPONENTS, ChannelSetId
+from quake.waveforms.joining import disputed_intervals, join_segments
+from quake.waveforms.segments import ChannelSet, Span, component_map
+from quake.waveforms.sources import ArraySource, FileSource, Problem, Source, StreamSource, select
+from quake.waveforms.times import NS_PER_S, format_time
+from quake.windows.cutting import Stretch
+from quake.windows.grid import MIN_COVERAGE, Record, Window, WindowGrid
+from quake.windows.station_days import DAY_NS, StationDay, station_days
 
 if TYPE_CHECKING:
     from obspy import Stream
 
-    from quake.data.orientation import Orientations
+    from quake.stations.orientation import Orientations
 
 # Samples of a component that are in memory at a time: three hours at 100 Hz.
 _BLOCK_SAMPLES = 1_080_000
@@ -63,7 +58,7 @@ class PredictConfig:
         Components with data in a smaller share of the window are not used.
     thresholds : mapping of class to float
         Replace those of the model file; the key "" stands for all classes.
-    channels : patterns of channel sets, see `quake.data.source.select`
+    channels : patterns of channel sets, see `quake.waveforms.sources.select`
     batch_size : int, optional
         Windows that the network takes at a time; as the engine likes by default. Does not change
         results.
@@ -143,7 +138,7 @@ class Classifier:
 
     Examples
     --------
-    >>> from quake.registry import find_model
+    >>> from quake.model_file.registry import find_model
     >>> classifier = Classifier(find_model(backbone="b0"))
     >>> silence = np.zeros((3, 6000))
     >>> [record.status for record in classifier.predict_array(silence, sampling_rate_hz=100)]
@@ -175,7 +170,7 @@ class Classifier:
         waveforms : path, paths or Stream
         config : PredictConfig, optional
         orientations : Orientations, optional
-            Of `quake.data.orientation.read_orientations`; components are then turned to true
+            Of `quake.stations.orientation.read_orientations`; components are then turned to true
             Z, N, E.
 
         Returns

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from quake.data.intervals import Interval, common, union
-from quake.data.waveform import NS_PER_S
-from quake.data.windows import Record
+from quake.waveforms.intervals import Interval, common, union
+from quake.waveforms.times import NS_PER_S
+from quake.windows.grid import Record
 
 SCORED = ("ok", "uncertain")
 

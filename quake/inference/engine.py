@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.checkpoint import ModelCard
 from quake.errors import ParameterError
+from quake.model_file.card import ModelCard
 
 ENGINES = ("auto", "onnx", "torch", "openvino")
 DEVICES = ("auto", "cpu", "cuda")

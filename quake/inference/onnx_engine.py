@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.checkpoint import ModelCard
 from quake.errors import ModelError
-from quake.inference.graphs import BATCH_SIZE, open_graph
+from quake.model_file.card import ModelCard
+from quake.model_file.graphs import open_graph
+from quake.model_file.onnx_session import BATCH_SIZE
 
 
 class OnnxEngine:

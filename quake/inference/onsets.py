@@ -17,20 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.join import join_segments
-from quake.data.labels import NOISE
-from quake.data.missing import within
-from quake.data.source import FileSource, Source, select
-from quake.data.stretch import Stretch
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import (
-    COMPONENTS,
-    NS_PER_S,
-    ChannelSet,
-    ChannelSetId,
-    component_map,
-)
-from quake.data.windows import Window
+from quake.classes import NOISE
 from quake.events.candidates import Candidate, find_candidates
 from quake.events.emergent import envelope_pick
 from quake.events.measure import Measurement, measure
@@ -39,10 +26,18 @@ from quake.events.pairs import paired_s
 from quake.events.phase_head import phase_probabilities
 from quake.inference.classifier import Classifier, PredictConfig
 from quake.inference.records import WindowRecord
-from quake.inference.station_days import StationDay, station_days
+from quake.waveforms.ids import COMPONENTS, ChannelSetId
+from quake.waveforms.joining import join_segments
+from quake.waveforms.segments import ChannelSet, component_map
+from quake.waveforms.sources import FileSource, Source, select
+from quake.waveforms.times import NS_PER_S, format_time, parse_time
+from quake.windows.cutting import Stretch
+from quake.windows.grid import Window
+from quake.windows.missing import within
+from quake.windows.station_days import StationDay, station_days
 
 if TYPE_CHECKING:
-    from quake.data.orientation import Orientations
+    from quake.stations.orientation import Orientations
 
 LOOK_FROM = 0.3
 """Probability that a window shows no noise from which on one looks for onsets in it."""
@@ -58,7 +53,7 @@ _NEIGHBOUR_FROM = 0.5
 CELL_NS = 30 * NS_PER_S
 
 # Around a cell: noise before an onset at its beginning, a minute after one at its end. With the
-# windows of a day it reaches no further than its spans do, see `quake.inference.station_days`.
+# windows of a day it reaches no further than its spans do, see `quake.windows.station_days`.
 _BEFORE_CELL_NS, _AFTER_CELL_NS = 45 * NS_PER_S, 60 * NS_PER_S
 
 # As training rows have it: the onset is 15 s after the start.

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.checkpoint import ModelCard
 from quake.errors import ModelError, ParameterError
-from quake.inference.graphs import BATCH_SIZE, open_graph
 from quake.inference.onnx_engine import usable_cores
-from quake.openvino_module import import_openvino
+from quake.model_file.card import ModelCard
+from quake.model_file.graphs import open_graph
+from quake.model_file.onnx_session import BATCH_SIZE
+from quake.model_file.openvino_module import import_openvino
 
 
 class OpenVinoEngine:

@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from quake.checkpoint import ModelCard, load_model
 from quake.data.transforms import build_transform
 from quake.errors import DeviceError, ModelError, ParameterError
+from quake.model_file.card import ModelCard
+from quake.model_file.safetensors_file import load_model
 from quake.models.device import choose_device
 from quake.models.fold import fold_batch_norm
 

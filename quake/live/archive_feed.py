@@ -13,23 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from quake.archive.digests import digest_of_inputs
-from quake.archive.headers import scan_file
-from quake.archive.journal import (
-    FileEntry,
-    FileState,
-    Journal,
-    state_of,
-)
-from quake.archive.sds import parse_name
-from quake.archive.selection import Selection
-from quake.data.compressed import plain_name
-from quake.data.file_index import FileIndex
-from quake.data.readers import is_waveform_file
-from quake.data.source import BoundedSource, Source, SpanSource, clipped
-from quake.data.waveform import ChannelSetId, Span
 from quake.errors import QuakeError, WaveformError
-from quake.inference.station_days import StationDay
+from quake.inputs.sds import parse_name
+from quake.inputs.selection import Selection
+from quake.store.digests import digest_of_inputs
+from quake.store.headers import scan_file
+from quake.store.journal import FileEntry, FileState, Journal, state_of
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.readers.compressed import plain_name
+from quake.waveforms.readers.file_index import FileIndex
+from quake.waveforms.readers.waveform_file import is_waveform_file
+from quake.waveforms.segments import Span
+from quake.waveforms.sources import BoundedSource, Source, SpanSource, clipped
+from quake.windows.station_days import StationDay
 
 logger = logging.getLogger(__name__)
 

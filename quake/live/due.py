@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from quake.data.waveform import COMPONENTS, component_map
-from quake.data.windows import Record, WindowGrid
-from quake.inference.station_days import StationDay
+from quake.waveforms.ids import COMPONENTS
+from quake.waveforms.segments import component_map
+from quake.windows.grid import Record, WindowGrid
+from quake.windows.station_days import StationDay
 
 
 @dataclass(frozen=True)

@@ -15,31 +15,32 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from quake.archive.journal import DayEntry
-from quake.archive.layout import ONSETS, date_of, day_of_date
-from quake.archive.station_work import reasons, write_whole
-from quake.archive.store import Store
-from quake.archive.store_events import onsets_of_day
-from quake.data.intervals import clip, union
-from quake.data.source import Problem, Source
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S, ChannelSetId, Span
-from quake.data.windows import WindowGrid
 from quake.errors import OutputError, WaveformError
 from quake.events.onset import onsets_as_bytes
 from quake.inference.classifier import Classifier, PredictConfig, Task
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
-from quake.inference.station_days import DAY_NS, StationDay, day_of, station_days
 from quake.live.due import arrivals, due_windows
 from quake.live.live_events import LiveEventOptions, LiveEvents
 from quake.live.onset_keeper import OnsetKeeper, Recorded
 from quake.live.revisions import Revision
 from quake.output.windows import READABLE, read_windows, windows_as_bytes
+from quake.store.events import onsets_of_day
+from quake.store.journal import DayEntry
+from quake.store.layout import ONSETS, date_of, day_of_date
+from quake.store.result_store import Store
+from quake.store.station_work import reasons, write_whole
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.intervals import clip, union
+from quake.waveforms.segments import Span
+from quake.waveforms.sources import Problem, Source
+from quake.waveforms.times import NS_PER_S, parse_time
+from quake.windows.grid import WindowGrid
+from quake.windows.station_days import DAY_NS, StationDay, day_of, station_days
 
 if TYPE_CHECKING:
-    from quake.data.orientation import Orientations
     from quake.live.metrics import WatchMetrics
+    from quake.stations.orientation import Orientations
 
 logger = logging.getLogger(__name__)
 

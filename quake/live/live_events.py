@@ -15,17 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from quake.archive.layout import date_of
-from quake.archive.store import Store
-from quake.archive.store_events import write_days_events
-from quake.data.times import format_time, parse_time
-from quake.data.travel_times import Site
-from quake.data.waveform import NS_PER_S, ChannelSetId
 from quake.events import Event, EventOptions, find_events, parse_channel_set
 from quake.events.amplitude import Sensitivities, with_velocities
-from quake.inference.station_days import DAY_NS, day_of
 from quake.live.onset_keeper import OnsetKeeper
 from quake.live.revisions import EventTracker, Revision
+from quake.stations.travel_times import Site
+from quake.store.events import write_days_events
+from quake.store.layout import date_of
+from quake.store.result_store import Store
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.times import NS_PER_S, format_time, parse_time
+from quake.windows.station_days import DAY_NS, day_of
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from quake import __version__
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S, ChannelSetId, Span
+from quake.files import whole_file
 from quake.inference.records import WindowRecord
 from quake.live.revisions import Revision
-from quake.output.whole_file import whole_file
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.segments import Span
+from quake.waveforms.times import NS_PER_S, parse_time
 
 # Written no more often: the collector of node_exporter looks every 15 s by default.
 _EVERY_S = 15.0

@@ -12,19 +12,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from quake.data.intervals import Interval, union
-from quake.data.source import Source
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, Span
-from quake.data.windows import Record, WindowGrid
 from quake.events import Onset
 from quake.inference.classifier import Classifier, PredictConfig, Task
 from quake.inference.onsets import CELL_NS, OnsetFinder, event_probability
 from quake.inference.records import WindowRecord
-from quake.inference.station_days import DAY_NS, StationDay, day_of
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.intervals import Interval, union
+from quake.waveforms.segments import Segment, Span
+from quake.waveforms.sources import Source
+from quake.waveforms.times import NS_PER_S, parse_time
+from quake.windows.grid import Record, WindowGrid
+from quake.windows.station_days import DAY_NS, StationDay, day_of
 
 if TYPE_CHECKING:
-    from quake.data.orientation import Orientations
+    from quake.stations.orientation import Orientations
 
 STANDS_AFTER_NS = 12 * NS_PER_S
 """An onset is looked at when so much has come after it: the phase head looks no further ahead."""

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S
 from quake.events import Event
+from quake.waveforms.times import NS_PER_S, parse_time
 
 PRELIMINARY, COMPLETE, WITHDRAWN = "preliminary", "complete", "withdrawn"
 

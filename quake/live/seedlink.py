@@ -31,10 +31,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from quake.data.mseed import RawTrace, first_line, read_records
-from quake.data.times import format_time
-from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, duration_ns
 from quake.errors import ParameterError, WaveformError
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.readers.mseed import RawTrace, first_line, read_records
+from quake.waveforms.segments import Segment, duration_ns
+from quake.waveforms.times import NS_PER_S, format_time
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,13 @@ from typing import Self
 
 import numpy as np
 
-from quake.archive.selection import Selection
-from quake.data.source import Problem, Source
-from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, Span
-from quake.inference.station_days import StationDay
+from quake.inputs.selection import Selection
 from quake.live.seedlink import Arrival, SeedLinkFeed
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.segments import Segment, Span
+from quake.waveforms.sources import Problem, Source
+from quake.waveforms.times import NS_PER_S
+from quake.windows.station_days import StationDay
 
 _SOURCE = "seedlink"
 

@@ -19,7 +19,7 @@ import numpy as np
 
 LARGEST_SKETCH = 2048
 _ANY_DIGEST = 2**32 - 1
-# `quake.data.collection.merge` numbers the events of collections that are taken together.
+# `quake.datasets.collection.merge` numbers the events of collections that are taken together.
 _NUMBER_OF_COLLECTION = re.compile(r"^\d+:")
 
 

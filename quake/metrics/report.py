@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.labels import NOISE
+from quake.classes import NOISE
 from quake.errors import ParameterError
 from quake.metrics.bootstrap import EventDraws, with_interval
 from quake.metrics.bootstrap import bootstrap_interval as bootstrap_interval

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.labels import NOISE
+from quake.classes import NOISE
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from quake.data.times import parse_time
 from quake.errors import ParameterError
 from quake.events.event import FIELDS, Event
 from quake.output.markers import MARKERS
+from quake.waveforms.times import parse_time
 
 if TYPE_CHECKING:
     import pyarrow

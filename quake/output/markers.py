@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S
 from quake.events.event import Arrival, Event, parse_channel_set
+from quake.waveforms.times import NS_PER_S, parse_time
 
 # What would end a field or a line of these files.
 _BREAKS = str.maketrans(dict.fromkeys("\t\r\n,", "_"))

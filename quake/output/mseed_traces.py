@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S, ChannelSetId
 from quake.errors import ParameterError, WaveformError
 from quake.events.event import parse_channel_set
 from quake.inference.records import WindowRecord
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.times import NS_PER_S, parse_time
 
 if TYPE_CHECKING:
     from obspy import Trace

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from quake.data.times import format_time, parse_time
 from quake.inference.records import WindowRecord
+from quake.waveforms.times import format_time, parse_time
 
 if TYPE_CHECKING:
     import pyarrow

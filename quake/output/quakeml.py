@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quake import __version__
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S
 from quake.errors import ParameterError
 from quake.events.event import Arrival, Event, parse_channel_set
+from quake.waveforms.times import NS_PER_S, parse_time
 
 if TYPE_CHECKING:
     from obspy.core.event import (

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from quake.checkpoint import ModelCard
-from quake.data.labels import NOISE
-from quake.data.source import Source
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import component_map
+from quake.classes import NOISE
 from quake.events import EventOptions
 from quake.inference.records import WindowRecord
-from quake.inference.station_days import StationDay
+from quake.model_file.card import ModelCard
 from quake.pictures.picture_file import note_of, picture_name, write_picture
 from quake.pictures.window_runs import window_runs
+from quake.waveforms.segments import component_map
+from quake.waveforms.sources import Source
+from quake.waveforms.times import format_time, parse_time
+from quake.windows.station_days import StationDay
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S
 from quake.inference.records import WindowRecord
+from quake.waveforms.times import NS_PER_S, parse_time
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from quake.data.labels import NOISE
-from quake.data.times import parse_time
-from quake.data.waveform import COMPONENTS, NS_PER_S
+from quake.classes import NOISE
 from quake.inference.records import WindowRecord
 from quake.pictures.canvas import DPI, INK, as_png, plain, sheet
 from quake.pictures.curves import cells, points_of
@@ -30,6 +28,8 @@ from quake.pictures.panels import (
 from quake.pictures.time_axis import label_time
 from quake.pictures.traces import Traces
 from quake.pictures.window_runs import WindowRun
+from quake.waveforms.ids import COMPONENTS
+from quake.waveforms.times import NS_PER_S, parse_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.timeline import ABSURD_AMPLITUDE
-from quake.data.waveform import NS_PER_S, Segment
+from quake.waveforms.segments import Segment
+from quake.waveforms.times import NS_PER_S
+from quake.windows.timeline import ABSURD_AMPLITUDE
 
 Floats = NDArray[np.float64]
 

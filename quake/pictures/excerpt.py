@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from quake.data.join import join_segments
-from quake.data.source import Source
-from quake.data.waveform import (
-    COMPONENTS,
-    NS_PER_S,
-    ChannelSet,
-    ChannelSetId,
-    Span,
-    component_map,
-)
+from quake.waveforms.ids import COMPONENTS, ChannelSetId
+from quake.waveforms.joining import join_segments
+from quake.waveforms.segments import ChannelSet, Span, component_map
+from quake.waveforms.sources import Source
+from quake.waveforms.times import NS_PER_S
 
 # As the classifier reads: windows are cut at the samples nearest to their ends.
 _MARGIN_SAMPLES = 2

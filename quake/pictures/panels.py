@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.intervals import Interval
-from quake.data.waveform import NS_PER_S
 from quake.pictures.canvas import INK, plain
 from quake.pictures.spectrogram import Spectrogram
 from quake.pictures.traces import Trace, Traces
+from quake.waveforms.intervals import Interval
+from quake.waveforms.times import NS_PER_S
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

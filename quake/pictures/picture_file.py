@@ -6,7 +6,7 @@ import re
 import secrets
 from pathlib import Path
 
-from quake.data.waveform import ChannelSetId
+from quake.waveforms.ids import ChannelSetId
 
 # All else is written as %XX: codes come from files, and must not name another folder. The dot
 # divides the codes, so it is no part of one.

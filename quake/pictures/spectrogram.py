@@ -7,9 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.timeline import ABSURD_AMPLITUDE
-from quake.data.waveform import NS_PER_S, Segment
 from quake.pictures.envelope import bad_columns, first_samples
+from quake.waveforms.segments import Segment
+from quake.waveforms.times import NS_PER_S
+from quake.windows.timeline import ABSURD_AMPLITUDE
 
 Floats = NDArray[np.float64]
 

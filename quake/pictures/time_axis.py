@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quake.data.times import format_time
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.times import NS_PER_S, format_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,21 +13,15 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.intervals import Interval, union, without
-from quake.data.join import true_runs
-from quake.data.source import Source
-from quake.data.waveform import (
-    COMPONENTS,
-    NS_PER_S,
-    ChannelSet,
-    ChannelSetId,
-    Segment,
-    Span,
-    component_map,
-)
 from quake.pictures.envelope import Envelope, is_possible
 from quake.pictures.excerpt import read_excerpt
 from quake.pictures.spectrogram import Spectrogram
+from quake.waveforms.ids import COMPONENTS, ChannelSetId
+from quake.waveforms.intervals import Interval, union, without
+from quake.waveforms.joining import true_runs
+from quake.waveforms.segments import ChannelSet, Segment, Span, component_map
+from quake.waveforms.sources import Source
+from quake.waveforms.times import NS_PER_S
 
 Floats = NDArray[np.float64]
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quake.checkpoint import ModelCard
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import COMPONENTS, ChannelSet
 from quake.inference.records import WindowRecord
+from quake.model_file.card import ModelCard
 from quake.pictures.canvas import DPI, INK, as_png, plain, sheet
 from quake.pictures.palette import class_colours
 from quake.pictures.panels import SMALL, draw_component, draw_spectrogram_of
 from quake.pictures.time_axis import label_time
 from quake.pictures.traces import Traces, open_traces
+from quake.waveforms.ids import COMPONENTS
+from quake.waveforms.segments import ChannelSet
+from quake.waveforms.times import format_time, parse_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import NS_PER_S
 from quake.errors import ParameterError
+from quake.waveforms.times import NS_PER_S, format_time, parse_time
 
 if TYPE_CHECKING:
     from quake.inference.records import WindowRecord

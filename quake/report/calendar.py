@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from quake.inference.station_days import DAY_NS
+from quake.windows.station_days import DAY_NS
 
 _EPOCH = date(1970, 1, 1)
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.archive.journal import DayEntry
-from quake.archive.layout import day_of_date, windows_file
-from quake.data.times import format_time, parse_time
 from quake.errors import WaveformError
 from quake.inference.coverage import SCORED
 from quake.inference.records import WindowRecord
 from quake.output.windows import READABLE, read_windows
+from quake.store.journal import DayEntry
+from quake.store.layout import day_of_date, windows_file
+from quake.waveforms.times import format_time, parse_time
 
 _NS_PER_US = 1000
 

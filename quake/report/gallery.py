@@ -7,14 +7,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from quake.archive.journal import FileEntry, FileState, state_of
-from quake.archive.layout import day_of_date
-from quake.checkpoint import ModelCard
-from quake.data.source import SpanSource
-from quake.data.waveform import ChannelSetId, Span
 from quake.errors import QuakeError
-from quake.inference.station_days import DAY_NS
+from quake.model_file.card import ModelCard
 from quake.report.ranking import Choice
+from quake.store.journal import FileEntry, FileState, state_of
+from quake.store.layout import day_of_date
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.segments import Span
+from quake.waveforms.sources import SpanSource
+from quake.windows.station_days import DAY_NS
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from quake.archive.journal import DayEntry, DayKey, FileEntry, parse_entry
 from quake.report.calendar import check_date
+from quake.store.journal import DayEntry, DayKey, FileEntry, parse_entry
 
 logger = logging.getLogger(__name__)
 

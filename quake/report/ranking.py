@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.archive.journal import DayKey
 from quake.inference.records import WindowRecord
 from quake.report.day_windows import DayWindows
+from quake.store.journal import DayKey
 
 
 @dataclass(frozen=True, order=True)

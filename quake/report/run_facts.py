@@ -18,7 +18,7 @@ _FOLDER = "_quake"
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Model and parameters of a store, see `quake.archive.fingerprint`.
+    """Model and parameters of a store, see `quake.store.fingerprint`.
 
     Attributes
     ----------

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from quake.archive.journal import DayEntry
-from quake.data.intervals import Interval, clip, union
-from quake.data.waveform import ChannelSetId
-from quake.inference.station_days import DAY_NS
 from quake.report.calendar import Calendar, make_calendar
 from quake.report.stored_events import Station
+from quake.store.journal import DayEntry
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.intervals import Interval, clip, union
+from quake.windows.station_days import DAY_NS
 
 MAX_ROWS = 300
 MAX_CELLS = 16_000

@@ -13,11 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from quake.archive.journal import DayEntry
-from quake.archive.layout import ONSETS
-from quake.checkpoint import ModelCard
 from quake.errors import ParameterError, WaveformError
 from quake.inference.coverage import Seconds
+from quake.model_file.card import ModelCard
 from quake.report.day_windows import DayWindows, find_windows, read_day
 from quake.report.gallery import Exhibit, SpanFinder, draw
 from quake.report.histograms import Histograms
@@ -27,6 +25,8 @@ from quake.report.run_facts import RunFacts
 from quake.report.station_map import MapMaker, StationMap
 from quake.report.stored_events import StoredEvents, count_events
 from quake.report.totals import Failure, FirstOf, Totals
+from quake.store.journal import DayEntry
+from quake.store.layout import ONSETS
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from quake.archive.journal import DayEntry, FileEntry
-from quake.data.waveform import ChannelSetId
 from quake.inference.coverage import SCORED, Coverage, Seconds, total
+from quake.store.journal import DayEntry, FileEntry
+from quake.waveforms.ids import ChannelSetId
 
 STATUSES = (*SCORED, "no_data", "rejected")
 """Of windows, in the order in which they are shown."""

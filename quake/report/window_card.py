@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from quake.data.times import format_time
 from quake.report.gallery import Exhibit
+from quake.waveforms.times import format_time
 
 
 @dataclass(frozen=True)

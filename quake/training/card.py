@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from quake.checkpoint import Calibration, ModelCard, versions
-from quake.data.examples import Example
-from quake.data.labels import LabelSet
+from quake.classes import LabelSet
+from quake.datasets.examples import Example
 from quake.metrics.calibration import fit_temperature, fit_thresholds, softmax
 from quake.metrics.overlap import event_sketch
 from quake.metrics.report import summarise
+from quake.model_file.card import Calibration, ModelCard
+from quake.model_file.identity import versions
 from quake.training.config import TrainConfig
 from quake.training.loaders import Parts, plain_loader
 from quake.training.module import WindowClassifier

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from quake.data.augmentation import Augmentation
 from quake.data.preprocessing import Preprocessing
+from quake.datasets.augmentation import Augmentation
 from quake.errors import ParameterError
 
 LOSSES = ("cross-entropy", "focal")

@@ -18,11 +18,14 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from quake.checkpoint import ModelCard, load_model, save_model
-from quake.data.collection import Collection, open_collection
-from quake.data.examples import decode
-from quake.data.labels import LabelledSpan, LabelSet, choose_classes
+from quake.classes import LabelSet
+from quake.datasets.collection import Collection
+from quake.datasets.decoding import decode
+from quake.datasets.labels import LabelledSpan, choose_classes
+from quake.datasets.opening import open_collection
 from quake.errors import TrainingError
+from quake.model_file.card import ModelCard
+from quake.model_file.safetensors_file import load_model, save_model
 from quake.models import build_model, network_config
 from quake.models.network import Network
 from quake.models.transfer import load_backbone
@@ -95,7 +98,7 @@ def train(
     Parameters
     ----------
     config : TrainConfig
-    data : Collection, or path of one, see `quake.data.collection.open_collection`
+    data : Collection, or path of one, see `quake.datasets.opening.open_collection`
     output : path of the model file, optional
     progress : Progress, optional
     run : path of a run folder, optional

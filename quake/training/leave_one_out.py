@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from quake.data.collection import Collection
-from quake.data.labels import LabelledSpan, LabelSet, choose_classes
-from quake.data.split import group_rows, split_by_event
+from quake.classes import LabelSet
+from quake.datasets.collection import Collection
+from quake.datasets.labels import LabelledSpan, choose_classes
+from quake.datasets.split import group_rows, split_by_event
 from quake.errors import LabelError, ParameterError
 from quake.training.config import TrainConfig
 from quake.training.fit import TrainResult, train

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from quake.data.augmentation import NO_AUGMENTATION
-from quake.data.dataset import (
+from quake.classes import NOISE, LabelSet
+from quake.datasets.augmentation import NO_AUGMENTATION
+from quake.datasets.dataset import (
     DrawSampler,
     Item,
     WindowDataset,
@@ -17,9 +18,8 @@ from quake.data.dataset import (
     sampling_weights,
     soft_targets,
 )
-from quake.data.examples import Example
-from quake.data.labels import NOISE, LabelSet
-from quake.data.split import split_by_event
+from quake.datasets.examples import Example
+from quake.datasets.split import split_by_event
 from quake.errors import LabelError
 from quake.training.config import TrainConfig
 

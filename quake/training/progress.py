@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from quake.data.labels import LabelledSpan
+from quake.datasets.labels import LabelledSpan
 
 
 @dataclass(frozen=True)

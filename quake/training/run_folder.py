@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 
-from quake.data.times import format_time
 from quake.errors import ParameterError, TrainingError
 from quake.training.config import TrainConfig
+from quake.waveforms.times import format_time
 
 if TYPE_CHECKING:
-    from quake.data.examples import Example
+    from quake.datasets.examples import Example
 
 logger = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from quake.checkpoint import load_model
-from quake.data.labels import NOISE
+from quake.classes import NOISE
 from quake.data.preprocessing import Preprocessing
 from quake.data.transforms import build_transform
 from quake.errors import ModelError, ParameterError
+from quake.model_file.safetensors_file import load_model
 
 SEISBENCH = "seisbench:"
 """How the name of a teacher of SeisBench begins, as in ``seisbench:PhaseNet/stead``."""

@@ -30,7 +30,7 @@ from quake_cli.messages import Messages, library_messages
 from quake_cli.options import AsJson, Debug, Device, DeviceOption, Quiet
 
 if TYPE_CHECKING:
-    from quake.data.collection import Collection
+    from quake.datasets.collection import Collection
     from quake.evaluation import EvaluateOptions, Evaluation
     from quake_cli.render import Section
 
@@ -138,8 +138,9 @@ def evaluate(
     Exit status: 0 all rows judged, 1 some could not be read, 2 wrong usage, 3 nothing usable,
     4 model missing or damaged, 130 or 143 interrupted.
     """
-    from quake.checkpoint import model_hash
-    from quake.registry import find_model
+    from quake.model_file.identity import model_hash
+
+    from quake.model_file.registry import find_model
 
     messages: Messages = context.obj
     options = _options(part, placement, count_as, device, batch_size, cache, missing)
@@ -172,7 +173,7 @@ def _model_first(
     model: str | None, backbone: str | None, data: Sequence[Path]
 ) -> tuple[str | None, Sequence[Path]]:
     """Take a model file that stands before the data for the model: no data have its suffix."""
-    from quake.checkpoint import SUFFIX
+    from quake.model_file.safetensors_file import SUFFIX
 
     if data[0].suffix != SUFFIX:
         return model, data
@@ -192,7 +193,7 @@ def _options(
     cache: str | None,
     missing: int,
 ) -> EvaluateOptions:
-    from quake.data.cache import default_cache
+    from quake.datasets.cache import default_cache
     from quake.evaluation import EvaluateOptions
 
     given: dict[str, Any] = {} if batch_size is None else {"batch_size": batch_size}

@@ -52,9 +52,9 @@ def events(
     debug: Debug = False,
 ) -> int:
     """Make the events of a result store again with other settings, without waveforms."""
-    from quake.archive.store import Store
-    from quake.archive.store_events import station_days_without_onsets, write_store_events
     from quake.report.run_facts import read_run_facts
+    from quake.store.events import station_days_without_onsets, write_store_events
+    from quake.store.result_store import Store
     from quake_cli.request import stations_of
 
     messages: Messages = context.obj

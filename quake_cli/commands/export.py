@@ -15,7 +15,8 @@ from quake_cli.messages import Messages, library_messages
 from quake_cli.options import AsJson, Debug, Quiet
 
 if TYPE_CHECKING:
-    from quake.checkpoint import ModelCard
+    from quake.model_file.card import ModelCard
+
     from quake.export import ExportReport
     from quake.export.figures import CalibrationAndTest
     from quake_cli.render import Section
@@ -91,8 +92,9 @@ def export(
     messages: Messages = context.obj
     _refuse(half, int8, bool(calibrate), format)
     with library_messages(messages):
-        from quake.checkpoint import model_hash
-        from quake.registry import find_model
+        from quake.model_file.identity import model_hash
+
+        from quake.model_file.registry import find_model
 
         path = find_model(model, backbone)
         output = output or _default_output(path, format)

@@ -25,8 +25,10 @@ def info(
     """Show the card of a model: classes, preprocessing, training data, measured quality."""
     import json
 
-    from quake.checkpoint import load_card, model_hash
-    from quake.registry import find_model
+    from quake.model_file.identity import model_hash
+
+    from quake.model_file.registry import find_model
+    from quake.model_file.safetensors_file import load_card
     from quake_cli.cards import card_sections
     from quake_cli.render import show_sections
 

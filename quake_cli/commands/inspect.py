@@ -16,7 +16,8 @@ from quake_cli.messages import Messages, library_messages
 from quake_cli.options import Debug, Quiet
 
 if TYPE_CHECKING:
-    from quake.checkpoint import ModelCard
+    from quake.model_file.card import ModelCard
+
     from quake.explain.explanation import Explanation
     from quake.explain.window_choice import ChosenWindow
     from quake.inference.records import WindowRecord
@@ -140,9 +141,9 @@ def inspect(
             "no FILE: name files, folders or patterns, an archive with --sds, or - for standard "
             "input"
         )
-    from quake.checkpoint import load_card
     from quake.explain.model_file import refuse_graph
-    from quake.registry import find_model
+    from quake.model_file.registry import find_model
+    from quake.model_file.safetensors_file import load_card
     from quake_cli import request as requests
     from quake_cli.commands.predict import config_of, orientations_of
     from quake_cli.window_finder import WindowFinder
@@ -200,7 +201,7 @@ def _explain(path: Path, chosen: ChosenWindow, class_name: str | None) -> Explan
 
 def _draw(output: Path, chosen: ChosenWindow, explanation: Explanation, card: ModelCard) -> None:
     from quake.explain.picture import draw_explanation
-    from quake.output.whole_file import whole_file
+    from quake.files import whole_file
 
     picture = draw_explanation(chosen, explanation, card)
     try:

@@ -14,7 +14,7 @@ def models(
     """List the backbones with their facts, and the bundled and installed models."""
     import json
 
-    from quake.registry import installed_folder, list_models
+    from quake.model_file.registry import installed_folder, list_models
     from quake_cli.cards import backbone_facts, backbone_sections, model_facts, model_sections
     from quake_cli.render import Section, show_sections
 

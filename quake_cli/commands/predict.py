@@ -26,11 +26,12 @@ from quake_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from quake.checkpoint import ModelCard
-    from quake.data.orientation import Orientations
+    from quake.model_file.card import ModelCard
+
     from quake.events import EventOptions
     from quake.inference.classifier import PredictConfig
     from quake.pictures.album import Album
+    from quake.stations.orientation import Orientations
     from quake_cli.outputs import Destination, StorePlace
     from quake_cli.request import ModelRequest, PredictRequest
 
@@ -199,8 +200,8 @@ def predict(
             "input"
         )
 
-    from quake.checkpoint import load_card
-    from quake.registry import find_model
+    from quake.model_file.registry import find_model
+    from quake.model_file.safetensors_file import load_card
     from quake_cli import request as requests
     from quake_cli.outputs import StorePlace, choose_output, is_of_events
 
@@ -295,9 +296,10 @@ def _run(
 
 
 def _write_summary(path: Path | None, totals: Mapping[str, Any], request: PredictRequest) -> None:
+    from quake.model_file.identity import model_hash
+
     from quake import __version__
-    from quake.checkpoint import model_hash
-    from quake.output.whole_file import whole_file
+    from quake.files import whole_file
 
     if path is None:
         return
@@ -395,8 +397,8 @@ def orientations_of(inventory: Path | None) -> Orientations | None:
     """Read how components are turned; None where they are taken as they are."""
     if inventory is None:
         return None
-    from quake.data.orientation import read_orientations
     from quake.errors import WaveformError
+    from quake.stations.orientation import read_orientations
 
     try:
         return read_orientations(inventory)

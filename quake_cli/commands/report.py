@@ -14,7 +14,8 @@ from quake_cli.messages import Messages, library_messages
 from quake_cli.options import Debug, Quiet
 
 if TYPE_CHECKING:
-    from quake.checkpoint import ModelCard
+    from quake.model_file.card import ModelCard
+
     from quake.report import Survey
     from quake.report.run_facts import RunFacts
     from quake_cli.render import Section
@@ -81,8 +82,10 @@ def _check(output: str) -> None:
 
 def _model_of(facts: RunFacts, wanted: str | None) -> tuple[Path, ModelCard] | None:
     """The model that made the results; None if it is not here."""
-    from quake.checkpoint import load_card, model_hash
-    from quake.registry import find_model, list_models
+    from quake.model_file.identity import model_hash
+
+    from quake.model_file.registry import find_model, list_models
+    from quake.model_file.safetensors_file import load_card
 
     if wanted is not None:
         path = find_model(wanted)
@@ -98,7 +101,7 @@ def _model_of(facts: RunFacts, wanted: str | None) -> tuple[Path, ModelCard] | N
 
 
 def _write(output: str, survey: Survey, sections: list[Section]) -> None:
-    from quake.output.whole_file import whole_file
+    from quake.files import whole_file
     from quake.report import write_page
 
     if output == _STDOUT:

@@ -32,8 +32,8 @@ from quake_cli.messages import Messages, library_messages, silence
 from quake_cli.options import Debug, Device, Quiet
 
 if TYPE_CHECKING:
-    from quake.data.augmentation import Augmentation
-    from quake.data.collection import Collection
+    from quake.datasets.augmentation import Augmentation
+    from quake.datasets.collection import Collection
     from quake.training.config import TrainConfig
     from quake.training.fit import TrainResult
     from quake.training.progress import Progress
@@ -519,8 +519,8 @@ def _train(
 
 def _warn_of_seen(messages: Messages, config: TrainConfig, result: TrainResult) -> None:
     """Say so where the model that was gone on from knows events of the test part."""
-    from quake.checkpoint import load_card
     from quake.metrics.overlap import overlap
+    from quake.model_file.safetensors_file import load_card
 
     if config.start_from is None or result.test is None:
         return
@@ -591,7 +591,7 @@ def _only_a_run_folder(run: Path | None, output: Path | None, install: str | Non
 
 def _teachers(names: Sequence[str]) -> tuple[str, ...] | None:
     """Find the model files of teachers that are named."""
-    from quake.registry import find_model
+    from quake.model_file.registry import find_model
     from quake.training.teachers import SEISBENCH
 
     found = (name if name.startswith(SEISBENCH) else str(find_model(name)) for name in names)
@@ -601,7 +601,7 @@ def _teachers(names: Sequence[str]) -> tuple[str, ...] | None:
 def _start(start_from: str | None) -> str | None:
     if start_from is None:
         return None
-    from quake.registry import find_model
+    from quake.model_file.registry import find_model
 
     return str(find_model(start_from))
 
@@ -639,7 +639,7 @@ def _augmentation(synthetic: float | None, disturbance: float | None) -> Augment
     shares = {name: share for name, share in given.items() if share is not None}
     if not shares:
         return None
-    from quake.data.augmentation import Augmentation
+    from quake.datasets.augmentation import Augmentation
 
     for name, share in shares.items():
         if not 0 <= share <= 1:
@@ -654,14 +654,14 @@ def _cache(text: str | None) -> str | None:
         return None
     if text is not None:
         return text
-    from quake.data.cache import default_cache
+    from quake.datasets.cache import default_cache
 
     return str(default_cache())
 
 
 def _targets(output: Path | None, install: str | None, run: Path | None) -> list[Path]:
     """Where the model goes; found out to be writable before hours of training."""
-    from quake.registry import installed_path
+    from quake.model_file.registry import installed_path
 
     targets = [path for path in (output, install and installed_path(install)) if path]
     if not targets and run is None:

@@ -26,10 +26,10 @@ from quake_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from quake.archive.selection import Selection
-    from quake.archive.store import Store
     from quake.inference.classifier import PredictConfig
+    from quake.inputs.selection import Selection
     from quake.live.follow import Feed, FollowOptions
+    from quake.store.result_store import Store
     from quake_cli.exits import Exit
     from quake_cli.request import ModelRequest
 
@@ -154,8 +154,8 @@ def watch(
     interrupted. Exit status: 0 ended by --stop-after, 130 or 143 interrupted, others as `quake
     predict`.
     """
-    from quake.checkpoint import load_card
-    from quake.registry import find_model
+    from quake.model_file.registry import find_model
+    from quake.model_file.safetensors_file import load_card
     from quake_cli.commands.predict import check_classes, config_of, thresholds_of
     from quake_cli.request import ModelRequest, selection_of
 
@@ -203,8 +203,8 @@ class _Request:
 def _follow(
     messages: Messages, inputs: Sequence[str], request: _Request, output: str | None, *, echo: bool
 ) -> Exit:
-    from quake.archive.store import Store
     from quake.live.follow import Follower
+    from quake.store.result_store import Store
     from quake_cli.exits import Exit
     from quake_cli.store_run import fingerprint_of
 
@@ -252,7 +252,7 @@ def _feed(inputs: Sequence[str], request: _Request, store: Store) -> AbstractCon
 
 def _all_files(inputs: Sequence[str], request: _Request) -> list[Path]:
     """Files that are there; an empty folder is no mistake, it may be filled."""
-    from quake.archive.walk import Inputs
+    from quake.inputs.walk import Inputs
 
     found = Inputs()
     for root in inputs:

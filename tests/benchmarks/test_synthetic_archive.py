@@ -14,11 +14,12 @@ import obspy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quake.waveforms.ids import ChannelSetId
 
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S, ChannelSetId, Span
-from quake.data.windows import WindowGrid
-from quake.inference.station_days import station_days
+from quake.waveforms.segments import Span
+from quake.waveforms.times import NS_PER_S, parse_time
+from quake.windows.grid import WindowGrid
+from quake.windows.station_days import station_days
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from strategies import START_NS, noise, stream, write
 
-from quake.data.times import format_time
 from quake.errors import LabelError, ParameterError
+from quake.waveforms.times import format_time
 from quake_cli.collections import collect
 from quake_cli.messages import Messages
 

@@ -7,20 +7,22 @@ import numpy as np
 import pytest
 from strategies import START_NS, noise, sine, stream, write
 
-from quake.checkpoint import load_card
-from quake.data.times import format_time
 from quake.inference import Classifier
-from quake.registry import find_model
+from quake.model_file.registry import find_model
+from quake.model_file.safetensors_file import load_card
+from quake.waveforms.times import format_time
 
 
 @pytest.fixture(scope="module")
 def vit_path(tmp_path_factory):
     """A model file with random weights: one layer of the smallest transformer, three classes."""
     import torch
+    from quake.classes import LabelSet
+    from quake.model_file.card import Calibration, ModelCard
+    from quake.model_file.identity import versions
 
-    from quake.checkpoint import Calibration, ModelCard, save_model, versions
-    from quake.data.labels import LabelSet
     from quake.data.preprocessing import Preprocessing
+    from quake.model_file.safetensors_file import save_model
     from quake.models import HybridViT
 
     torch.manual_seed(0)

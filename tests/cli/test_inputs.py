@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from strategies import noise, stream, trace, write
 
-from quake.archive.selection import Selection, parse_moment
 from quake.errors import ParameterError
+from quake.inputs.selection import Selection, parse_moment
 from quake_cli.inputs import collect
 
 

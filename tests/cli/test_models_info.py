@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from quake.model_file.identity import model_hash
 
-from quake.checkpoint import load_card, model_hash
+from quake.model_file.safetensors_file import load_card
 
 
 @pytest.fixture

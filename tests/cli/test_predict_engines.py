@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from quake.registry import find_model
+from quake.model_file.registry import find_model
 
 BUNDLED = find_model(backbone="b0")
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quake.data.times import NS_PER_S, format_time, parse_time
 from quake.inference.records import WindowRecord
+from quake.waveforms.times import NS_PER_S, format_time, parse_time
 from quake_cli.hours import Hours
 from quake_cli.render import TableWriter
 from quake_cli.strip import MOST_WINDOWS, Strip, needs_ascii, strip_lines

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from quake.checkpoint import load_card, load_model, save_model
-from quake.data.augmentation import Augmentation
-from quake.data.cache import default_cache
-from quake.data.collection import Collection
 from quake.data.preprocessing import Preprocessing
+from quake.datasets.augmentation import Augmentation
+from quake.datasets.cache import default_cache
+from quake.datasets.collection import Collection
 from quake.errors import TrainingError
 from quake.metrics.overlap import event_sketch
+from quake.model_file.safetensors_file import load_card, load_model, save_model
 from quake.training.config import TrainConfig
 from quake.training.fit import TrainResult
 from quake.training.progress import EpochResult
@@ -298,11 +298,11 @@ def test_how_an_archive_is_cut_is_an_option(monkeypatch, tmp_path):
     from quake_cli.messages import Messages
 
     asked = []
-    monkeypatch.setattr("quake.data.collection.form_of", lambda *_: "archive")
+    monkeypatch.setattr("quake.datasets.opening.form_of", lambda *_: "archive")
     monkeypatch.setattr(
-        "quake.data.collection.open_collection", lambda path, **options: asked.append(options)
+        "quake.datasets.opening.open_collection", lambda path, **options: asked.append(options)
     )
-    monkeypatch.setattr("quake.data.collection.merge", lambda found: Collection("none", ()))
+    monkeypatch.setattr("quake.datasets.collection.merge", lambda found: Collection("none", ()))
     collections.collect(
         [tmp_path],
         catalogue=tmp_path / "c.xml",

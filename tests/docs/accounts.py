@@ -53,8 +53,8 @@ RUN_BY = (
     RunBy("docs/commands.md", "", "tests/docs/test_commands_page.py"),
     RunBy("docs/completion.md", "", "tests/examples/test_completion_page.py"),
     RunBy("docs/cron.md", "", OPERATIONS.format("cron")),
-    RunBy("docs/data.md", "read_seisbench", "tests/data/test_data_document.py"),
-    RunBy("docs/data.md", "read_archive", "tests/data/test_data_document.py"),
+    RunBy("docs/data.md", "read_seisbench", "tests/datasets/test_data_document.py"),
+    RunBy("docs/data.md", "read_archive", "tests/datasets/test_data_document.py"),
     RunBy("docs/examples.md", "read_store", "tests/examples/test_examples_page.py"),
     RunBy("docs/examples.md", "BK.MHC 2008-02-05", "tests/examples/test_examples_page.py"),
     RunBy("docs/tutorial.md", "quake ", "tests/examples/test_tutorial_page.py"),
@@ -62,7 +62,7 @@ RUN_BY = (
     RunBy("docs/tutorial.md", "quake: error: one class", "tests/examples/test_tutorial_page.py"),
     RunBy("docs/doctor.md", "torchvision::nms", "tests/docs/test_troubleshooting_page.py"),
     RunBy("docs/doctor.md", "pip install", "tests/docs/test_troubleshooting_page.py"),
-    RunBy("docs/label_tables.md", "path,start,end", "tests/data/test_data_document.py"),
+    RunBy("docs/label_tables.md", "path,start,end", "tests/datasets/test_data_document.py"),
     RunBy("docs/output.md", "quake: 9 inputs", "tests/docs/test_output_schema_page.py"),
 )
 

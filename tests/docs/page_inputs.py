@@ -8,7 +8,7 @@ import numpy as np
 from fenced_blocks import ROOT
 from strategies import noise, stream, write
 
-from quake.data.times import format_time, parse_time
+from quake.waveforms.times import format_time, parse_time
 
 RECORD = ROOT / "examples" / "BK.MHC.mseed"
 

@@ -118,7 +118,8 @@ def test_the_topics_that_people_ask_about_are_there(topic):
 
 
 def test_the_text_of_a_mismatch_on_the_page_of_doctor_is_the_one_that_is_recognised():
-    from quake.doctor.torch_pair import explained
+    from quake.models.torch_pair import explained
+
     from quake.errors import ModelError
 
     (line,) = re.findall(
@@ -128,7 +129,7 @@ def test_the_text_of_a_mismatch_on_the_page_of_doctor_is_the_one_that_is_recogni
 
 
 def test_the_command_on_the_page_of_doctor_is_the_one_that_is_shown():
-    from quake.doctor.torch_pair import mismatch
+    from quake.models.torch_pair import mismatch
 
     (line,) = re.findall(r"^pip install .*$", DOCTOR.read_text(), re.MULTILINE)
     assert mismatch().endswith(line)

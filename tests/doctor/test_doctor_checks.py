@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from quake.data.cache import default_cache
+from quake.datasets.cache import default_cache
 from quake.doctor import bundle, cuda, folders, machine, packages, torch_pair
 from quake.doctor.check import Check, Status, guarded
 from quake.doctor.expected import EXPECTED, GRAPH, MODEL, RECORD, bundled_folder, read_expected
 from quake.doctor.probe import Answer
 from quake.errors import ModelError
-from quake.inference.graphs import graph_folder
+from quake.model_file.graphs import graph_folder
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def test_the_sentence_comes_whatever_loaded_torchvision(monkeypatch, capsys):
         except RuntimeError as error:
             raise ModelError("the network cannot be built") from error
 
-    monkeypatch.setattr("quake.registry.find_model", load)
+    monkeypatch.setattr("quake.model_file.registry.find_model", load)
     with pytest.raises(SystemExit) as ended:
         main(["info"])
     assert ended.value.code == 4

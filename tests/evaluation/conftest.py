@@ -3,9 +3,9 @@
 import pytest
 import torch
 from bursts import write_labelled
+from quake.classes import LabelSet
+from quake.model_file.card import Calibration, ModelCard
 
-from quake.checkpoint import Calibration, ModelCard
-from quake.data.labels import LabelSet
 from quake.data.preprocessing import Preprocessing
 
 

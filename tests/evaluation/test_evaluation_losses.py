@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from quake.classes import LabelSet
+from quake.datasets.decoding import decode
+from quake.datasets.opening import open_collection
 
-from quake.data.collection import open_collection
-from quake.data.examples import decode
-from quake.data.labels import LabelSet
-from quake.data.missing import KINDS
 from quake.errors import LabelError, ParameterError
 from quake.evaluation import EvaluateOptions, evaluate
 from quake.evaluation.losses import COVERAGES, Trial, summarise_losses, trials
 from quake.evaluation.options import EvaluateProgress
+from quake.windows.missing import KINDS
 
 GRADED = [kind for kind in KINDS if kind != "spike"]
 

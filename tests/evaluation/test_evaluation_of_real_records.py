@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quake.data.collection import Collection
-from quake.data.labels import LabelledSpan
-from quake.data.readers import scan
+from quake.datasets.collection import Collection
+from quake.datasets.labels import LabelledSpan
 from quake.evaluation import EvaluateOptions, evaluate
 from quake.inference import Classifier
-from quake.registry import find_model
+from quake.model_file.registry import find_model
+from quake.waveforms.readers.waveform_file import scan
 
 RECORD = Path(__file__).resolve().parents[2] / "../shared/data/hvsrpy/STN11.A2-C50__UT.STN11.mseed"
 

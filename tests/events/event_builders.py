@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import NS_PER_S
 from quake.events import Event, EventOptions, Onset, build_events
 from quake.inference.records import WindowRecord
+from quake.waveforms.times import NS_PER_S, format_time, parse_time
 
 START_NS = parse_time("2020-05-02T20:00:00Z")
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "BK.MHC.jsonl"

@@ -6,8 +6,8 @@ import re
 
 import pytest
 from event_builders import START_NS, event
+from quake.waveforms.ids import ChannelSetId
 
-from quake.data.waveform import ChannelSetId
 from quake.errors import ParameterError
 from quake.events import Event, parse_channel_set
 from quake.events.amplitude import Sensitivities, Sensitivity, with_velocities

@@ -5,11 +5,10 @@ from event_builders import at, event, onset, options
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quake.data.times import parse_time
-from quake.data.travel_times import Site
-from quake.data.waveform import NS_PER_S
 from quake.events import find_events
 from quake.events.vote import vote
+from quake.stations.travel_times import Site
+from quake.waveforms.times import NS_PER_S, parse_time
 
 A, B, C, D = (f"XX.{name}..HH?" for name in ("STA", "STB", "STC", "STD"))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from strategies import noise, stream, write
 
-from quake.data.times import format_time, parse_time
+from quake.waveforms.times import format_time, parse_time
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"

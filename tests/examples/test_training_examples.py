@@ -2,7 +2,7 @@
 
 import re
 
-from quake.checkpoint import load_card
+from quake.model_file.safetensors_file import load_card
 
 
 def test_a_model_is_trained_on_an_archive_and_its_picks(example, triggered, tmp_path):

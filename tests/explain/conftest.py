@@ -3,7 +3,7 @@
 import pytest
 from tiny_networks import RECORD, TinyNetwork
 
-from quake.registry import find_model
+from quake.model_file.registry import find_model
 
 
 @pytest.fixture

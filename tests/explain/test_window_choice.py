@@ -1,14 +1,14 @@
 """Which window is taken for a time, and which for none."""
 
 import pytest
+from quake.waveforms.ids import ChannelSetId
 
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S, ChannelSetId
-from quake.data.windows import Record, WindowGrid
 from quake.errors import WaveformError
 from quake.explain.window_choice import place_of, strongest, windows_at
 from quake.inference.classifier import Task
 from quake.inference.records import WindowRecord
+from quake.waveforms.times import NS_PER_S, parse_time
+from quake.windows.grid import Record, WindowGrid
 
 ONE, TWO = ChannelSetId("XX", "ONE", "", "HH"), ChannelSetId("XX", "TWO", "", "HH")
 GRID = WindowGrid.from_overlap(60.0, 0.5)

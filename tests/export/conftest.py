@@ -8,7 +8,7 @@ from random_models import save_random
 from quake.data.preprocessing import Preprocessing
 from quake.export import export_model
 from quake.export.formats import find_format
-from quake.registry import find_model
+from quake.model_file.registry import find_model
 
 
 @pytest.fixture(scope="package", autouse=True)

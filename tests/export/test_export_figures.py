@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bursts import write_labelled, write_table
+from quake.classes import LabelSet
+from quake.datasets.opening import open_collection
+from quake.model_file.card import Calibration, ModelCard
 
-from quake.checkpoint import Calibration, ModelCard
-from quake.data.collection import open_collection
-from quake.data.labels import LabelSet
 from quake.data.preprocessing import Preprocessing
 from quake.errors import LabelError
 from quake.export.figures import calibration_and_test, compare, figures_of

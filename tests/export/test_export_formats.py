@@ -11,14 +11,17 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from quake.model_file.card import ModelCard
+from quake.model_file.identity import model_hash
 from random_models import save_random
 
-from quake.checkpoint import ModelCard, load_card, model_hash
 from quake.errors import ExportError, ModelError, ParameterError
-from quake.export import export_model, onnx_file
+from quake.export import export_model
 from quake.export.check import check
 from quake.export.formats import FORMATS, ExportFormat, find_format
 from quake.inference.torch_engine import TorchEngine
+from quake.model_file import onnx_file
+from quake.model_file.safetensors_file import load_card
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [f.name for f in FORMATS]

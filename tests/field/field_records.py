@@ -65,6 +65,6 @@ def full_seed(data, blank_at=None):
 
 def seconds(iso):
     """Seconds of a time of day from the start of the records."""
-    from quake.data.times import parse_time
+    from quake.waveforms.times import parse_time
 
     return (parse_time(iso) - START_NS) / 1e9

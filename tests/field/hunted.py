@@ -9,7 +9,7 @@ import struct
 import numpy as np
 from strategies import START_NS, noise, stream, trace
 
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.times import NS_PER_S
 
 RATE_HZ = 100.0
 N_SAMPLES = 15_000

@@ -16,8 +16,8 @@ from field_records import (
 )
 from strategies import stream, trace, write
 
-from quake.data.readers import contents_of, scan
 from quake.errors import WaveformError
+from quake.waveforms.readers.waveform_file import contents_of, scan
 
 
 def test_text_between_the_data_is_counted(predict, tmp_path):

@@ -8,9 +8,9 @@ import pytest
 from obspy import Stream
 from strategies import ID, START_NS, trace
 
-from quake.data import file_index
-from quake.data.readers import contents_of, read_segments
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.readers import file_index
+from quake.waveforms.readers.waveform_file import contents_of, read_segments
+from quake.waveforms.times import NS_PER_S
 
 RATE_HZ = 100.0
 N_SAMPLES = 200  # of a record

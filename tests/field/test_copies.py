@@ -7,9 +7,9 @@ import pytest
 from field_records import samples
 from strategies import START_NS, noise, segment, stream, write
 
-from quake.data.join import disputed_intervals, disputes, join_segments
-from quake.data.waveform import NS_PER_S
 from quake.inference.reasons import reasons_of
+from quake.waveforms.joining import disputed_intervals, disputes, join_segments
+from quake.waveforms.times import NS_PER_S
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import hunted
 import pytest
 
-from quake.data.leap_seconds import is_leap_second
-from quake.data.times import parse_time
+from quake.waveforms.leap_seconds import is_leap_second
+from quake.waveforms.times import parse_time
 from quake_cli.app import main
 
 # Kinds whose windows are those of the clean record, to the last digit but for rounding.

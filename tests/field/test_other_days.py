@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 from archives import around_midnight, write_sds
+from quake.waveforms.ids import ChannelSetId
 from strategies import noise, stream, write
 
-from quake.archive.sds import misnamed
-from quake.data.waveform import ChannelSetId, Span
+from quake.inputs.sds import misnamed
+from quake.waveforms.segments import Span
 
 
 @pytest.fixture

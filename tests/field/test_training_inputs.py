@@ -7,17 +7,18 @@ import h5py
 import numpy as np
 import pytest
 from archives import around_midnight, write_sds
+from quake.datasets.opening import form_of, open_collection
 from strategies import START_NS, noise, stream, write
 
-from quake.data.archive import read_archive
-from quake.data.catalogue import read_catalogue
-from quake.data.collection import form_of, merge, open_collection
-from quake.data.labels import choose_classes
-from quake.data.readers import scan
-from quake.data.seisbench import read_seisbench
-from quake.data.tables import read_label_table
-from quake.data.waveform import NS_PER_S
+from quake.datasets.catalogue import read_catalogue
+from quake.datasets.collection import merge
+from quake.datasets.labelled_archive import read_archive
+from quake.datasets.labels import choose_classes
+from quake.datasets.seisbench import read_seisbench
+from quake.datasets.tables import read_label_table
 from quake.errors import LabelError
+from quake.waveforms.readers.waveform_file import scan
+from quake.waveforms.times import NS_PER_S
 
 QUAKEML = """<?xml version="1.0" encoding="UTF-8"?>
 <q:quakeml xmlns="http://quakeml.org/xmlns/bed/1.2" xmlns:q="http://quakeml.org/xmlns/quakeml/1.2">

@@ -132,7 +132,7 @@ def stationxml(folder):
 
 def card_text():
     """The card of the bundled model, without its long lists of figures."""
-    from quake.checkpoint import load_card
+    from quake.model_file.safetensors_file import load_card
 
     card = load_card(ROOT / "quake" / "bundled" / "b0.safetensors")
     return replace(card, training={"seed": 0}, metrics={}, versions={"quake": "1"}).to_json()
@@ -182,10 +182,12 @@ def small_graph():
 
 
 def journal_lines():
-    from quake.archive.journal import DayEntry, FileEntry, FileState, _day_line, _file_line
-    from quake.data.source import Problem
-    from quake.data.waveform import ChannelSetId, Span
+    from quake.waveforms.ids import ChannelSetId
+
     from quake.inference.coverage import Coverage
+    from quake.store.journal import DayEntry, FileEntry, FileState, _day_line, _file_line
+    from quake.waveforms.segments import Span
+    from quake.waveforms.sources import Problem
 
     key = ChannelSetId("XX", "STA", "", "HH")
     span = Span(key, "Z", 0, 10**9, 100.0, "/a/b.mseed")

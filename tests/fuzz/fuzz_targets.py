@@ -24,7 +24,12 @@ def _write(folder, name, data):
 
 def waveform(data, folder):
     """Scan a file, and read all of it: with its index, without, and an hour of it."""
-    from quake.data.readers import is_waveform_file, read_segments, sac_p_ns, scan_with_index
+    from quake.waveforms.readers.waveform_file import (
+        is_waveform_file,
+        read_segments,
+        sac_p_ns,
+        scan_with_index,
+    )
 
     path = _write(folder, "record", data)
     is_waveform_file(path)
@@ -46,21 +51,21 @@ def predict(data, folder):
 
 def label_table(data, folder):
     """Read a label table, CSV."""
-    from quake.data.tables import read_label_table
+    from quake.datasets.tables import read_label_table
 
     read_label_table(_write(folder, "labels.csv", data))
 
 
 def parquet_table(data, folder):
     """Read a label table, Parquet."""
-    from quake.data.tables import read_label_table
+    from quake.datasets.tables import read_label_table
 
     read_label_table(_write(folder, "labels.parquet", data))
 
 
 def class_folder(data, folder):
     """Index folders of classes, one file of which is strange."""
-    from quake.data.class_folders import is_class_folders, read_class_folders
+    from quake.datasets.class_folders import is_class_folders, read_class_folders
 
     for name in ("earthquake", "noise"):
         (folder / name).mkdir(exist_ok=True)
@@ -71,7 +76,7 @@ def class_folder(data, folder):
 
 def catalogue(data, folder):
     """Read a catalogue, QuakeML or CSV."""
-    from quake.data.catalogue import read_catalogue
+    from quake.datasets.catalogue import read_catalogue
 
     for event in read_catalogue(_write(folder, "catalogue", data)).events:
         event.first_p()
@@ -79,7 +84,7 @@ def catalogue(data, folder):
 
 def inventory(data, folder):
     """Read the orientations of a StationXML file, and turn by them."""
-    from quake.data.orientation import read_orientations
+    from quake.stations.orientation import read_orientations
 
     orientations = read_orientations(_write(folder, "inventory", data))
     for key, _ in list(orientations._epochs)[:8]:
@@ -89,7 +94,9 @@ def inventory(data, folder):
 
 def model(data, folder):
     """Read the card of a model file."""
-    from quake.checkpoint import load_card, model_hash
+    from quake.model_file.identity import model_hash
+
+    from quake.model_file.safetensors_file import load_card
 
     path = _write(folder, "model.safetensors", data)
     model_hash(path)
@@ -98,14 +105,14 @@ def model(data, folder):
 
 def whole_model(data, folder):
     """Read a model file and build its network, with torch."""
-    from quake.checkpoint import load_model
+    from quake.model_file.safetensors_file import load_model
 
     load_model(_write(folder, "model.safetensors", data))
 
 
 def graph_metadata(data, folder):
     """Take the card out of the texts that an ONNX file carries."""
-    from quake.checkpoint import card_of_metadata
+    from quake.model_file.card import card_of_metadata
 
     try:
         texts = json.loads(data)
@@ -126,7 +133,7 @@ def graph(data, folder):
 
 def journal(data, folder):
     """Open a journal, add to it, and write it anew."""
-    from quake.archive.journal import Journal
+    from quake.store.journal import Journal
 
     _write(folder, "journal.jsonl", data)
     with Journal(folder) as found:
@@ -140,7 +147,7 @@ def journal(data, folder):
 
 def run_json(data, folder):
     """Enter a store whose parameters are the bytes."""
-    from quake.archive.store import Store
+    from quake.store.result_store import Store
 
     (folder / "_quake").mkdir(exist_ok=True)
     _write(folder / "_quake", "run.json", data)
@@ -208,8 +215,9 @@ class _Engine:
     name, batch_size, n_parallel = "stub", 16, 1
 
     def __init__(self):
-        from quake.checkpoint import Calibration, ModelCard
-        from quake.data.labels import LabelSet
+        from quake.classes import LabelSet
+        from quake.model_file.card import Calibration, ModelCard
+
         from quake.data.preprocessing import Preprocessing
 
         labels = LabelSet(("earthquake", "surface_event", "noise"))

@@ -7,10 +7,9 @@ import pytest
 from attacks import changed, example
 from fuzz_targets import stub_classifier
 
-from quake.data.mseed import read_records
-from quake.data.readers import read_segments, scan
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.readers.mseed import read_records
+from quake.waveforms.readers.waveform_file import read_segments, scan
+from quake.waveforms.times import NS_PER_S, parse_time
 
 RECORD_BYTES = 512
 MARGIN_NS = NS_PER_S  # around a record; more than a sample, less than a window

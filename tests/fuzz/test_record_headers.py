@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import noise, stream, write
 
-from quake.data import record_headers
-from quake.data.record_headers import header_starts, walk, without_impossible
+from quake.waveforms.readers import record_headers
+from quake.waveforms.readers.record_headers import header_starts, walk, without_impossible
 
 DTYPES = {
     "STEIM1": np.int32,

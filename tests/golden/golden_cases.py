@@ -10,10 +10,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from quake.data.source import BoundedSource, FileSource
-from quake.data.times import parse_time
 from quake.doctor.expected import MODEL, bundled_folder, write_expected
 from quake.inference.classifier import Classifier
+from quake.waveforms.sources import BoundedSource, FileSource
+from quake.waveforms.times import parse_time
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).with_name("windows.jsonl")

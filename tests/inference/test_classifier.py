@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from quake.model_file.identity import model_hash
+from quake.waveforms.ids import ChannelSetId
 from strategies import FIELDS, ID, START_NS, noise, segment, stream, trace, write
 
-from quake.checkpoint import model_hash
-from quake.data.orientation import Epoch, Orientations
-from quake.data.waveform import NS_PER_S, ChannelSetId, Segment, Span
 from quake.errors import LabelError, ModelError, ParameterError, WaveformError
 from quake.inference import Classifier, WindowRecord
 from quake.inference import classifier as module
 from quake.inference.classifier import PredictConfig
+from quake.stations.orientation import Epoch, Orientations
+from quake.waveforms.segments import Segment, Span
+from quake.waveforms.times import NS_PER_S
 
 START = "2021-03-04T05:06:00Z"
 
@@ -140,7 +142,7 @@ def test_an_empty_stream_is_an_error(quick):
 
 
 def test_seconds_done_grow_to_the_total(quick, rows):
-    from quake.data.source import StreamSource
+    from quake.waveforms.sources import StreamSource
 
     heard = []
     source = StreamSource(stream(rows) + stream(rows, station="OTHER"))

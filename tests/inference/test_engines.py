@@ -8,14 +8,15 @@ import sys
 
 import numpy as np
 import pytest
+from quake.model_file.onnx_session import open_session
 from strategies import noise
 
 from quake.errors import ModelError, ParameterError
 from quake.inference import engine as engine_module
 from quake.inference.engine import TOLERANCE, open_engine
-from quake.inference.graphs import graph_folder, open_graph, open_session
 from quake.inference.onnx_engine import OnnxEngine
-from quake.registry import find_model
+from quake.model_file.graphs import graph_folder, open_graph
+from quake.model_file.registry import find_model
 
 BUNDLED = find_model(backbone="b0")
 
@@ -161,7 +162,7 @@ def test_as_many_threads_as_asked_for():
 
 def test_a_classification_on_the_cpu_loads_neither_torch_nor_scipy():
     code = (
-        "import sys, numpy as np, quake; from quake.registry import find_model;"
+        "import sys, numpy as np, quake; from quake.model_file.registry import find_model;"
         "c = quake.Classifier(find_model(backbone='b0'), device='cpu');"
         "rows = np.random.default_rng(0).standard_normal((3, 12000));"
         "print(len(list(c.predict_array(rows, sampling_rate_hz=100))));"

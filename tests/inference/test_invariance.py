@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import START_NS, cut_trace, cuts, noise, stream, write
 
-from quake.data.source import StreamSource
-from quake.data.waveform import NS_PER_S
 from quake.inference.classifier import PredictConfig, Task
-from quake.inference.station_days import station_days
+from quake.waveforms.sources import StreamSource
+from quake.waveforms.times import NS_PER_S
+from quake.windows.station_days import station_days
 
 N_SAMPLES = 24_000  # four minutes at 100 Hz
 FEW = settings(

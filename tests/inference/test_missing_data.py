@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quake.data.file_reader import FILE_READER
-from quake.data.missing import KINDS, draw_loss, inflict, within
-from quake.data.tables import read_label_table
-from quake.data.waveform import NS_PER_S
-from quake.data.windows import MIN_COVERAGE, cut
+from quake.datasets.file_reader import FILE_READER
+from quake.datasets.tables import read_label_table
 from quake.inference.classifier import Classifier
-from quake.registry import find_model
+from quake.model_file.registry import find_model
+from quake.waveforms.times import NS_PER_S
+from quake.windows.cutting import cut
+from quake.windows.grid import MIN_COVERAGE
+from quake.windows.missing import KINDS, draw_loss, inflict, within
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 LABELS = SHARED / "data" / "labels.csv"

@@ -8,7 +8,7 @@ from obspy import read
 from quake.events import EventOptions, find_events
 from quake.inference.classifier import Classifier, PredictConfig
 from quake.inference.onsets import find_onsets
-from quake.registry import find_model
+from quake.model_file.registry import find_model
 
 RECORD = Path(__file__).resolve().parents[2] / "examples" / "BK.MHC.mseed"
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from quake.checkpoint import load_model
 from quake.data.transforms import build_transform
 from quake.errors import DeviceError, ModelError, ParameterError
 from quake.inference.torch_engine import HALF_TOLERANCE, TorchEngine, _batch_that_fits, _Lane
-from quake.registry import find_model
+from quake.model_file.registry import find_model
+from quake.model_file.safetensors_file import load_model
 
 N = 3000
 

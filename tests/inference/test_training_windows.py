@@ -5,21 +5,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime
+from quake.classes import NOISE, LabelSet
+from quake.datasets.decoding import decode
+from quake.datasets.opening import open_collection
+from quake.model_file.card import Calibration, ModelCard
 from strategies import ID, START_NS, channel_set, noise, segment
 
-from quake.checkpoint import Calibration, ModelCard
-from quake.data.augmentation import NO_AUGMENTATION
-from quake.data.collection import open_collection
-from quake.data.dataset import WindowDataset
-from quake.data.examples import Example, decode
-from quake.data.labels import NOISE, LabelledSpan, LabelSet
-from quake.data.missing import KINDS, NOTHING, draw_loss, inflict, within
 from quake.data.preprocessing import Preprocessing
-from quake.data.source import StreamSource
-from quake.data.waveform import NS_PER_S
-from quake.data.windows import Record
+from quake.datasets.augmentation import NO_AUGMENTATION
+from quake.datasets.dataset import WindowDataset
+from quake.datasets.examples import Example
+from quake.datasets.labels import LabelledSpan
 from quake.inference.classifier import PredictConfig, Prediction, Task
 from quake.inference.engine import open_engine
+from quake.waveforms.sources import StreamSource
+from quake.waveforms.times import NS_PER_S
+from quake.windows.grid import Record
+from quake.windows.missing import KINDS, NOTHING, draw_loss, inflict, within
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "BK.MHC.mseed"

@@ -1,11 +1,13 @@
 """Which windows are complete, by hand: windows of 60 s, on a grid of 30 s."""
 
 import pytest
+from quake.waveforms.ids import ChannelSetId
 
-from quake.data.waveform import NS_PER_S, ChannelSetId, Span
-from quake.data.windows import WindowGrid
-from quake.inference.station_days import DAY_NS, StationDay
 from quake.live.due import arrivals, due_windows
+from quake.waveforms.segments import Span
+from quake.waveforms.times import NS_PER_S
+from quake.windows.grid import WindowGrid
+from quake.windows.station_days import DAY_NS, StationDay
 
 ID = ChannelSetId("XX", "STA", "", "HH")
 GRID = WindowGrid.from_overlap(60, 0.5)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from obspy import read
 
-from quake.archive.journal import Journal
 from quake.output.windows import read_windows
+from quake.store.journal import Journal
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "examples" / "BK.MHC.mseed"

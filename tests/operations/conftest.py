@@ -11,7 +11,7 @@ from obspy import read
 from page_blocks import ROOT, Place
 from strategies import noise, trace
 
-from quake.data.times import parse_time
+from quake.waveforms.times import parse_time
 
 # Ten minutes of noise across the midnight that follows the earthquake of the example.
 _MIDNIGHT_NS = parse_time("2008-02-06T00:00:00Z")

@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obspy import UTCDateTime, read
 
-from quake.data.times import format_time, parse_time
-from quake.data.waveform import NS_PER_S
-from quake.data.windows import WindowGrid
 from quake.errors import ParameterError, WaveformError
 from quake.inference.records import WindowRecord
 from quake.output.mseed_traces import class_codes, sampling_rate_hz, write_probability_traces
+from quake.waveforms.times import NS_PER_S, format_time, parse_time
+from quake.windows.grid import WindowGrid
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("earthquake", "surface_event", "noise")

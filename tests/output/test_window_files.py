@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quake.data.times import format_time
 from quake.errors import WaveformError
 from quake.inference.records import WindowRecord
 from quake.output.parquet import schema
 from quake.output.windows import READABLE, SUFFIXES, read_windows, windows_as_bytes
+from quake.waveforms.times import format_time
 
 CLASSES = ("earthquake", "noise")
 HOP_NS = 30 * 10**9

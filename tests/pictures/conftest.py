@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quake.classes import LabelSet
+from quake.model_file.card import Calibration, ModelCard
+from quake.waveforms.ids import ChannelSetId
 from strategies import START_NS
 
-from quake.checkpoint import Calibration, ModelCard
-from quake.data.labels import LabelSet
 from quake.data.preprocessing import Preprocessing
-from quake.data.source import ArraySource
-from quake.data.times import format_time
-from quake.data.waveform import NS_PER_S, ChannelSetId
 from quake.inference.records import WindowRecord
+from quake.waveforms.sources import ArraySource
+from quake.waveforms.times import NS_PER_S, format_time
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = ChannelSetId("XX", "STA", "", "HH")

@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from quake.waveforms.ids import ChannelSetId
 from strategies import START_NS, noise, segment
 
-from quake.archive.station_work import PictureJob, PictureOpener
-from quake.data.waveform import NS_PER_S, ChannelSetId, Span
-from quake.data.windows import WindowGrid
 from quake.events import EventOptions
-from quake.inference.station_days import station_days
 from quake.output.windows import windows_as_bytes
 from quake.pictures import traces as traces_module
 from quake.pictures.album import Album, ends_of
 from quake.pictures.picture_file import picture_name, write_picture
 from quake.pictures.traces import read_traces
+from quake.store.station_work import PictureJob, PictureOpener
+from quake.waveforms.segments import Span
+from quake.waveforms.times import NS_PER_S
+from quake.windows.grid import WindowGrid
+from quake.windows.station_days import station_days
 
 GRID = WindowGrid(60 * NS_PER_S, 30 * NS_PER_S)
 CODES = st.text(st.characters(codec=None), max_size=8)

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from strategies import START_NS, noise, sine
 
-from quake.data.times import format_time
-from quake.data.waveform import NS_PER_S
 from quake.pictures.canvas import sheet
 from quake.pictures.day_picture import PANEL_PX, WIDTH_PX, DayText, draw_day, draw_day_on
 from quake.pictures.palette import STATUS_COLOURS, class_colours
 from quake.pictures.picture_file import note_of
 from quake.pictures.traces import read_traces
 from quake.pictures.window_runs import WindowRun
+from quake.waveforms.times import NS_PER_S, format_time
 
 END_NS = START_NS + 600 * NS_PER_S
 THRESHOLDS = {"earthquake": 0.5, "surface_event": 0.6, "noise": 0.5}

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from strategies import START_NS
 
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S
 from quake.pictures.curves import cells, points_of
 from quake.pictures.time_axis import ticks
+from quake.waveforms.times import NS_PER_S, parse_time
 
 
 def test_a_point_lies_at_the_middle_of_its_window(record):

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import segment
 
-from quake.data.waveform import NS_PER_S
 from quake.pictures.envelope import Envelope
+from quake.waveforms.times import NS_PER_S
 
 
 def column_of(time_ns, start_ns, end_ns, n_columns):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import noise, segment, sine
 
-from quake.data.waveform import NS_PER_S
 from quake.pictures.spectrogram import Spectrogram
+from quake.waveforms.times import NS_PER_S
 
 MINUTE_NS = 60 * NS_PER_S
 

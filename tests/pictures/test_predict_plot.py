@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 from strategies import START_NS, noise, stream, trace, write
 
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.times import NS_PER_S
 
 EXAMPLE = ROOT / "examples" / "BK.MHC.mseed"
 PICTURE = "BK.MHC..BH.2008-02-05.png"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from quake.data.times import format_time
 from quake.errors import ParameterError
 from quake.pictures.window_runs import WindowRun, window_runs
+from quake.waveforms.times import format_time
 
 THRESHOLDS = {"earthquake": 0.5, "surface_event": 0.5}
 
@@ -28,7 +28,7 @@ def _window(record, start_s, label="earthquake", p=0.9, **changes):
 def _seconds(text):
     from strategies import START_NS
 
-    from quake.data.times import parse_time
+    from quake.waveforms.times import parse_time
 
     return (parse_time(text) - START_NS) / 10**9
 

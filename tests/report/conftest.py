@@ -3,10 +3,10 @@
 import pytest
 from report_stores import ONE, TWO, StoreMaker, event, hours, span, window
 
-from quake.data.source import Problem
 from quake.inference.coverage import Coverage
 from quake.report.run_facts import read_run_facts
 from quake.report.survey import survey_store
+from quake.waveforms.sources import Problem
 
 
 @pytest.fixture

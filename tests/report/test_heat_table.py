@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_stores import ONE, TWO, hours
 
-from quake.archive.journal import DayEntry
 from quake.inference.coverage import Coverage
 from quake.report.calendar import MAX_COLUMNS, check_date, make_calendar
 from quake.report.heat_table import detection_edges, level_of, make_heat_table
 from quake.report.station_map import MAX_ROWS, MapMaker
+from quake.store.journal import DayEntry
 
 DAY = timedelta(days=1)
 

@@ -97,7 +97,7 @@ def test_the_page_is_report_html_in_this_folder_if_nothing_is_said(
 
 
 def test_a_store_that_another_run_writes_to_is_read(with_events, report, tmp_path):
-    from quake.archive.lock import StoreLock
+    from quake.store.lock import StoreLock
 
     with StoreLock(with_events.folder):
         assert report(with_events.root, "-o", tmp_path / "page.html")[0] == 0

@@ -7,18 +7,18 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from quake.classes import LabelSet
+from quake.model_file.card import Calibration, ModelCard
+from quake.waveforms.ids import ChannelSetId
 from report_stores import CLASSES, ONE, Page, event, hours, span, window
 
-from quake.archive.journal import state_of
-from quake.archive.layout import windows_file
-from quake.checkpoint import Calibration, ModelCard
-from quake.data.labels import LabelSet
 from quake.data.preprocessing import Preprocessing
-from quake.data.source import Problem
-from quake.data.waveform import ChannelSetId
 from quake.errors import WaveformError
 from quake.report import ReportOptions, write_page
 from quake.report.page import MAX_FAILURES
+from quake.store.journal import state_of
+from quake.store.layout import windows_file
+from quake.waveforms.sources import Problem
 
 MAP = "events, share of no_data and share recorded, by station and day"
 PNG = b"\x89PNG\r\n\x1a\nnot much of a picture"

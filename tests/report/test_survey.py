@@ -8,8 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_stores import CLASSES, ONE, TWO, event, hours, window
 
-from quake.archive.journal import Journal
-from quake.archive.layout import windows_file
 from quake.errors import ParameterError, WaveformError
 from quake.inference.coverage import Coverage
 from quake.report.day_windows import read_day
@@ -17,6 +15,8 @@ from quake.report.journal_reader import JournalReader
 from quake.report.run_facts import read_run_facts
 from quake.report.survey import ReportOptions
 from quake.report.totals import Failure
+from quake.store.journal import Journal
+from quake.store.layout import windows_file
 
 
 def test_windows_and_labels_are_counted(small_store, survey):

@@ -13,7 +13,7 @@ import pytest
 from hostile_files import mseed
 from strategies import START_NS, noise, stream, write
 
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.times import NS_PER_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -154,7 +154,7 @@ def test_the_home_folder_stays_empty_where_nothing_is_drawn(environment, home, t
     assert left_in(home) == []
 
 
-@pytest.mark.parametrize("module", ["quake", "quake.inference", "quake.archive.station_work"])
+@pytest.mark.parametrize("module", ["quake", "quake.inference", "quake.store.station_work"])
 def test_the_library_switches_telemetry_off_when_it_is_imported(environment, home, module):
     """Workers of a pool or of Dask import a module, not the program."""
     code = f"import {module}, onnxruntime; onnxruntime.InferenceSession({model()!r})"

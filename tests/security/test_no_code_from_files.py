@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hostile_files import MINUTE, evil_pickle
+from quake.waveforms.ids import ChannelSetId
 from strategies import noise, stream
 
-from quake.data import cache
-from quake.data.catalogue import read_catalogue
-from quake.data.readers import is_waveform_file, read_segments, scan
-from quake.data.seisbench import read_seisbench
-from quake.data.tables import read_label_table
-from quake.data.waveform import ChannelSetId
+from quake.datasets import cache
+from quake.datasets.catalogue import read_catalogue
+from quake.datasets.seisbench import read_seisbench
+from quake.datasets.tables import read_label_table
 from quake.errors import LabelError, QuakeError, WaveformError, WeightsError
 from quake.output.windows import read_windows
+from quake.waveforms.readers.waveform_file import is_waveform_file, read_segments, scan
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*(ROOT / "quake").rglob("*.py"), *(ROOT / "quake_cli").rglob("*.py")])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hostile_files import mseed
 
-from quake.output.whole_file import whole_file
+from quake.files import whole_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,7 +92,7 @@ def test_a_file_in_the_making_has_a_name_that_nobody_can_prepare(tmp_path):
 
 def test_a_file_in_the_making_is_never_one_that_is_there(tmp_path, monkeypatch):
     """Nor a link that somebody has put in its place."""
-    from quake.output import whole_file as module
+    from quake import files as module
 
     precious = tmp_path / "precious"
     precious.write_text("as it was")

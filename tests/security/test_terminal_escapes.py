@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hostile_files import mseed, sac
+from quake.classes import LabelSet
+from quake.model_file.card import FORMAT
 from safetensors.numpy import load_file, save_file
 
-from quake.checkpoint import FORMAT, load_card
-from quake.data.labels import LabelSet
-from quake.data.readers import scan
 from quake.errors import LabelError, WaveformError
+from quake.model_file.safetensors_file import load_card
+from quake.waveforms.readers.waveform_file import scan
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "examples" / "BK.MHC.mseed"

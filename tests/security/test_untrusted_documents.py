@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from quake.checkpoint import load_card
-from quake.data.catalogue import read_catalogue
-from quake.data.orientation import read_orientations
+from quake.datasets.catalogue import read_catalogue
 from quake.errors import LabelError, ModelError, QuakeError
+from quake.model_file.safetensors_file import load_card
+from quake.stations.orientation import read_orientations
 
 SECRET = "a-secret-of-the-user"
 BOMB = (

@@ -10,8 +10,7 @@ import pytest
 from pyarrow import parquet
 from stores import ALL_FORMATS, DATES, FOLDERS, assert_status, read_json_lines, records, tree
 
-from quake.data.times import parse_time
-from quake.data.waveform import NS_PER_S
+from quake.waveforms.times import NS_PER_S, parse_time
 
 CLASSES = ("earthquake", "surface_event", "noise")
 OUTPUT_PAGE = Path(__file__).resolve().parents[2] / "docs" / "output.md"

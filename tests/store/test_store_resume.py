@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from archives import DAY_NS, around_midnight, sds_path, write_mseed, write_sds
+from quake.model_file.identity import model_hash
 from stores import (
     ALFA,
     ALL_FORMATS,
@@ -19,8 +20,8 @@ from stores import (
     written_again,
 )
 
-from quake.checkpoint import load_card, model_hash
-from quake.registry import find_model
+from quake.model_file.registry import find_model
+from quake.model_file.safetensors_file import load_card
 
 OF_ALFA = FOLDERS[:3]
 

@@ -90,7 +90,7 @@ def test_no_worker_outlives_a_run(start):
 
 POISON = """
 import os, signal
-from quake.archive.station_work import StationDayWork
+from quake.store.station_work import StationDayWork
 StationDayWork.__call__ = lambda self, job: os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quake.checkpoint import load_card
-from quake.data.dataset import DrawSampler
+from quake.datasets.dataset import DrawSampler
+from quake.model_file.safetensors_file import load_card
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = (

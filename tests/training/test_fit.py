@@ -8,9 +8,9 @@ import pytest
 import torch
 from obspy import Stream, Trace, UTCDateTime
 
-from quake.checkpoint import load_card, load_model
 from quake.data.preprocessing import Preprocessing
 from quake.errors import LabelError, ParameterError
+from quake.model_file.safetensors_file import load_card, load_model
 from quake.training import TrainConfig, train
 from quake.training.progress import Progress
 from quake.training.watch import moving_average

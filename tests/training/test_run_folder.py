@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quake.data.examples import Example
-from quake.data.labels import LabelledSpan
+from quake.datasets.examples import Example
+from quake.datasets.labels import LabelledSpan
 from quake.errors import ParameterError, TrainingError
 from quake.training.config import TrainConfig
 from quake.training.run_folder import RunFolder

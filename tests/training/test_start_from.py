@@ -5,9 +5,9 @@ import csv
 import pytest
 import torch
 
-from quake.checkpoint import load_card, load_model
 from quake.data.preprocessing import Preprocessing
 from quake.errors import ModelError
+from quake.model_file.safetensors_file import load_card, load_model
 from quake.training import TrainConfig, train
 
 TINY = Preprocessing(

@@ -1,0 +1,190 @@
+"""Events of a store: the onsets of its station-days in, one file of events a day out.
+
+Onsets are stored beside the windows and do not depend on thresholds, so that events can be made of
+them again, with other options, in seconds and without waveforms.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from quake.errors import OutputError, WaveformError
+from quake.events import Event, EventOptions, Onset, find_events
+from quake.events.amplitude import Sensitivities, with_velocities
+from quake.events.onset import onsets_of_bytes
+from quake.output.events import SUFFIXES, write_events
+from quake.stations.travel_times import Site
+from quake.store.journal import DayEntry
+from quake.store.layout import ONSETS, date_of, day_of_date, events_folder
+from quake.store.result_store import Store
+from quake.store.station_work import write_whole
+from quake.windows.station_days import DAY_NS
+
+logger = logging.getLogger(__name__)
+
+
+def write_store_events(
+    store: Store,
+    options: EventOptions,
+    formats: Sequence[str],
+    sites: Mapping[str, Site] | None = None,
+    sensitivities: Sensitivities | None = None,
+) -> int:
+    """Bring the events of a store up to date with its onsets.
+
+    Files that would be the same are left as they are. Formats that are there already are written
+    too, or they would tell of other events than those beside them.
+
+    Parameters
+    ----------
+    store : Store
+        Open.
+    options : EventOptions
+    formats : of `quake.output.events.SUFFIXES`
+    sites : mapping of ``NETWORK.STATION`` to Site, optional
+        Where the stations are.
+    sensitivities : Sensitivities, optional
+
+    Returns
+    -------
+    int
+        Number of events in the store.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    by_date = _events_by_date(_onsets(store), options, sites, sensitivities)
+    dates = {entry.date for entry in store.journal.days.values() if ONSETS in entry.outputs}
+    formats = sorted({*formats, *_formats_there(store)})
+    dates |= set(by_date)
+    try:
+        for date in sorted(dates):
+            for name in formats:
+                _write_day(store, date, name, by_date[date])
+        _remove_outdated(store, dates)
+    except OSError as error:
+        raise _not_written(store, error) from error
+    return sum(len(events) for events in by_date.values())
+
+
+def write_days_events(
+    store: Store,
+    dates: Sequence[str],
+    options: EventOptions,
+    formats: Sequence[str],
+    sites: Mapping[str, Site] | None = None,
+    sensitivities: Sensitivities | None = None,
+) -> None:
+    """Bring the events of some days up to date, of the onsets of these and of their neighbours.
+
+    Parameters
+    ----------
+    store : Store
+        Open.
+    dates : UTC dates, as in ``2020-05-02``
+    options, formats, sites, sensitivities : as of `write_store_events`
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    near = {date_of(day_of_date(date) + days * DAY_NS) for date in dates for days in (-1, 0, 1)}
+    by_date = _events_by_date(_onsets(store, near), options, sites, sensitivities)
+    there = {entry.date for entry in store.journal.days.values() if ONSETS in entry.outputs}
+    names = sorted({*formats, *_formats_there(store)})
+    try:
+        for date in dates:
+            if date in there or by_date[date]:
+                for name in names:
+                    _write_day(store, date, name, by_date[date])
+    except OSError as error:
+        raise _not_written(store, error) from error
+
+
+def _events_by_date(
+    onsets: Iterable[Onset],
+    options: EventOptions,
+    sites: Mapping[str, Site] | None,
+    sensitivities: Sensitivities | None,
+) -> dict[str, list[Event]]:
+    events = find_events(onsets, options, sites)
+    if sensitivities is not None:
+        events = [with_velocities(event, sensitivities) for event in events]
+    by_date: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        by_date[event.onset[:10]].append(event)
+    return by_date
+
+
+def _not_written(store: Store, error: OSError) -> OutputError:
+    return OutputError(
+        f"{error.filename or store.root}: {error.strerror or error}; windows are complete, "
+        "events are not; make room and run the same command again"
+    )
+
+
+def station_days_without_onsets(store: Store) -> int:
+    """How many station-days have windows, and no onsets that events could be made of."""
+    return sum(
+        1
+        for entry in store.journal.days.values()
+        if sum(entry.windows.values()) and ONSETS not in entry.outputs
+    )
+
+
+def _onsets(store: Store, dates: Collection[str] | None = None) -> Iterator[Onset]:
+    """Onsets of all days, or of some."""
+    for key in sorted(store.journal.days):
+        entry = store.journal.days[key]
+        if ONSETS in entry.outputs and (dates is None or entry.date in dates):
+            yield from onsets_of_day(store, entry)
+
+
+def onsets_of_day(store: Store, entry: DayEntry) -> Iterator[Onset]:
+    """Read the onsets of a station-day.
+
+    Raises
+    ------
+    WaveformError
+        If the file holds something else.
+    """
+    path = store.path_of(entry, ONSETS)
+    try:
+        yield from onsets_of_bytes(path.read_bytes())
+    except FileNotFoundError:
+        logger.warning("%s on %s: its onsets are gone; no events of it", entry.id, entry.date)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise WaveformError(
+            f"{path}: holds no onsets that quake wrote ({type(error).__name__}: {error}); remove "
+            "the file, and run quake predict --events again"
+        ) from error
+
+
+def _formats_there(store: Store) -> Iterator[str]:
+    for name, suffix in SUFFIXES.items():
+        if next((store.root / "events").glob(f"date=*/events{suffix}"), None) is not None:
+            yield name
+
+
+def _write_day(store: Store, date: str, name: str, events: Sequence[Event]) -> None:
+    file = io.BytesIO()
+    # Without the time of writing: the same onsets give the same file.
+    write_events(file, name, events, classes=store.fingerprint["classes"], dated=False)
+    path = events_folder(store.root, day_of_date(date)) / f"events{SUFFIXES[name]}"
+    if not path.is_file() or path.read_bytes() != file.getvalue():
+        write_whole(path, file.getvalue(), store.temporary)
+
+
+def _remove_outdated(store: Store, dates: Iterable[str]) -> None:
+    """Days of which nothing is left in the journal, as after it was lost."""
+    kept = {events_folder(store.root, day_of_date(date)) for date in dates}
+    for folder in (store.root / "events").glob("date=*"):
+        if folder not in kept:
+            for suffix in SUFFIXES.values():
+                (folder / f"events{suffix}").unlink(missing_ok=True)
