@@ -34,14 +34,14 @@ import numpy as np
 import torch
 import torchvision
 from numpy.typing import NDArray
-from quake.classes import LabelSet
-from quake.model_file.card import Calibration, ModelCard
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
 from quake.inference import Classifier
 from quake.inference.torch_engine import TorchEngine
+from quake.model_file.card import Calibration, ModelCard
 from quake.model_file.safetensors_file import save_model
 from quake.models import build_model, network_config
 

@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from quake.waveforms.ids import COMPONENTS
 
 from quake.data.preprocessing import Preprocessing
 from quake.errors import QuakeError
 from quake.events import phase_head
 from quake.events.candidates import find_candidates
+from quake.waveforms.ids import COMPONENTS
 from quake.waveforms.joining import join_segments
 from quake.waveforms.segments import ChannelSet, component_map
 from quake.waveforms.sources import FileSource

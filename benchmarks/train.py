@@ -40,18 +40,18 @@ from unittest.mock import patch
 import numpy as np
 import torch
 import torchvision
-from quake.datasets.decoding import decode
-from quake.datasets.opening import open_collection
-from quake.waveforms.ids import ChannelSetId
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from quake.data.transforms import build_transform
-from quake.datasets.collection import Collection, Stretch
+from quake.datasets.collection import Collection, ReadSpan
+from quake.datasets.decoding import decode
 from quake.datasets.labels import LabelledSpan, choose_classes
+from quake.datasets.opening import open_collection
 from quake.training import TrainConfig, fit, train
 from quake.training.loaders import split, training_loader
 from quake.training.progress import Progress
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import ChannelSet, Segment
 
 CLASSES = ("earthquake", "surface_event", "noise")
@@ -132,7 +132,7 @@ class Synthesiser:
 
     rate_hz: float
 
-    def read(self, span: LabelledSpan, margin_ns: int) -> Stretch:
+    def read(self, span: LabelledSpan, margin_ns: int) -> ReadSpan:
         """Read a row; its record ends where the row does."""
         rng = np.random.default_rng((0, span.row))
         n = round(RECORD_S * self.rate_hz)
@@ -144,7 +144,7 @@ class Synthesiser:
             for component, row in zip("ZNE", samples, strict=True)
         }
         name = ChannelSetId("XX", "SYN", "", "BH")
-        return Stretch(ChannelSet(name, pieces), span.start_ns, span.end_ns)
+        return ReadSpan(ChannelSet(name, pieces), span.start_ns, span.end_ns)
 
     def fingerprint(self, span: LabelledSpan) -> str:
         """Name of the row: its samples are always the same."""

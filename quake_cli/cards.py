@@ -11,7 +11,6 @@ from quake_cli.render import Section
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
-
     from quake.model_file.registry import ModelEntry
 
 

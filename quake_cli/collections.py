@@ -122,9 +122,8 @@ def collect(
     ParameterError, LabelError
         If an option makes no sense, or data cannot be read.
     """
-    from quake.datasets.opening import form_of, open_collection
-
     from quake.datasets.collection import merge, without_split
+    from quake.datasets.opening import form_of, open_collection
 
     mapping = _label_map(label_map or ())
     forms = {form_of(path, catalogue is not None) for path in data}

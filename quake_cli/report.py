@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from quake.waveforms.ids import ChannelSetId
-
 from quake.inference.coverage import SCORED
 from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.inference.summary import Summary
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.waveform_file import Remark
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import Problem, select

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from quake.errors import ParameterError
 
 if TYPE_CHECKING:
-    from quake.model_file.card import ModelCard
-
     from quake.events import Event, EventOptions, Onset
     from quake.events.amplitude import Sensitivities
     from quake.inference.classifier import Classifier, PredictConfig
     from quake.inputs.selection import Selection
+    from quake.model_file.card import ModelCard
     from quake.pictures.album import Album
     from quake.stations.orientation import Orientations
     from quake.stations.travel_times import Site
@@ -212,7 +211,6 @@ def events_of(
         If an option makes no sense, or no class is left.
     """
     from quake.classes import NOISE
-
     from quake.events import EventOptions
     from quake.inference.classifier import effective_thresholds
 

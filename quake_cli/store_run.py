@@ -16,8 +16,6 @@ from quake_cli.report import RunReport
 from quake_cli.request import ModelRequest, PredictRequest, of_whole_sets
 
 if TYPE_CHECKING:
-    from quake.waveforms.ids import ChannelSetId
-
     from quake.inference.classifier import PredictConfig
     from quake.inference.coverage import Coverage
     from quake.inference.summary import Summary
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from quake.store.result_store import Store
     from quake.store.run import RunOptions
     from quake.store.station_work import ModelFiles, PictureJob, StationDayOpener
+    from quake.waveforms.ids import ChannelSetId
     from quake_cli.exits import Exit
     from quake_cli.inputs import Inputs
 
@@ -280,9 +279,8 @@ def fingerprint_of(
     model: ModelRequest, config: PredictConfig, inventory: Path | None = None
 ) -> dict[str, object]:
     """What all results of a store have in common."""
-    from quake.model_file.identity import model_hash
-
     from quake.inference.engine import resolve_engine
+    from quake.model_file.identity import model_hash
     from quake.store.fingerprint import fingerprint
 
     engine, device = resolve_engine(model.path, model.engine, model.device)

@@ -18,11 +18,10 @@ from quake_cli.request import PredictRequest
 from quake_cli.store_run import is_nothing_new
 
 if TYPE_CHECKING:
-    from quake.waveforms.ids import ChannelSetId
-
     from quake.events import Onset
     from quake.inference.classifier import Classifier, Prediction
     from quake.inference.records import WindowRecord
+    from quake.waveforms.ids import ChannelSetId
     from quake.waveforms.segments import Segment, Span
     from quake.waveforms.sources import Problem, Source
     from quake.windows.station_days import StationDay

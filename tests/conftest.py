@@ -34,11 +34,11 @@ def pytest_unconfigure():
 def model_path(tmp_path_factory):
     """A model file with random weights: B0, three classes, what it says means nothing."""
     import torch
+
     from quake.classes import LabelSet
+    from quake.data.preprocessing import Preprocessing
     from quake.model_file.card import Calibration, ModelCard
     from quake.model_file.identity import versions
-
-    from quake.data.preprocessing import Preprocessing
     from quake.model_file.safetensors_file import save_model
     from quake.models import EfficientNet, EfficientNetBackbone
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime
 from obspy.core.inventory import Channel, Inventory, Network, Station
-from quake.waveforms.ids import COMPONENTS, ChannelSetId
 
+from quake.waveforms.ids import COMPONENTS, ChannelSetId
 from quake.waveforms.segments import ChannelSet, Segment, duration_ns
 from quake.waveforms.times import NS_PER_S, parse_time
 

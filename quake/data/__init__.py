@@ -1,1 +1,1 @@
-"""From waveforms on disk to windows: reading, joining, cutting, transforming, labelling."""
+"""What is done to a window before the network sees it: the published transforms."""

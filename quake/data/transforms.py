@@ -274,7 +274,7 @@ class LogMagnitude(nn.Module):
 class CompleteColumns(nn.Module):
     """Which columns of an STFT have all samples that they are made of.
 
-    A sample that is exactly zero is missing, see `quake.windows.cutting`, and so is what lies before
+    A sample that is exactly zero is missing, see `quake.windows.cutting`. So is what lies before
     the window and after it.
 
     Parameters

@@ -89,7 +89,7 @@ def through_cache(
     found = load(folder, len(spans))
     if found is not None:
         return found
-    writer = Writer(folder)
+    writer = CacheWriter(folder)
     try:
         in_memory = [outcome for outcome in decode_all() if not writer.add(outcome)]
     except BaseException:  # interrupted: leave nothing half written behind
@@ -103,7 +103,7 @@ def through_cache(
 
 
 def load(folder: Path, n_rows: int) -> list[Outcome] | None:
-    """Read what `Writer` wrote; None where there is nothing or it is damaged.
+    """Read what `CacheWriter` wrote; None where there is nothing or it is damaged.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def _n_bytes(described: Sequence[Any]) -> int:
     return int(n) * _number_type(dtype).itemsize
 
 
-class Writer:
+class CacheWriter:
     """Writes decoded rows one by one, under a temporary name until all are there.
 
     A full disk ends the writing with a warning; what was written until then is read back.

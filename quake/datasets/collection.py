@@ -7,7 +7,7 @@ A label table, a folder per class, a SeisBench data set or an archive with a cat
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from quake.errors import LabelError
 
 if TYPE_CHECKING:
-    from quake.datasets.labelled_archive import ArchiveOptions
     from quake.datasets.labels import LabelledSpan
     from quake.waveforms.segments import ChannelSet
 
 _SHOWN = 5  # contradictions in a message
 
 
-class Stretch(NamedTuple):
+class ReadSpan(NamedTuple):
     """A channel set, and from when to when of it is wanted and recorded, ns since the epoch."""
 
     channel_set: ChannelSet
@@ -37,7 +36,7 @@ class SpanReader(Protocol):
     It must survive being sent to another process.
     """
 
-    def read(self, span: LabelledSpan, margin_ns: int) -> Stretch:
+    def read(self, span: LabelledSpan, margin_ns: int) -> ReadSpan:
         """Read a span and up to `margin_ns` on either side, as far as there is data.
 
         Raises
@@ -76,93 +75,6 @@ class Collection:
     name: str
     spans: Sequence[LabelledSpan]
     excluded: Sequence[Exclusion] = ()
-
-
-def open_collection(
-    path: str | Path,
-    *,
-    catalogue: str | Path | None = None,
-    inventory: str | Path | None = None,
-    label_column: str | None = None,
-    label_map: Mapping[str, str] | None = None,
-    archive_options: ArchiveOptions | None = None,
-) -> Collection:
-    """Open labelled data of any of the known forms.
-
-    Parameters
-    ----------
-    path : label table (CSV, Parquet), folder per class, SeisBench data set, or archive
-    catalogue : QuakeML or CSV, for an archive
-    inventory : StationXML, for a catalogue that has no picks
-    label_column : str, optional
-        Of a label table or a SeisBench data set, see `quake.datasets.seisbench.read_seisbench`.
-    label_map : mapping of label to class, optional
-        What labels of the data's own mean.
-    archive_options : ArchiveOptions, optional
-        How an archive is cut; its inventory is replaced by `inventory`.
-
-    Raises
-    ------
-    LabelError, WaveformError, ParameterError
-        If it is none of them, or cannot be used; the message says why.
-    """
-    path = Path(path)
-    form = form_of(path, catalogue is not None)
-    if form == "table":
-        from quake.datasets.tables import read_label_table
-
-        return read_label_table(path, label_column=label_column, label_map=label_map)
-    if form == "seisbench":
-        from quake.datasets.seisbench import read_seisbench
-
-        return read_seisbench(path, label_column=label_column, label_map=label_map)
-    if form == "archive":
-        from quake.datasets.labelled_archive import ArchiveOptions, read_archive
-
-        options = replace(
-            archive_options or ArchiveOptions(), inventory=Path(inventory) if inventory else None
-        )
-        return _relabelled(read_archive(path, Path(catalogue or ""), options), label_map)
-    from quake.datasets.class_folders import read_class_folders
-
-    return read_class_folders(path, label_map=label_map)
-
-
-def form_of(path: Path, with_catalogue: bool) -> str:
-    """Recognise labelled data: "table", "seisbench", "archive" or "class folders".
-
-    Raises
-    ------
-    LabelError
-        If it is none of them.
-    """
-    if not path.is_dir():
-        return "table"
-    from quake.datasets.class_folders import is_class_folders, names_classes
-    from quake.datasets.seisbench import is_seisbench
-
-    if is_seisbench(path):
-        return "seisbench"
-    if with_catalogue:
-        # Beside an archive, folders of classes are told by their names.
-        is_classes = names_classes(path) and is_class_folders(path)
-        return "class folders" if is_classes else "archive"
-    if is_class_folders(path):
-        return "class folders"
-    raise LabelError(
-        f"{path}: no labelled data known; expected a label table (CSV or Parquet), a folder with "
-        "a sub-folder for each class, a SeisBench data set (metadata.csv and waveforms.hdf5), or "
-        "an archive together with a catalogue (--catalogue FILE)"
-    )
-
-
-def _relabelled(collection: Collection, label_map: Mapping[str, str] | None) -> Collection:
-    from quake.classes import canonical_label
-
-    if not label_map:
-        return collection
-    spans = [replace(s, label=canonical_label(s.label, label_map)) for s in collection.spans]
-    return replace(collection, spans=spans)
 
 
 def merge(collections: Sequence[Collection]) -> Collection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from quake.datasets.collection import Stretch
+from quake.datasets.collection import ReadSpan
 from quake.datasets.labels import LabelledSpan
 from quake.errors import LabelError
 from quake.waveforms.ids import COMPONENTS, ChannelSetId
@@ -17,7 +17,7 @@ from quake.waveforms.times import NS_PER_S
 class FileReader:
     """Reads `LabelledSpan.path`; of several channel sets of the row's station, the fullest."""
 
-    def read(self, span: LabelledSpan, margin_ns: int) -> Stretch:
+    def read(self, span: LabelledSpan, margin_ns: int) -> ReadSpan:
         """Read a span and its margins, as far as the record reaches.
 
         Raises
@@ -38,7 +38,7 @@ class FileReader:
             component: join_segments(s for s in segments if mapping.get(s.code) == component)
             for component in COMPONENTS
         }
-        return Stretch(ChannelSet(channel_set_id, pieces), start_ns, end_ns)
+        return ReadSpan(ChannelSet(channel_set_id, pieces), start_ns, end_ns)
 
     def fingerprint(self, span: LabelledSpan) -> str:
         """Path, size and time of change of the file: other ones mean other samples."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from quake.datasets.collection import Exclusion, Stretch
+from quake.datasets.collection import Exclusion, ReadSpan
 from quake.datasets.labels import LabelledSpan
 from quake.errors import WaveformError
 from quake.waveforms import intervals
@@ -48,7 +48,7 @@ class ArchiveReader:
     channel_set: ChannelSetId
     files: tuple[Path, ...]
 
-    def read(self, span: LabelledSpan, margin_ns: int) -> Stretch:
+    def read(self, span: LabelledSpan, margin_ns: int) -> ReadSpan:
         """Read a span and up to `margin_ns` (at most 15 minutes) on either side.
 
         Raises
@@ -76,7 +76,7 @@ class ArchiveReader:
         read = [segment for joined in by_component.values() for segment in joined]
         if not any(s.start_ns < span.end_ns and s.end_ns > span.start_ns for s in read):
             raise WaveformError(f"{span.record}: nothing was recorded in it; was a file removed?")
-        return Stretch(
+        return ReadSpan(
             ChannelSet(self.channel_set, by_component),
             max(start_ns, min(s.start_ns for s in read)),
             min(end_ns, max(s.end_ns for s in read)),

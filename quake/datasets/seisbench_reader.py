@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.datasets.collection import Stretch
+from quake.datasets.collection import ReadSpan
 from quake.datasets.labels import LabelledSpan
 from quake.errors import LabelError, WaveformError
 from quake.waveforms.ids import COMPONENTS, ChannelSetId
@@ -48,7 +48,7 @@ class SeisBenchReader:
     location: str = ""
     band_instrument: str = ""
 
-    def read(self, span: LabelledSpan, margin_ns: int) -> Stretch:
+    def read(self, span: LabelledSpan, margin_ns: int) -> ReadSpan:
         """Read the whole trace; there is nothing on either side of it.
 
         Components that are zero throughout were padded, and are taken as missing.
@@ -81,7 +81,7 @@ class SeisBenchReader:
             component: [s for s in segments if mapping.get(s.code) == component]
             for component in COMPONENTS
         }
-        return Stretch(ChannelSet(key, by_component), span.start_ns, span.end_ns)
+        return ReadSpan(ChannelSet(key, by_component), span.start_ns, span.end_ns)
 
     def fingerprint(self, span: LabelledSpan) -> str:
         """What changes when the waveform would: file, size, modification time, trace, layout."""

@@ -73,8 +73,8 @@ def read_label_table(
     table : path
     label_column : str, optional
         Another column than ``label``; ``=earthquake`` says that all rows are earthquakes. Where
-        several collections have different ones, as `quake.datasets.seisbench.read_seisbench` has it,
-        with the table's name without its suffix.
+        several collections have different ones, the table's name without its suffix stands before,
+        as in `quake.datasets.seisbench.read_seisbench`.
     label_map : mapping of label to class, optional
         What labels of the table's own mean.
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import metadata
 from importlib.util import find_spec
 from typing import Any
 
 from quake.doctor.check import Check, Status
 from quake.doctor.probe import Answer, Probe
-
-_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?P<bound>[^;\[]*)")
+from quake.installed import bound_of, install, installed_version, is_older
 
 # What `quake predict` cannot do without.
 NEEDED = ("numpy", "scipy", "obspy", "onnxruntime", "safetensors", "pyarrow")
@@ -46,40 +43,10 @@ def is_there(name: str) -> bool:
         return False
 
 
-def install(*names: str, again: bool = False) -> str:
-    """Command that installs packages in versions that quake asks for."""
-    wanted = " ".join(f"'{name}{bound_of(name)}'" for name in names)
-    return f"pip install {'--upgrade --force-reinstall ' if again else ''}{wanted}"
-
-
-def bound_of(name: str) -> str:
-    """Versions of a package that quake asks for, as in ``>=2.0``; empty if that is not known."""
-    for text in _requirements():
-        found = _REQUIREMENT.match(text)
-        if found and found["name"].lower() == name:
-            return found["bound"].strip()
-    return ""
-
-
-def installed_version(name: str) -> str | None:
-    """Version of a package by its metadata, whether or not it can be imported."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def broken(name: str, error: str) -> str:
     """Say that a package is there and cannot be imported."""
     version = installed_version(name)
     return f"{version + ', ' if version else ''}cannot be imported: {error}"
-
-
-def _requirements() -> Sequence[str]:
-    try:
-        return metadata.requires("quake") or ()
-    except metadata.PackageNotFoundError:  # run from a folder, not installed
-        return ()
 
 
 def _import_all(names: Sequence[str], limit_s: float) -> dict[str, Mapping[str, Any]]:
@@ -115,35 +82,3 @@ def _of_answer(name: str, answer: Mapping[str, Any]) -> Check:
         found = f"{version}; quake asks for {bound}"
         return Check(name, Status.WARNING, found, install(name))
     return Check(name, Status.OK, version)
-
-
-def is_older(version: str, bound: str) -> bool:
-    """Whether a version is below a bound as in ``>=2.0``; other bounds are not looked at.
-
-    Examples
-    --------
-    >>> is_older("1.26.4", ">=2.0"), is_older("2.14.0+cu130", ">=2.14"), is_older("2.9", ">=2.14")
-    (True, False, True)
-    """
-    return bound.startswith(">=") and numbers_of(version) < numbers_of(bound[2:])
-
-
-def numbers_of(version: str) -> tuple[int, ...]:
-    """Numbers that a version begins with; zeros at their end do not count.
-
-    Examples
-    --------
-    >>> numbers_of("2.15.0+cu132"), numbers_of("2.0"), numbers_of("0.29rc1")
-    ((2, 15), (2,), (0, 29))
-    """
-    numbers = []
-    for part in version.partition("+")[0].split("."):
-        digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        if not digits:
-            break
-        numbers.append(int(digits))
-        if digits != part:
-            break
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.evaluation.evaluation import Evaluation
+from quake.files import write_whole
 from quake.metrics.ranking import precision_recall_curve, roc_curve
 from quake.metrics.views import binary_views
 from quake.waveforms.times import format_time
@@ -137,12 +138,7 @@ def _as_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", errors="surrogateescape")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, text.encode("utf-8", errors="surrogateescape"))
 
 
 def _draw(folder: Path, evaluation: Evaluation) -> list[str]:

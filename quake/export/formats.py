@@ -21,7 +21,7 @@ class ExportFormat:
     suffixes : tuple of str
         Of the files that it has; the first is the one that is named.
     module : str
-        Of `quake.export`, which has the functions.
+        It has the functions.
     takes_int8 : bool
     """
 
@@ -49,14 +49,14 @@ class ExportFormat:
     def _function(self, verb: str) -> Any:
         """Load it on first use: the modules need torch, or OpenVINO."""
         name = f"{verb}_{self.name.replace('-', '_')}"
-        return getattr(import_module(f"quake.export.{self.module}"), name)
+        return getattr(import_module(self.module), name)
 
 
 FORMATS = (
-    ExportFormat("onnx", (".onnx",), "onnx_file", takes_int8=True),
-    ExportFormat("torch-export", (".pt2",), "torch_export"),
-    ExportFormat("torchscript", (".torchscript",), "torchscript"),
-    ExportFormat("openvino", (".xml", ".bin"), "openvino_file", takes_int8=True),
+    ExportFormat("onnx", (".onnx",), "quake.model_file.onnx_file", takes_int8=True),
+    ExportFormat("torch-export", (".pt2",), "quake.export.torch_export"),
+    ExportFormat("torchscript", (".torchscript",), "quake.export.torchscript"),
+    ExportFormat("openvino", (".xml", ".bin"), "quake.export.openvino_file", takes_int8=True),
 )
 
 

@@ -1,1 +1,1 @@
-"""."""
+"""Inputs: what a user names, as files of waveforms."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from quake.errors import OutputError, WaveformError
 from quake.events.onset import onsets_as_bytes
+from quake.files import write_whole
 from quake.inference.classifier import Classifier, PredictConfig, Task
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
@@ -29,7 +30,7 @@ from quake.store.events import onsets_of_day
 from quake.store.journal import DayEntry
 from quake.store.layout import ONSETS, date_of, day_of_date
 from quake.store.result_store import Store
-from quake.store.station_work import reasons, write_whole
+from quake.store.station_work import reasons
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.intervals import clip, union
 from quake.waveforms.segments import Span

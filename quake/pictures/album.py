@@ -11,9 +11,10 @@ from pathlib import Path
 
 from quake.classes import NOISE
 from quake.events import EventOptions
+from quake.files import write_whole
 from quake.inference.records import WindowRecord
 from quake.model_file.card import ModelCard
-from quake.pictures.picture_file import note_of, picture_name, write_picture
+from quake.pictures.picture_file import note_of, picture_name
 from quake.pictures.window_runs import window_runs
 from quake.waveforms.segments import component_map
 from quake.waveforms.sources import Source
@@ -86,7 +87,7 @@ class Album:
                 exc_info=logger.isEnabledFor(logging.DEBUG),
             )
             return False
-        write_picture(self.path_of(day), picture)
+        write_whole(self.path_of(day), picture)
         return True
 
     def has(self, day: StationDay, inputs: str) -> bool:

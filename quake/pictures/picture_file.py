@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from pathlib import Path
 
 from quake.waveforms.ids import ChannelSetId
@@ -39,24 +38,6 @@ def picture_name(channel_set: ChannelSetId, date: str) -> str:
     network = _escaped(key.network).replace(_NO_NETWORK, "%5F") or _NO_NETWORK
     codes = [network, *map(_escaped, (key.station, key.location, key.band_instrument))]
     return f"{'.'.join(codes)}.{date}.png"
-
-
-def write_picture(path: Path, picture: bytes) -> None:
-    """Write a file that is there as a whole or not at all; its folder is made.
-
-    Raises
-    ------
-    OSError
-        If there is no room for it, or no permission.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(picture)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def note_of(path: Path, keyword: str) -> str | None:

@@ -15,12 +15,12 @@ from quake.errors import OutputError, WaveformError
 from quake.events import Event, EventOptions, Onset, find_events
 from quake.events.amplitude import Sensitivities, with_velocities
 from quake.events.onset import onsets_of_bytes
+from quake.files import write_whole
 from quake.output.events import SUFFIXES, write_events
 from quake.stations.travel_times import Site
 from quake.store.journal import DayEntry
 from quake.store.layout import ONSETS, date_of, day_of_date, events_folder
 from quake.store.result_store import Store
-from quake.store.station_work import write_whole
 from quake.windows.station_days import DAY_NS
 
 logger = logging.getLogger(__name__)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from quake.errors import OutputError, QuakeError
+from quake.files import renamed_file
 from quake.inference.coverage import Coverage
 from quake.store.layout import FORMATS, day_of_date
 from quake.waveforms.ids import ChannelSetId
@@ -224,17 +225,14 @@ class Journal:
 
         Parameters
         ----------
-        temporary : path in the same file system, not there yet
+        temporary : folder in the same file system
         """
         self.close()
         lines = [_file_line(self.files[path]) for path in sorted(self.files)]
         lines += [_day_line(self.days[key]) for key in sorted(self.days)]
-        with temporary.open("w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
-            file.flush()
-            os.fsync(file.fileno())
         whole = self.folder / "journal.jsonl"
-        temporary.replace(whole)
+        with renamed_file(whole, temporary) as file:
+            file.writelines(f"{line}\n".encode() for line in lines)
         for path in self.folder.glob("journal*.jsonl"):
             if path != whole:
                 path.unlink()

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from quake.errors import OutputError, ParameterError
+from quake.files import write_whole
 from quake.store.fingerprint import check_fingerprint
 from quake.store.journal import DayEntry, Journal
 from quake.store.layout import ONSETS, day_of_date, windows_file
 from quake.store.lock import Shard, StoreLock
 from quake.store.plan import DayJob
-from quake.store.station_work import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Store:
     def tidy(self) -> None:
         """Write the journal anew, each key once, and go on with it."""
         self.temporary.mkdir(parents=True, exist_ok=True)
-        self.journal.compact(self.temporary / "journal.part")
+        self.journal.compact(self.temporary)
         self.journal.open()
 
     def path_of(self, entry: DayEntry, name: str) -> Path:
@@ -204,7 +204,7 @@ class Store:
 
     def _rewrite(self, journal: Journal) -> None:
         self.temporary.mkdir(parents=True, exist_ok=True)
-        journal.compact(self.temporary / "journal.part")
+        journal.compact(self.temporary)
         self._clean(everything=True)
 
     def _clean(self, *, everything: bool = False) -> None:

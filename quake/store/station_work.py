@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
-import secrets
 import shutil
 import tempfile
 from collections import Counter
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from quake.errors import WaveformError
 from quake.events.onset import onsets_as_bytes
+from quake.files import write_whole
 from quake.inference.classifier import Classifier, PredictConfig
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.onsets import OnsetFinder
@@ -282,31 +281,3 @@ def reasons(records: Sequence[WindowRecord]) -> dict[str, int]:
         if record.status not in SCORED:
             counted.update(reasons_of(record.flags))
     return dict(counted)
-
-
-def write_whole(path: Path, content: bytes, temporary: Path) -> None:
-    """Write a file that is there, on disk, as a whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        Its folders are made.
-    content : bytes
-    temporary : folder in the same file system
-
-    Raises
-    ------
-    OSError
-        If there is no room for it, or no permission.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.mkdir(parents=True, exist_ok=True)
-    part = temporary / f"{os.getpid()}-{secrets.token_hex(6)}.part"
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from quake.datasets.collection import Collection
 from quake.datasets.labels import LabelledSpan, choose_classes
 from quake.datasets.split import group_rows, split_by_event
 from quake.errors import LabelError, ParameterError
+from quake.files import write_whole
 from quake.training.config import TrainConfig
 from quake.training.fit import TrainResult, train
 from quake.training.progress import Progress
@@ -268,9 +269,7 @@ def _write(path: Path, result: TrainResult, spans: Sequence[LabelledSpan], setti
         ]
     )
     held_out = {"settings": settings, "classes": result.card.labels.names, "rows": rows}
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(held_out), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps(held_out).encode())
 
 
 def _read(path: Path, settings: str) -> list[dict[str, Any]]:

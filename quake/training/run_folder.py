@@ -11,7 +11,6 @@ import io
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytorch_lightning as pl
 
 from quake.errors import ParameterError, TrainingError
+from quake.files import write_whole
 from quake.training.config import TrainConfig
 from quake.waveforms.times import format_time
 
@@ -149,6 +149,8 @@ class RunFolder:
             if self.main:
                 os.replace(temporary, self.checkpoint)  # noqa: PTH105 - keeps its OSError
         except (OSError, RuntimeError) as error:
+            if self.main:
+                temporary.unlink(missing_ok=True)
             # torch tells a full disk by a RuntimeError of its own.
             raise self._failure(self.checkpoint, error) from error
 
@@ -184,15 +186,7 @@ class RunFolder:
             return
         target = self.path / name
         try:
-            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                Path(temporary).chmod(0o644)
-                Path(temporary).replace(target)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            write_whole(target, text.encode())
         except OSError as error:
             raise self._failure(target, error) from error
 

@@ -13,27 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NS_PER_S = 1_000_000_000
-
-COMPONENTS = ("Z", "N", "E")
-"""Component order of every array in `quake`."""
-
-# SEED names orthogonal components of arbitrary orientation 1, 2 (and 3 for the third one).
-ALIASES = {"Z": "Z", "N": "N", "E": "E", "1": "N", "2": "E", "3": "Z"}
-
-
-@dataclass(frozen=True, order=True)
-class ChannelSetId:
-    """Network, station, location, and band and instrument code: what may form one window."""
-
-    network: str
-    station: str
-    location: str
-    band_instrument: str
-
-    def __str__(self) -> str:
-        """As in ``IU.ANMO.00.BH?``."""
-        return f"{self.network}.{self.station}.{self.location}.{self.band_instrument}?"
+from quake.waveforms.ids import ALIASES, ChannelSetId
+from quake.waveforms.times import NS_PER_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,15 +84,6 @@ class ChannelSet:
 def duration_ns(n_samples: int, sampling_rate_hz: float) -> int:
     """Length of `n_samples` samples in ns, to the nearest one."""
     return round(n_samples * NS_PER_S / sampling_rate_hz)
-
-
-def split_channel(channel: str) -> tuple[str, str]:
-    """Split a channel code into band and instrument code, and component.
-
-    >>> split_channel("BHZ")
-    ('BH', 'Z')
-    """
-    return channel[:-1], channel[-1:].upper()
 
 
 def component_map(spans: Iterable[Span]) -> dict[str, str]:

@@ -6,7 +6,8 @@ import re
 from datetime import UTC, datetime
 
 from quake.errors import ParameterError
-from quake.waveforms.times import NS_PER_S
+
+NS_PER_S = 1_000_000_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FRACTION = re.compile(r"(?<=\d)[.,](\d+)")

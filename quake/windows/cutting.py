@@ -1,8 +1,8 @@
 """A stretch of a record: filtered and resampled once, and then cut into windows that overlap.
 
 A window depends on its own samples alone, so that its answer is the same wherever its file begins
-and however the record was cut into files: `quake.windows.filtering` says how that goes with filtering
-but once. Quality is counted for all windows together, from sums along the record.
+and however the record was cut into files. `quake.windows.filtering` says how that goes with
+filtering but once. Quality is counted for all windows together, from sums along the record.
 """
 
 from __future__ import annotations
@@ -138,6 +138,27 @@ class Stretch:
             _Track(line, filters[line.sampling_rate_hz], p)
             for line in timelines(segments, self.origin_ns, end_ns, pads)
         ]
+
+
+def cut(
+    channel_set: ChannelSet, start_ns: int, preprocessing: Preprocessing, min_coverage: float
+) -> Window:
+    """Cut one window and judge it.
+
+    Parameters
+    ----------
+    channel_set : ChannelSet
+        Joined segments.
+    start_ns : int
+        Start of the window, ns since the epoch.
+    preprocessing : Preprocessing
+        Rate, length and band of the model.
+    min_coverage : float
+        A component with data in less than this share of the window is not used.
+    """
+    stretch = Stretch(channel_set, start_ns, start_ns + preprocessing.window_ns, preprocessing)
+    (window,) = stretch.windows([start_ns], min_coverage)
+    return window
 
 
 class _Track:

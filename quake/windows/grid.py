@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.data.preprocessing import Preprocessing
 from quake.errors import ParameterError
 from quake.waveforms.ids import ChannelSetId
-from quake.waveforms.segments import ChannelSet, Span
+from quake.waveforms.segments import Span
 from quake.waveforms.times import NS_PER_S
 
 MIN_COVERAGE = 0.25
@@ -161,26 +160,3 @@ def records(spans: Iterable[Span], window_ns: int) -> list[Record]:
         else:
             found.append(Record(span.start_ns, span.end_ns, tolerance_ns))
     return found
-
-
-def cut(
-    channel_set: ChannelSet, start_ns: int, preprocessing: Preprocessing, min_coverage: float
-) -> Window:
-    """Cut one window and judge it.
-
-    Parameters
-    ----------
-    channel_set : ChannelSet
-        Joined segments.
-    start_ns : int
-        Start of the window, ns since the epoch.
-    preprocessing : Preprocessing
-        Rate, length and band of the model.
-    min_coverage : float
-        A component with data in less than this share of the window is not used.
-    """
-    from quake.windows.cutting import Stretch
-
-    stretch = Stretch(channel_set, start_ns, start_ns + preprocessing.window_ns, preprocessing)
-    (window,) = stretch.windows([start_ns], min_coverage)
-    return window

@@ -139,7 +139,6 @@ def evaluate(
     4 model missing or damaged, 130 or 143 interrupted.
     """
     from quake.model_file.identity import model_hash
-
     from quake.model_file.registry import find_model
 
     messages: Messages = context.obj

@@ -15,10 +15,9 @@ from quake_cli.messages import Messages, library_messages
 from quake_cli.options import AsJson, Debug, Quiet
 
 if TYPE_CHECKING:
-    from quake.model_file.card import ModelCard
-
     from quake.export import ExportReport
     from quake.export.figures import CalibrationAndTest
+    from quake.model_file.card import ModelCard
     from quake_cli.render import Section
 
 
@@ -93,7 +92,6 @@ def export(
     _refuse(half, int8, bool(calibrate), format)
     with library_messages(messages):
         from quake.model_file.identity import model_hash
-
         from quake.model_file.registry import find_model
 
         path = find_model(model, backbone)

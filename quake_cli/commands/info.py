@@ -26,7 +26,6 @@ def info(
     import json
 
     from quake.model_file.identity import model_hash
-
     from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
     from quake_cli.cards import card_sections

@@ -16,11 +16,10 @@ from quake_cli.messages import Messages, library_messages
 from quake_cli.options import Debug, Quiet
 
 if TYPE_CHECKING:
-    from quake.model_file.card import ModelCard
-
     from quake.explain.explanation import Explanation
     from quake.explain.window_choice import ChosenWindow
     from quake.inference.records import WindowRecord
+    from quake.model_file.card import ModelCard
 
 _MODEL = "Model"
 _WINDOWS = "Windows"

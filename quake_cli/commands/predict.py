@@ -26,10 +26,9 @@ from quake_cli.options import (
 )
 
 if TYPE_CHECKING:
-    from quake.model_file.card import ModelCard
-
     from quake.events import EventOptions
     from quake.inference.classifier import PredictConfig
+    from quake.model_file.card import ModelCard
     from quake.pictures.album import Album
     from quake.stations.orientation import Orientations
     from quake_cli.outputs import Destination, StorePlace
@@ -296,10 +295,9 @@ def _run(
 
 
 def _write_summary(path: Path | None, totals: Mapping[str, Any], request: PredictRequest) -> None:
-    from quake.model_file.identity import model_hash
-
     from quake import __version__
     from quake.files import whole_file
+    from quake.model_file.identity import model_hash
 
     if path is None:
         return

@@ -15,7 +15,6 @@ from quake_cli.options import Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
-
     from quake.report import Survey
     from quake.report.run_facts import RunFacts
     from quake_cli.render import Section
@@ -83,7 +82,6 @@ def _check(output: str) -> None:
 def _model_of(facts: RunFacts, wanted: str | None) -> tuple[Path, ModelCard] | None:
     """The model that made the results; None if it is not here."""
     from quake.model_file.identity import model_hash
-
     from quake.model_file.registry import find_model, list_models
     from quake.model_file.safetensors_file import load_card
 

@@ -14,8 +14,8 @@ import obspy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quake.waveforms.ids import ChannelSetId
 
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.times import NS_PER_S, parse_time
 from quake.windows.grid import WindowGrid

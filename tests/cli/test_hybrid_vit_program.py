@@ -17,11 +17,11 @@ from quake.waveforms.times import format_time
 def vit_path(tmp_path_factory):
     """A model file with random weights: one layer of the smallest transformer, three classes."""
     import torch
+
     from quake.classes import LabelSet
+    from quake.data.preprocessing import Preprocessing
     from quake.model_file.card import Calibration, ModelCard
     from quake.model_file.identity import versions
-
-    from quake.data.preprocessing import Preprocessing
     from quake.model_file.safetensors_file import save_model
     from quake.models import HybridViT
 

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from quake.model_file.identity import model_hash
 
+from quake.model_file.identity import model_hash
 from quake.model_file.safetensors_file import load_card
 
 

@@ -10,10 +10,10 @@ import pytest
 from obspy import Stream, Trace, UTCDateTime
 from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
 from obspy.core.inventory import Inventory, Network, Station
-from quake.classes import LabelSet
-from quake.datasets.decoding import decode
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
+from quake.datasets.decoding import decode
 from quake.datasets.labelled_archive import ArchiveOptions, read_archive
 from quake.errors import LabelError, ParameterError, WaveformError
 from quake.stations.travel_times import KM_PER_DEGREE

@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime
-from quake.classes import LabelSet
 from strategies import channel_set, segment
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
-from quake.datasets import cache, examples
+from quake.datasets import cache
+from quake.datasets import rows as rows_module
+from quake.datasets.decoding import decode as decode_rows
+from quake.datasets.rows import Decoded
 from quake.datasets.tables import read_label_table
 
 P = Preprocessing(window_s=20.0)
@@ -44,22 +47,22 @@ def spans(tmp_path):
 @pytest.fixture
 def reads(monkeypatch):
     """Paths of the files that are decoded."""
-    seen, decode_row = [], examples._decode_row
+    seen, decode_row = [], rows_module._decode_row
 
     def counted(span, *rest):
         seen.append(span.path.name)
         return decode_row(span, *rest)
 
-    monkeypatch.setattr(examples, "_decode_row", counted)
+    monkeypatch.setattr(rows_module, "_decode_row", counted)
     return seen
 
 
 def decode(spans, folder, preprocessing=P):
-    return examples.decode(spans, LABELS, preprocessing, cache=folder)
+    return decode_rows(spans, LABELS, preprocessing, cache=folder)
 
 
 def test_the_second_time_no_file_is_read_and_everything_is_the_same(spans, tmp_path, reads):
-    plain, left_out = examples.decode(spans, LABELS, P)
+    plain, left_out = decode_rows(spans, LABELS, P)
     reads.clear()
     first, _ = decode(spans, tmp_path / "cache")
     assert len(reads) == 5
@@ -78,7 +81,7 @@ def test_the_second_time_no_file_is_read_and_everything_is_the_same(spans, tmp_p
 
 
 def test_records_come_back_as_they_were_read(spans, tmp_path):
-    plain, _ = examples.decode(spans, LABELS, P)
+    plain, _ = decode_rows(spans, LABELS, P)
     decode(spans, tmp_path / "cache")
     for a, b in zip(plain, decode(spans, tmp_path / "cache")[0], strict=True):
         assert a.start_ns == b.start_ns
@@ -109,11 +112,11 @@ def test_records_of_any_numbers_and_of_any_pieces_come_back(tmp_path_factory, pi
         segments.setdefault(component, []).append(one)
     record = channel_set(**segments)
     outcomes = [
-        examples.Decoded(np.ones((3, 5), np.float32), "Z", 3, record, 12_345),
+        Decoded(np.ones((3, 5), np.float32), "Z", 3, record, 12_345),
         "cannot be read",
-        examples.Decoded(np.zeros((3, 2), np.float32), "ZNE", None),
+        Decoded(np.zeros((3, 2), np.float32), "ZNE", None),
     ]
-    writer = cache.Writer(tmp_path_factory.mktemp("cache") / ("0" * 24))
+    writer = cache.CacheWriter(tmp_path_factory.mktemp("cache") / ("0" * 24))
     assert all(writer.add(outcome) for outcome in outcomes)
     assert writer.finish()
     first, reason, last = cache.load(writer.folder, 3)
@@ -196,7 +199,7 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(spans, tmp_path, monkeypa
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(data[:room])
 
-    plain, left_out = examples.decode(spans, LABELS, P)
+    plain, left_out = decode_rows(spans, LABELS, P)
     monkeypatch.setattr(cache, "FileIO", FullDisk)
     found, excluded = decode(spans, tmp_path / "cache")
     assert same(found, plain)
@@ -205,7 +208,7 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(spans, tmp_path, monkeypa
 
 
 def test_an_index_that_cannot_be_written_loses_nothing(spans, tmp_path, monkeypatch, caplog):
-    plain, _ = examples.decode(spans, LABELS, P)
+    plain, _ = decode_rows(spans, LABELS, P)
 
     def fail(self, *args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -224,7 +227,7 @@ def test_rows_are_not_held_in_memory_while_they_are_written(spans, tmp_path):
         for _ in spans:
             samples = np.ones((3, 50), np.float32)
             made.append(weakref.ref(samples))
-            yield examples.Decoded(samples, "ZNE", None)
+            yield Decoded(samples, "ZNE", None)
             del samples
             assert sum(ref() is not None for ref in made) <= 1
 
@@ -238,7 +241,7 @@ def test_an_interruption_leaves_nothing_half_written(spans, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        examples.decode(spans, LABELS, P, interrupt, cache=tmp_path / "cache")
+        decode_rows(spans, LABELS, P, interrupt, cache=tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -246,7 +249,7 @@ def test_rows_of_another_class_are_the_same_samples(spans, tmp_path, reads):
     decode(spans, tmp_path / "cache")
     exploded = [replace(s, label="explosion") if s.label != "noise" else s for s in spans]
     labels = LabelSet(("noise", "earthquake", "explosion"))
-    found, _ = examples.decode(exploded, labels, P, cache=tmp_path / "cache")
+    found, _ = decode_rows(exploded, labels, P, cache=tmp_path / "cache")
     assert len(reads) == 5
     assert [example.target for example in found] == [2, 0, 2, 0]
 
@@ -256,13 +259,13 @@ def test_a_class_that_was_not_known_is_not_remembered_as_unknown(spans, tmp_path
     found, excluded = decode(mixed, tmp_path / "cache")
     assert (len(found), len(excluded)) == (3, 2)
     labels = LabelSet(("earthquake", "noise", "tremor"))
-    found, excluded = examples.decode(mixed, labels, P, cache=tmp_path / "cache")
+    found, excluded = decode_rows(mixed, labels, P, cache=tmp_path / "cache")
     assert (len(found), len(excluded)) == (4, 1)
 
 
 def test_two_processes_at_once_write_one_entry(spans, tmp_path, monkeypatch):
-    plain, _ = examples.decode(spans, LABELS, P)
-    finish = cache.Writer.finish
+    plain, _ = decode_rows(spans, LABELS, P)
+    finish = cache.CacheWriter.finish
     others = []
 
     def another_is_quicker(self):
@@ -271,7 +274,7 @@ def test_two_processes_at_once_write_one_entry(spans, tmp_path, monkeypatch):
             others.append(decode(spans, tmp_path / "cache")[0])
         return finish(self)
 
-    monkeypatch.setattr(cache.Writer, "finish", another_is_quicker)
+    monkeypatch.setattr(cache.CacheWriter, "finish", another_is_quicker)
     assert same(decode(spans, tmp_path / "cache")[0], plain)
     assert same(others[1], plain)
     assert len(list((tmp_path / "cache").iterdir())) == 1

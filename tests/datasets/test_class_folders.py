@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime
+
 from quake.classes import LabelSet
+from quake.data.preprocessing import Preprocessing
 from quake.datasets.decoding import decode
 from quake.datasets.opening import open_collection
-
-from quake.data.preprocessing import Preprocessing
 from quake.errors import LabelError
 
 RATE_HZ = 50.0

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from quake.classes import ALIASES, canonical_label
 
+from quake.classes import ALIASES, canonical_label
 from quake.datasets.labelled_archive import ArchiveOptions
 from quake.datasets.seisbench_labels import LABEL_COLUMNS
 from quake.datasets.tables import read_label_table

@@ -4,11 +4,11 @@ import os
 
 import numpy as np
 import pytest
-from quake.classes import LabelSet
-from quake.datasets.decoding import decode
 from strategies import START_NS, noise, stream, trace, write
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
+from quake.datasets.decoding import decode
 from quake.datasets.file_reader import FILE_READER
 from quake.errors import LabelError
 

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from quake.classes import LabelSet, canonical_label, nearest_known
 
+from quake.classes import LabelSet, canonical_label, nearest_known
 from quake.datasets.labels import choose_classes
 from quake.datasets.tables import read_label_table
 from quake.errors import LabelError

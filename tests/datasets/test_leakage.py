@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from quake.datasets.opening import open_collection
 
 from quake.datasets.collection import merge
 from quake.datasets.labels import LabelledSpan
+from quake.datasets.opening import open_collection
 from quake.datasets.split import Split, check_leakage, group_rows, split_by_event
 from quake.errors import LabelError
 

@@ -8,10 +8,10 @@ from multiprocessing import get_context
 import h5py
 import numpy as np
 import pytest
-from quake.classes import LabelSet
-from quake.datasets.decoding import decode
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
+from quake.datasets.decoding import decode
 from quake.datasets.seisbench import is_seisbench, read_seisbench
 from quake.errors import LabelError, WaveformError
 from quake.waveforms.times import NS_PER_S, parse_time

@@ -118,9 +118,8 @@ def test_the_topics_that_people_ask_about_are_there(topic):
 
 
 def test_the_text_of_a_mismatch_on_the_page_of_doctor_is_the_one_that_is_recognised():
-    from quake.models.torch_pair import explained
-
     from quake.errors import ModelError
+    from quake.models.torch_pair import explained
 
     (line,) = re.findall(
         r"^RuntimeError: (.*torchvision::nms.*)$", DOCTOR.read_text(), re.MULTILINE

@@ -13,6 +13,7 @@ from quake.doctor.expected import EXPECTED, GRAPH, MODEL, RECORD, bundled_folder
 from quake.doctor.probe import Answer
 from quake.errors import ModelError
 from quake.model_file.graphs import graph_folder
+from quake.models.torch_pair import explained, is_pair
 
 
 @pytest.fixture
@@ -229,7 +230,7 @@ def test_a_package_that_is_not_there_is_seen(monkeypatch):
     ],
 )
 def test_pairs_of_torch_and_torchvision_are_known(torch, torchvision, fits):
-    assert torch_pair.is_pair(torch, torchvision) is fits
+    assert is_pair(torch, torchvision) is fits
     check = torch_pair.check_torchvision({"version": torch}, {"version": torchvision})
     assert check.status is (Status.OK if fits else Status.WARNING)
 
@@ -238,7 +239,7 @@ NMS = "operator torchvision::nms does not exist"
 
 
 def test_the_error_of_a_mismatched_torchvision_becomes_a_sentence_with_the_command():
-    found = torch_pair.explained(RuntimeError(NMS))
+    found = explained(RuntimeError(NMS))
     assert isinstance(found, ModelError)
     for part in ("torchvision", "does not fit torch", NMS, "pip install", "'torch>=", "vision>="):
         assert part in str(found)
@@ -254,12 +255,12 @@ def test_the_error_is_found_below_the_one_that_hides_it():
 
     with pytest.raises(ImportError) as caught:
         load()
-    assert isinstance(torch_pair.explained(caught.value), ModelError)
+    assert isinstance(explained(caught.value), ModelError)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("out of memory"), ValueError(NMS), OSError()])
 def test_other_errors_stay_what_they_are(error):
-    assert torch_pair.explained(error) is error
+    assert explained(error) is error
 
 
 # CUDA

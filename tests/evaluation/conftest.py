@@ -3,10 +3,10 @@
 import pytest
 import torch
 from bursts import write_labelled
-from quake.classes import LabelSet
-from quake.model_file.card import Calibration, ModelCard
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
+from quake.model_file.card import Calibration, ModelCard
 
 
 class BurstDetector(torch.nn.Module):

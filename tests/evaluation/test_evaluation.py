@@ -9,8 +9,8 @@ import pytest
 import torch
 from bursts import write_record, write_table
 from obspy import UTCDateTime
-from quake.datasets.opening import open_collection
 
+from quake.datasets.opening import open_collection
 from quake.errors import LabelError, ParameterError
 from quake.evaluation import EvaluateOptions, evaluate, write_evaluation
 from quake.evaluation.options import EvaluateProgress

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from quake.classes import LabelSet
 from quake.datasets.decoding import decode
 from quake.datasets.opening import open_collection
-
 from quake.errors import LabelError, ParameterError
 from quake.evaluation import EvaluateOptions, evaluate
 from quake.evaluation.losses import COVERAGES, Trial, summarise_losses, trials

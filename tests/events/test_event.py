@@ -6,11 +6,11 @@ import re
 
 import pytest
 from event_builders import START_NS, event
-from quake.waveforms.ids import ChannelSetId
 
 from quake.errors import ParameterError
 from quake.events import Event, parse_channel_set
 from quake.events.amplitude import Sensitivities, Sensitivity, with_velocities
+from quake.waveforms.ids import ChannelSetId
 
 
 def test_the_id_tells_second_and_class():

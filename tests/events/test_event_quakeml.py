@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obspy import UTCDateTime, read_events
 from obspy.io.quakeml.core import _validate
-from quake.waveforms.ids import ChannelSetId
 
 from quake import __version__
 from quake.errors import ParameterError
 from quake.events import find_events
 from quake.output.quakeml import write_quakeml
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.times import parse_time
 
 CREATED_NS = parse_time("2021-01-02T03:04:05Z")

@@ -1,12 +1,12 @@
 """Which window is taken for a time, and which for none."""
 
 import pytest
-from quake.waveforms.ids import ChannelSetId
 
 from quake.errors import WaveformError
 from quake.explain.window_choice import place_of, strongest, windows_at
 from quake.inference.classifier import Task
 from quake.inference.records import WindowRecord
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.times import NS_PER_S, parse_time
 from quake.windows.grid import Record, WindowGrid
 

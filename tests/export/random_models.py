@@ -1,11 +1,11 @@
 """Model files with random weights, of any network."""
 
 import torch
+
 from quake.classes import LabelSet
+from quake.data.preprocessing import Preprocessing
 from quake.model_file.card import Calibration, ModelCard
 from quake.model_file.identity import versions
-
-from quake.data.preprocessing import Preprocessing
 from quake.model_file.safetensors_file import save_model
 from quake.models import build_model
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bursts import write_labelled, write_table
-from quake.classes import LabelSet
-from quake.datasets.opening import open_collection
-from quake.model_file.card import Calibration, ModelCard
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
+from quake.datasets.opening import open_collection
 from quake.errors import LabelError
 from quake.export.figures import calibration_and_test, compare, figures_of
 from quake.metrics.overlap import event_sketch
+from quake.model_file.card import Calibration, ModelCard
 
 NAMES = ("earthquake", "noise")
 TARGETS = np.array([0, 0, 1, 1])

@@ -11,8 +11,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from quake.model_file.card import ModelCard
-from quake.model_file.identity import model_hash
 from random_models import save_random
 
 from quake.errors import ExportError, ModelError, ParameterError
@@ -21,6 +19,8 @@ from quake.export.check import check
 from quake.export.formats import FORMATS, ExportFormat, find_format
 from quake.inference.torch_engine import TorchEngine
 from quake.model_file import onnx_file
+from quake.model_file.card import ModelCard
+from quake.model_file.identity import model_hash
 from quake.model_file.safetensors_file import load_card
 
 ROOT = Path(__file__).resolve().parents[2]

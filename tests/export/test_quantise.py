@@ -7,13 +7,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from quake.model_file.card import ModelCard
 
 import quake
 from quake.errors import ExportError, ParameterError
 from quake.export import quantise
 from quake.export.probes import real_windows
 from quake.export.quantise import quantise_int8
+from quake.model_file.card import ModelCard
 from quake.model_file.onnx_file import metadata_in, run_onnx, set_metadata
 
 TEXTS = {"quake": "{}", "quake_format": "1", "quake_precision": "float32", "quake_source": "abc"}

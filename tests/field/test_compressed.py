@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from field_records import samples
-from quake.waveforms.ids import ChannelSetId
 from strategies import noise, stream, trace, write
 
 from quake.errors import WaveformError
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers import compressed
 from quake.waveforms.readers.waveform_file import contents_of, is_waveform_file, read_segments
 

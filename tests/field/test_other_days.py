@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 from archives import around_midnight, write_sds
-from quake.waveforms.ids import ChannelSetId
 from strategies import noise, stream, write
 
 from quake.inputs.sds import misnamed
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 
 

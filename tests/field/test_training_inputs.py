@@ -7,13 +7,13 @@ import h5py
 import numpy as np
 import pytest
 from archives import around_midnight, write_sds
-from quake.datasets.opening import form_of, open_collection
 from strategies import START_NS, noise, stream, write
 
 from quake.datasets.catalogue import read_catalogue
 from quake.datasets.collection import merge
 from quake.datasets.labelled_archive import read_archive
 from quake.datasets.labels import choose_classes
+from quake.datasets.opening import form_of, open_collection
 from quake.datasets.seisbench import read_seisbench
 from quake.datasets.tables import read_label_table
 from quake.errors import LabelError

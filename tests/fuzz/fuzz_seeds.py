@@ -182,10 +182,9 @@ def small_graph():
 
 
 def journal_lines():
-    from quake.waveforms.ids import ChannelSetId
-
     from quake.inference.coverage import Coverage
     from quake.store.journal import DayEntry, FileEntry, FileState, _day_line, _file_line
+    from quake.waveforms.ids import ChannelSetId
     from quake.waveforms.segments import Span
     from quake.waveforms.sources import Problem
 

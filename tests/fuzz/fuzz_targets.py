@@ -95,7 +95,6 @@ def inventory(data, folder):
 def model(data, folder):
     """Read the card of a model file."""
     from quake.model_file.identity import model_hash
-
     from quake.model_file.safetensors_file import load_card
 
     path = _write(folder, "model.safetensors", data)
@@ -216,9 +215,8 @@ class _Engine:
 
     def __init__(self):
         from quake.classes import LabelSet
-        from quake.model_file.card import Calibration, ModelCard
-
         from quake.data.preprocessing import Preprocessing
+        from quake.model_file.card import Calibration, ModelCard
 
         labels = LabelSet(("earthquake", "surface_event", "noise"))
         self.card = ModelCard({}, labels, Preprocessing(), Calibration(1.0, (0.5,) * 3))

@@ -12,15 +12,15 @@ import pytest
 from attacks import OUTSIDE, example, journal, many_traces, quakeml, record, stationxml, table
 from fuzz_seeds import card_text, small_graph
 from fuzz_targets import stub_classifier
-from quake.classes import nearest_known
-from quake.model_file.card import ModelCard
-from quake.model_file.identity import model_hash
 from strategies import ID, START_NS, noise, stream, write
 
+from quake.classes import nearest_known
 from quake.datasets.catalogue import read_catalogue
 from quake.datasets.tables import read_label_table
 from quake.errors import LabelError, ModelError, QuakeError, WaveformError
 from quake.inference.onnx_engine import OnnxEngine
+from quake.model_file.card import ModelCard
+from quake.model_file.identity import model_hash
 from quake.model_file.safetensors_file import load_card, load_model, save_model
 from quake.stations.orientation import read_orientations
 from quake.store.journal import Journal

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from quake.classes import LabelSet
-from quake.model_file.card import Calibration, ModelCard
 from strategies import noise
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
 from quake.data.transforms import build_transform
 from quake.inference import Classifier
+from quake.model_file.card import Calibration, ModelCard
 from quake.model_file.safetensors_file import save_model
 from quake.models import EfficientNet
 

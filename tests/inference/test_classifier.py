@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from quake.model_file.identity import model_hash
-from quake.waveforms.ids import ChannelSetId
 from strategies import FIELDS, ID, START_NS, noise, segment, stream, trace, write
 
 from quake.errors import LabelError, ModelError, ParameterError, WaveformError
 from quake.inference import Classifier, WindowRecord
 from quake.inference import classifier as module
 from quake.inference.classifier import PredictConfig
+from quake.model_file.identity import model_hash
 from quake.stations.orientation import Epoch, Orientations
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Segment, Span
 from quake.waveforms.times import NS_PER_S
 

@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-from quake.model_file.onnx_session import open_session
 from strategies import noise
 
 from quake.errors import ModelError, ParameterError
@@ -16,6 +15,7 @@ from quake.inference import engine as engine_module
 from quake.inference.engine import TOLERANCE, open_engine
 from quake.inference.onnx_engine import OnnxEngine
 from quake.model_file.graphs import graph_folder, open_graph
+from quake.model_file.onnx_session import open_session
 from quake.model_file.registry import find_model
 
 BUNDLED = find_model(backbone="b0")

@@ -5,19 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime
-from quake.classes import NOISE, LabelSet
-from quake.datasets.decoding import decode
-from quake.datasets.opening import open_collection
-from quake.model_file.card import Calibration, ModelCard
 from strategies import ID, START_NS, channel_set, noise, segment
 
+from quake.classes import NOISE, LabelSet
 from quake.data.preprocessing import Preprocessing
 from quake.datasets.augmentation import NO_AUGMENTATION
 from quake.datasets.dataset import WindowDataset
+from quake.datasets.decoding import decode
 from quake.datasets.examples import Example
 from quake.datasets.labels import LabelledSpan
+from quake.datasets.opening import open_collection
 from quake.inference.classifier import PredictConfig, Prediction, Task
 from quake.inference.engine import open_engine
+from quake.model_file.card import Calibration, ModelCard
 from quake.waveforms.sources import StreamSource
 from quake.waveforms.times import NS_PER_S
 from quake.windows.grid import Record

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quake.waveforms.ids import ChannelSetId
 
 from quake.errors import ParameterError
 from quake.inputs.selection import Selection, parse_age, parse_moment, select_spans
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import _matches
 from quake.waveforms.times import NS_PER_S

@@ -1,9 +1,9 @@
 """Which windows are complete, by hand: windows of 60 s, on a grid of 30 s."""
 
 import pytest
-from quake.waveforms.ids import ChannelSetId
 
 from quake.live.due import arrivals, due_windows
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.times import NS_PER_S
 from quake.windows.grid import WindowGrid

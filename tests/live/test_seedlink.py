@@ -15,12 +15,12 @@ import obspy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quake.waveforms.ids import ChannelSetId
 from seedlink_server import PACKET_BYTES, PATIENCE_S, Record, SeedLinkServer, records_of
 from strategies import noise, trace
 
 from quake.errors import ParameterError, WaveformError
 from quake.live.seedlink import SeedLinkFeed, Stream, _Packet, _read_header, parse_address
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.times import NS_PER_S, parse_time
 
 RECORD = Path(__file__).resolve().parents[2] / "examples" / "BK.MHC.mseed"

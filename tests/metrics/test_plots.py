@@ -55,10 +55,10 @@ def test_the_same_figures_give_the_same_bytes(tmp_path):
 
 
 def test_a_full_disk_leaves_neither_a_picture_nor_a_part_of_one(tmp_path, monkeypatch):
-    def full(self, data):
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         plots.plot_confusion(tmp_path / "c.png", [[1, 0], [0, 1]], ("a", "b"))
     assert list(tmp_path.iterdir()) == []

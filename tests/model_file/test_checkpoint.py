@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from quake.classes import LabelSet
-from quake.model_file.card import FORMAT, Calibration, ModelCard
-from quake.model_file.identity import model_hash, versions
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from quake import files
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
 from quake.errors import ModelError, ParameterError
-from quake.model_file import safetensors_file as checkpoint
+from quake.model_file.card import FORMAT, Calibration, ModelCard
+from quake.model_file.identity import model_hash, versions
 from quake.model_file.safetensors_file import load_card, load_model, save_model
 from quake.models import EfficientNet
 
@@ -166,7 +166,7 @@ def full_disk(_):
 
 
 def test_a_failed_write_is_an_error_and_leaves_nothing(card, network, path, monkeypatch):
-    monkeypatch.setattr(checkpoint.os, "fsync", full_disk)
+    monkeypatch.setattr(files.os, "fsync", full_disk)
     with pytest.raises(ModelError, match=r"cannot be written \(No space left"):
         save_model(path, card, network.state_dict())
     assert list(path.parent.iterdir()) == []
@@ -175,7 +175,7 @@ def test_a_failed_write_is_an_error_and_leaves_nothing(card, network, path, monk
 def test_a_failed_write_leaves_the_file_before_it(card, network, path, monkeypatch):
     save_model(path, card, network.state_dict())
     before = path.read_bytes()
-    monkeypatch.setattr(checkpoint.os, "fsync", full_disk)
+    monkeypatch.setattr(files.os, "fsync", full_disk)
     with pytest.raises(ModelError):
         save_model(path, replace(card, training={}), network.state_dict())
     assert path.read_bytes() == before
@@ -186,7 +186,7 @@ def test_an_interrupted_write_leaves_nothing(card, network, path, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint.os, "fsync", interrupt)
+    monkeypatch.setattr(files.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         save_model(path, card, network.state_dict())
     assert list(path.parent.iterdir()) == []

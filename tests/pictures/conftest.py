@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from quake.classes import LabelSet
-from quake.model_file.card import Calibration, ModelCard
-from quake.waveforms.ids import ChannelSetId
 from strategies import START_NS
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
 from quake.inference.records import WindowRecord
+from quake.model_file.card import Calibration, ModelCard
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.sources import ArraySource
 from quake.waveforms.times import NS_PER_S, format_time
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quake.waveforms.ids import ChannelSetId
 from strategies import START_NS, noise, segment
 
 from quake.events import EventOptions
+from quake.files import write_whole
 from quake.output.windows import windows_as_bytes
 from quake.pictures import traces as traces_module
 from quake.pictures.album import Album, ends_of
-from quake.pictures.picture_file import picture_name, write_picture
+from quake.pictures.picture_file import picture_name
 from quake.pictures.traces import read_traces
 from quake.store.station_work import PictureJob, PictureOpener
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.times import NS_PER_S
 from quake.windows.grid import WindowGrid
@@ -121,7 +122,7 @@ def test_a_picture_replaces_what_a_link_stands_for_and_not_its_target(tmp_path):
     target, link = tmp_path / "target", tmp_path / "a.png"
     target.write_text("mine")
     link.symlink_to(target)
-    write_picture(link, b"picture")
+    write_whole(link, b"picture")
     assert target.read_text() == "mine"
     assert link.read_bytes() == b"picture"
     assert names_in(tmp_path) == ["a.png", "target"]

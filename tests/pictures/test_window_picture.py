@@ -4,11 +4,11 @@ import struct
 
 import numpy as np
 import pytest
-from quake.waveforms.ids import ChannelSetId
 from strategies import START_NS, channel_set, noise
 
 from quake.pictures.excerpt import read_excerpt
 from quake.pictures.window_picture import draw_window
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.sources import ArraySource
 from quake.waveforms.times import NS_PER_S
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-from quake.waveforms.ids import ChannelSetId
-
 from quake.events import Arrival, Event
 from quake.inference.records import WindowRecord
 from quake.output.events import write_events
 from quake.output.windows import windows_as_bytes
 from quake.store.journal import DayEntry, FileEntry, FileState, Journal
 from quake.store.layout import day_of_date, events_folder, windows_file
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
 

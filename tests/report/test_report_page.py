@@ -7,17 +7,17 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from quake.classes import LabelSet
-from quake.model_file.card import Calibration, ModelCard
-from quake.waveforms.ids import ChannelSetId
 from report_stores import CLASSES, ONE, Page, event, hours, span, window
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
 from quake.errors import WaveformError
+from quake.model_file.card import Calibration, ModelCard
 from quake.report import ReportOptions, write_page
 from quake.report.page import MAX_FAILURES
 from quake.store.journal import state_of
 from quake.store.layout import windows_file
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.sources import Problem
 
 MAP = "events, share of no_data and share recorded, by station and day"

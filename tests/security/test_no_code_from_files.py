@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hostile_files import MINUTE, evil_pickle
-from quake.waveforms.ids import ChannelSetId
 from strategies import noise, stream
 
 from quake.datasets import cache
@@ -21,6 +20,7 @@ from quake.datasets.seisbench import read_seisbench
 from quake.datasets.tables import read_label_table
 from quake.errors import LabelError, QuakeError, WaveformError, WeightsError
 from quake.output.windows import read_windows
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.waveform_file import is_waveform_file, read_segments, scan
 
 ROOT = Path(__file__).resolve().parents[2]

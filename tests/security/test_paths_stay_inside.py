@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from hostile_files import mseed, sac
-from quake.waveforms.ids import ChannelSetId
 
 from quake.store.layout import day_folder
+from quake.waveforms.ids import ChannelSetId
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMATS = ("parquet", "csv", "jsonl", "mseed", "quakeml")

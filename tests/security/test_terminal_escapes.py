@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hostile_files import mseed, sac
-from quake.classes import LabelSet
-from quake.model_file.card import FORMAT
 from safetensors.numpy import load_file, save_file
 
+from quake.classes import LabelSet
 from quake.errors import LabelError, WaveformError
+from quake.model_file.card import FORMAT
 from quake.model_file.safetensors_file import load_card
 from quake.waveforms.readers.waveform_file import scan
 

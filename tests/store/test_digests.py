@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime
-from quake.waveforms.ids import ChannelSetId
 
 from quake.store.digests import digest_of_inputs
 from quake.store.headers import scan_file
 from quake.store.journal import FileEntry, FileState
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.windows.station_days import DAY_NS, StationDay
 

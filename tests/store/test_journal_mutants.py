@@ -6,12 +6,12 @@ import logging
 import os
 
 import pytest
-from quake.waveforms.ids import ChannelSetId
 
 from quake.errors import OutputError, QuakeError
 from quake.inference.coverage import Coverage
 from quake.store import journal as module
 from quake.store.journal import OUTPUT_ADVICE, DayEntry, FileEntry, FileState, Journal, state_of
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import Problem
 
@@ -198,7 +198,7 @@ def test_all_journals_become_one(tmp_path):
     for name in ("journal-1-of-2", "journal-2-of-2"):
         (tmp_path / f"{name}.jsonl").write_text(DAY_LINE)
     with Journal(tmp_path) as journal:
-        journal.compact(tmp_path / "part")
+        journal.compact(tmp_path)
         assert journal.is_untidy is False
     assert [path.name for path in tmp_path.iterdir()] == ["journal.jsonl"]
     assert (tmp_path / "journal.jsonl").read_text() == DAY_LINE

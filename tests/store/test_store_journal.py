@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from quake.waveforms.ids import ChannelSetId
 
 from quake.inference.coverage import Coverage
 from quake.store.journal import DayEntry, FileEntry, FileState, Journal
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import Problem
 
@@ -88,7 +88,7 @@ def test_compacting_depends_on_the_entries_and_not_on_their_history(tmp_path):
             for day in dates:
                 journal.add_day(day_entry(f"2020-05-{day:02d}"))
                 journal.add_file(file_entry(f"/{day}"))
-            journal.compact(folder / "part")
+            journal.compact(folder)
         contents.append((folder / "journal.jsonl").read_bytes())
         assert [path.name for path in folder.iterdir()] == ["journal.jsonl"]
     assert contents[0] == contents[1]
@@ -102,7 +102,7 @@ def test_a_journal_that_is_in_order_is_not_untidy(tmp_path):
         assert journal.is_untidy
     with Journal(tmp_path) as journal:
         assert journal.is_untidy
-        journal.compact(tmp_path / "part")
+        journal.compact(tmp_path)
     with Journal(tmp_path) as journal:
         assert not journal.is_untidy
 

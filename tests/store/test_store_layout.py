@@ -6,9 +6,9 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quake.waveforms.ids import ChannelSetId
 
 from quake.store.layout import date_of, day_folder, day_of_date, events_folder, windows_file
+from quake.waveforms.ids import ChannelSetId
 from quake.windows.station_days import DAY_NS
 
 ROOT = Path("/store")

@@ -3,11 +3,11 @@
 import os
 
 import pytest
-from quake.waveforms.ids import ChannelSetId
 
 from quake.inputs.selection import Selection
 from quake.store.journal import FileEntry, Journal, state_of
 from quake.store.plan import make_plan, make_plan_of_store
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.windows.grid import WindowGrid
 from quake.windows.station_days import DAY_NS

@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 from archives import DAY_NS, around_midnight, sds_path, write_mseed, write_sds
-from quake.model_file.identity import model_hash
 from stores import (
     ALFA,
     ALL_FORMATS,
@@ -20,6 +19,7 @@ from stores import (
     written_again,
 )
 
+from quake.model_file.identity import model_hash
 from quake.model_file.registry import find_model
 from quake.model_file.safetensors_file import load_card
 

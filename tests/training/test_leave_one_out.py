@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from quake.datasets.opening import open_collection
 
 from quake.data.preprocessing import Preprocessing
 from quake.datasets.labels import LabelledSpan
+from quake.datasets.opening import open_collection
 from quake.errors import LabelError, ParameterError
 from quake.training import TrainConfig
 from quake.training.leave_one_out import Fold, leave_one_out, make_folds

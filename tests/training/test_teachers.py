@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from quake.classes import LabelSet
-from quake.datasets.decoding import decode
-from quake.datasets.opening import open_collection
-from quake.model_file.card import Calibration, ModelCard
-from quake.model_file.identity import versions
 from strategies import noise, sine
 
+from quake.classes import LabelSet
 from quake.data.preprocessing import Preprocessing
 from quake.data.transforms import build_transform
+from quake.datasets.decoding import decode
+from quake.datasets.opening import open_collection
 from quake.errors import ModelError, ParameterError
 from quake.inference.torch_engine import TorchEngine
+from quake.model_file.card import Calibration, ModelCard
+from quake.model_file.identity import versions
 from quake.model_file.safetensors_file import load_model, save_model
 from quake.models import build_model
 from quake.training import teachers

@@ -7,10 +7,10 @@ from itertools import chain, pairwise
 import numpy as np
 import pytest
 from obspy import Stream
-from quake.waveforms.ids import ChannelSetId
 from strategies import ID, START_NS, cut_trace, noise, stream, trace, write
 
 from quake.errors import WaveformError
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers import file_index
 from quake.waveforms.readers import waveform_file as readers
 from quake.waveforms.readers.mseed import Selection

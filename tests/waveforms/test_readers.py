@@ -7,10 +7,10 @@ import struct
 
 import numpy as np
 import pytest
-from quake.waveforms.ids import ChannelSetId
 from strategies import ID, START_NS, noise, stream, trace, write
 
 from quake.errors import WaveformError
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.waveform_file import (
     contents_of,
     read_segments,

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from quake.datasets.decoding import decode
-from quake.datasets.opening import open_collection
 
 from quake.data.preprocessing import Preprocessing
 from quake.data.transforms import build_transform
+from quake.datasets.decoding import decode
 from quake.datasets.labels import choose_classes
+from quake.datasets.opening import open_collection
 from quake.datasets.split import check_leakage, split_by_event
 from quake.windows.missing import NOTHING, draw_loss
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from quake.waveforms.ids import ChannelSetId
 from strategies import ID, START_NS, noise, stream, write
 
 from quake.errors import ParameterError
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import ArraySource, FileSource, StreamSource, select
 from quake.waveforms.times import NS_PER_S

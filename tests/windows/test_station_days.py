@@ -2,9 +2,9 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from quake.waveforms.ids import ChannelSetId
 
 from quake.inference.coverage import Coverage
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.times import NS_PER_S
 from quake.windows.grid import WindowGrid, records

@@ -1,9 +1,9 @@
 """Boundaries of the grid, by hand: what no other test would notice if it moved by one."""
 
 import pytest
-from quake.waveforms.ids import ChannelSetId
 
 from quake.errors import ParameterError
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.windows.grid import Record, WindowGrid, records
 

@@ -1,1 +1,1 @@
-"""."""
+"""Readers of waveform files: miniSEED and SAC, compressed or not."""

@@ -2,8 +2,9 @@
 
 libmseed does it, through the binding that ObsPy ships with. Its lists are walked here, because
 ObsPy makes objects of them that take ten times as long as decoding where a day has thousands of
-gaps. Neither sees a record that `quake.waveforms.readers.record_headers` found impossible. Whatever is unusual
-is left to ObsPy's own reader, and so is everything if the binding is not as expected.
+gaps. Neither sees a record that `quake.waveforms.readers.record_headers` found impossible.
+Whatever is unusual is left to ObsPy's own reader, and so is everything if the binding is not as
+expected.
 """
 
 from __future__ import annotations
