@@ -23,7 +23,7 @@ from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
 from quake.live.due import arrivals, due_windows
 from quake.live.live_events import LiveEventOptions, LiveEvents
-from quake.live.onset_keeper import OnsetKeeper, Recorded
+from quake.live.onset_keeper import NEEDED_BEFORE_NS, OnsetKeeper, Recorded
 from quake.live.revisions import Revision
 from quake.output.windows import READABLE, read_windows, windows_as_bytes
 from quake.store.events import onsets_of_day
@@ -122,6 +122,8 @@ class Follower:
         Hears of each revision of an event, see `quake.live.revisions`.
     metrics : WatchMetrics, optional
         What is counted for a monitoring system.
+    now_ns : callable
+        The clock by which it is said when an event was told of.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class Follower:
         events: LiveEventOptions | None = None,
         tell: Callable[[Revision], None] = lambda revision: None,
         metrics: WatchMetrics | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.classifier, self.config, self.feed = classifier, config, feed
         self.store, self.options, self.orientations = store, options, orientations
@@ -146,7 +149,7 @@ class Follower:
             self._keeper = OnsetKeeper(
                 classifier, config, lambda: feed.source, self._rows_with_onsets, orientations
             )
-            self._events = LiveEvents(self._keeper, store, events, tell)
+            self._events = LiveEvents(self._keeper, store, events, tell, now_ns)
         self._rows: OrderedDict[DayId, dict[int, WindowRecord]] = OrderedDict()
         self._newest_s: dict[ChannelSetId, float] = {}
         self._ended: set[ChannelSetId] = set()
@@ -281,7 +284,7 @@ class Follower:
 
     def _begin_onsets(self, key: ChannelSetId, start_ns: int) -> None:
         """Have onsets of a channel set found from where a run before this one was, or its day."""
-        if self._keeper is None:
+        if self._keeper is None or self._keeper.settled_ns(key):
             return
         known = [
             entry.onsets_to_ns
@@ -328,8 +331,8 @@ class Follower:
     def _recorded(self, key: ChannelSetId, since_ns: int) -> Recorded | None:
         """What there is of a channel set; None where nothing of it is to be done."""
         assert self._keeper is not None
-        settled_ns = self._keeper.settled_ns(key)
-        days = self._days(key, min(since_ns, settled_ns)) if settled_ns else []
+        self._begin_onsets(key, since_ns)
+        days = self._days(key, min(since_ns, self._keeper.settled_ns(key)))
         if not days:
             return None
         has_ended = key in self._ended
@@ -448,6 +451,21 @@ def last_scored(store: Store) -> dict[ChannelSetId, int]:
         if entry.outputs and (entry.id not in newest or newest[entry.id].date < entry.date):
             newest[entry.id] = entry
     return {key: _last_start(store, entry) for key, entry in newest.items()}
+
+
+def needed_from(store: Store) -> dict[ChannelSetId, int]:
+    """Of each channel set the time, ns since the epoch, from which on a run needs samples.
+
+    Raises
+    ------
+    WaveformError
+        If a file of windows cannot be read back.
+    """
+    needed = last_scored(store)
+    for entry in store.journal.days.values():
+        if entry.onsets_to_ns is not None and date_of(day_of(needed[entry.id])) == entry.date:
+            needed[entry.id] = min(needed[entry.id], entry.onsets_to_ns - NEEDED_BEFORE_NS)
+    return needed
 
 
 def _last_start(store: Store, entry: DayEntry) -> int:

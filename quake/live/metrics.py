@@ -1,7 +1,8 @@
-"""Metrics of a run at the live edge: what happens in, a file for Prometheus' textfile collector out."""
+"""Metrics at the live edge: what happens in, a file for Prometheus' textfile collector out."""
 
 from __future__ import annotations
 
+import logging
 import time
 from bisect import bisect_left
 from collections import Counter
@@ -15,6 +16,8 @@ from quake.live.revisions import Revision
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.times import NS_PER_S, parse_time
+
+logger = logging.getLogger(__name__)
 
 # Written no more often: the collector of node_exporter looks every 15 s by default.
 _EVERY_S = 15.0
@@ -54,6 +57,7 @@ class WatchMetrics:
         self._reconnections, self._commands = reconnections, commands
         self._started_s = now_s()
         self._next_s = 0.0
+        self._has_warned = False
         self._windows: Counter[Labels] = Counter()
         self._events: Counter[Labels] = Counter()
         self._revisions: Counter[Labels] = Counter()
@@ -94,15 +98,21 @@ class WatchMetrics:
             reach_ns[span.code] = max(before_ns or 0, span.end_ns)
 
     def write_if_due(self) -> None:
-        """Write the file, unless that was done a moment ago.
-
-        Raises
-        ------
-        OSError
-            If it cannot be written.
-        """
+        """Write the file, unless that was done a moment ago."""
         if self._now_s() >= self._next_s:
+            self.write_if_possible()
+
+    def write_if_possible(self) -> None:
+        """Write the file, or warn, the first time: the data are more important."""
+        try:
             self.write()
+            self._has_warned = False
+        except OSError as error:
+            if not self._has_warned:
+                logger.warning(
+                    "%s: metrics cannot be written (%s); trying again", self.path, error.strerror
+                )
+            self._has_warned = True
 
     def write(self) -> None:
         """Write the file.

@@ -2,7 +2,7 @@
 
 Onsets are found twice. As soon as a candidate is old enough for its phase and class, it is looked
 for in what has come: a *preliminary* onset. Once all samples have come that `OnsetFinder` needs
-around a cell, the onsets of the cell are *settled*, and are those that `quake predict --events` finds.
+around a cell, its onsets are *settled*, and are those that `quake predict --events` finds.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _SETTLE_NS = 4 * CELL_NS
 # The onset of an envelope may lie so far before the window that speaks of it.
 _BEFORE_WINDOW_NS = 30 * NS_PER_S
 
-# Of samples that is needed before a cell that is not settled.
-_NEEDED_BEFORE_NS = 240 * NS_PER_S
+NEEDED_BEFORE_NS = 240 * NS_PER_S
+"""So much of samples is needed before a cell that is not settled."""
 
 
 @dataclass
@@ -134,7 +134,7 @@ class OnsetKeeper:
     def needed_from(self, key: ChannelSetId) -> int | None:
         """Time from which on samples are needed; None if it is not known."""
         edge = self._edges.get(key)
-        return None if edge is None else edge.settled_ns - _NEEDED_BEFORE_NS
+        return None if edge is None else edge.settled_ns - NEEDED_BEFORE_NS
 
     def onsets_of(self, key: ChannelSetId, day_ns: int) -> list[Onset]:
         """Settled onsets that the windows of a day speak of, by time."""
@@ -253,7 +253,7 @@ class OnsetKeeper:
     def _look(
         self, task: Task, unfinished: WindowRecord, recorded: Recorded, finder: OnsetFinder
     ) -> int | None:
-        """Find the onsets of the last minute of a channel set; time of the first one that is new."""
+        """Find the onsets of the last minute of a channel set; time of the first new one."""
         (start_ns,) = task.starts_ns
         edge = self._edges[task.id]
         finished = self._rows_of(task.id, day_of(start_ns - self._grid.hop_ns))

@@ -1,7 +1,7 @@
 """Revisions of events: what is known of events now in, what is new of each out, under lasting ids.
 
-An event at the live edge is seen again and again while its samples come in. Whoever acts on it needs
-one name for it that stays, and to hear of it again only if something of weight has changed.
+An event at the live edge is seen again and again while its samples come in. Whoever acts on it
+needs one name for it that stays, and to hear of it again only if something of weight has changed.
 """
 
 from __future__ import annotations

@@ -45,6 +45,11 @@ class SeedLinkArrivals:
         self._feed.__exit__(None, None, None)
 
     @property
+    def n_reconnections(self) -> int:
+        """How often the connection was made again."""
+        return self._feed.n_reconnections
+
+    @property
     def source(self) -> Source:
         """The samples that are in memory."""
         return _Memory(self._segments, self._spans)

@@ -234,7 +234,7 @@ def predict(
             "--min-stations": min_stations,
             "--within": within,
         }
-        _refuse_idle(wants_events, {**({} if plot else of_pictures), **of_events_alone})
+        refuse_idle(wants_events, {**({} if plot else of_pictures), **of_events_alone})
         event_options = None
         if wants_events or plot is not None:
             event_options = requests.events_of(
@@ -323,7 +323,7 @@ def _check_traces(place: Destination | StorePlace, config: PredictConfig, card: 
         sampling_rate_hz(config.grid(card).hop_ns)
 
 
-def _refuse_idle(wants_events: bool, options: dict[str, Any]) -> None:
+def refuse_idle(wants_events: bool, options: dict[str, Any]) -> None:
     """Refuse options that would do nothing."""
     named = [name for name, value in options.items() if value is not None]
     if named and not wants_events:
