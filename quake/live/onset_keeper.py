@@ -12,16 +12,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quake.events import Onset
 from quake.inference.classifier import Classifier, PredictConfig, Task
-from quake.inference.onsets import CELL_NS, OnsetFinder, event_probability
+from quake.inference.onsets import CELL_NS, LOOK_FROM, OnsetFinder, event_probability
 from quake.inference.records import WindowRecord
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.intervals import Interval, union
 from quake.waveforms.segments import Segment, Span
 from quake.waveforms.sources import Source
-from quake.waveforms.times import NS_PER_S, parse_time
-from quake.windows.grid import Record, WindowGrid
+from quake.waveforms.times import NS_PER_S, format_time, parse_time
+from quake.windows.grid import Record, Window, WindowGrid
 from quake.windows.station_days import DAY_NS, StationDay, day_of
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ STANDS_AFTER_NS = 12 * NS_PER_S
 """An onset is looked at when so much has come after it: the phase head looks no further ahead."""
 
 # Between two looks at the same channel set, in time of its samples.
-_STEP_NS = 2 * NS_PER_S
+_STEP_NS = 3 * NS_PER_S
 
 # What must have come after a cell before it is settled: a window that touches the one after it, and
 # a minute after the cells that this window touches.
@@ -211,15 +214,38 @@ class OnsetKeeper:
         if not tasks:
             return None
         source = _Until(self._source(), {key: r.complete_ns for key, r in due.items()})
-        prediction = self.classifier.predict_tasks(tasks, source, self.config, self.orientations)
-        unfinished = {record.id: record for record in prediction}
+        looks = self._unfinished(tasks, source, due)
         finder = OnsetFinder(self.classifier, source, self.config, self.orientations)
         times = [
-            self._look(task, unfinished[str(task.id)], due[task.id], finder)
+            self._look(task, looks[task.id], due[task.id], finder)
             for task in tasks
-            if str(task.id) in unfinished
+            if task.id in looks
         ]
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
+
+    def _unfinished(
+        self, tasks: Sequence[Task], source: Source, due: Mapping[ChannelSetId, Recorded]
+    ) -> dict[ChannelSetId, WindowRecord]:
+        """What windows that are not complete say; those without enough samples say nothing."""
+        found: dict[ChannelSetId, Window] = {}
+        for task in tasks:
+            prediction = self.classifier.predict_tasks(
+                [task], source, self.config, self.orientations
+            )
+            found.update((task.id, w) for w in prediction.windows() if w.status == "usable")
+        if not found:
+            return {}
+        scores = self._scores([window.samples for window in found.values()])
+        names = self.classifier.card.labels.names
+        return {
+            key: _unfinished_record(
+                key,
+                window,
+                dict(zip(names, row.tolist(), strict=True)),
+                due[key].complete_ns - STANDS_AFTER_NS,
+            )
+            for (key, window), row in zip(found.items(), scores, strict=True)
+        }
 
     def forget(self, before_ns: int) -> None:
         """Drop the onsets of days that ended before a time."""
@@ -250,31 +276,48 @@ class OnsetKeeper:
         record = Record(last.start_ns, max(last.end_ns, start_ns + window_ns), last.tolerance_ns)
         return Task(key, day.spans, record, [start_ns])
 
+    def _scores(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        size = self.config.batch_size or self.classifier.engine.batch_size
+        batches = (windows[first : first + size] for first in range(0, len(windows), size))
+        return np.concatenate([self.classifier.probabilities(np.stack(b)) for b in batches])
+
     def _look(
         self, task: Task, unfinished: WindowRecord, recorded: Recorded, finder: OnsetFinder
     ) -> int | None:
         """Find the onsets of the last minute of a channel set; time of the first new one."""
+        if event_probability(unfinished) < LOOK_FROM:
+            return None
         (start_ns,) = task.starts_ns
         edge = self._edges[task.id]
-        finished = self._rows_of(task.id, day_of(start_ns - self._grid.hop_ns))
-        looks = [
-            row
-            for first_ns, row in sorted(finished.items())
-            if start_ns - self._grid.window_ns < first_ns < start_ns
-        ]
-        looks.append(unfinished)
-        if not any(event_probability(row) for row in looks):
-            return None
         day = next(d for d in recorded.days if d.day_ns == day_of(start_ns))
         until_ns = recorded.complete_ns - STANDS_AFTER_NS
         found = [
             o
-            for o in finder.find(day, looks)
+            for o in finder.find(day, [unfinished])
             if not o.is_emergent and max(start_ns, edge.settled_ns) <= o.time_ns <= until_ns
         ]
         kept = [o for o in edge.preliminary if o.time_ns < start_ns]
         before, edge.preliminary = edge.preliminary, [*kept, *found]
         return None if edge.preliminary == before else start_ns
+
+
+def _unfinished_record(
+    key: ChannelSetId, window: Window, probabilities: Mapping[str, float], until_ns: int
+) -> WindowRecord:
+    """What a window says of which not all has come, and of what comes before a time."""
+    return WindowRecord(
+        id=str(key),
+        start=format_time(window.start_ns),
+        end=format_time(max(until_ns, window.start_ns + 1)),
+        label=None,
+        status="uncertain",
+        probabilities=probabilities,
+        coverage=window.coverage,
+        components=window.components,
+        sampling_rate_hz=window.sampling_rate_hz,
+        flags=window.flags,
+        model="",
+    )
 
 
 def _settled_until(recorded: Recorded) -> int:
