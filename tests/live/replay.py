@@ -5,24 +5,36 @@ import heapq
 from quake.inputs.selection import Selection
 from quake.live.seedlink import Arrival, _decode
 from quake.live.seedlink_feed import SeedLinkArrivals
-
-NS = 10**9
+from quake.waveforms.times import NS_PER_S
 
 
 class Replay:
     """Stands in for `SeedLinkFeed`: each record comes some time after its last sample.
 
-    `now_ns` is the time of the replay, in steps of one second.
+    `now_ns` is the time of the replay; `at_end` is called once when all has come.
+
+    Parameters
+    ----------
+    records : list of bytes or Arrival
+    delay_s : float
+    step_s : float
+        Of the clock, between two calls.
+    delays_s : mapping of channel set to float, optional
+        Other delays than `delay_s`.
+    at_once : bool
+        All comes after the last sample.
     """
 
-    def __init__(self, records, delay_s=1.0, step_s=1.0, delays_s=None):
+    def __init__(self, records, delay_s=1.0, step_s=1.0, delays_s=None, at_once=False):
         self.n_reconnections = 0
-        self._step_ns = round(step_s * NS)
+        self.at_end = lambda: None
+        self.arrivals = [r if isinstance(r, Arrival) else _decode(r) for r in records]
+        self._step_ns = round(step_s * NS_PER_S)
         self._queue = []
-        for number, record in enumerate(records):
-            arrival = record if isinstance(record, Arrival) else _decode(record)
-            late_s = (delays_s or {}).get(str(arrival.id), delay_s)
-            at_ns = arrival.segment.end_ns + round(late_s * NS)
+        last_ns = max(arrival.segment.end_ns for arrival in self.arrivals)
+        for number, arrival in enumerate(self.arrivals):
+            late_ns = round((delays_s or {}).get(str(arrival.id), delay_s) * NS_PER_S)
+            at_ns = (last_ns if at_once else arrival.segment.end_ns) + late_ns
             heapq.heappush(self._queue, (at_ns, number, arrival))
         self.now_ns = self._queue[0][0]
 
@@ -32,12 +44,9 @@ class Replay:
     def __exit__(self, *exception):
         pass
 
-    @property
-    def is_over(self):
-        return not self._queue
-
     def read(self, timeout_s):
-        if self.is_over:
+        if not self._queue:
+            self.at_end()
             return []
         self.now_ns += self._step_ns
         found = []
