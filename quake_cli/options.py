@@ -37,6 +37,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
     MSEED = "mseed"
     QUAKEML = "quakeml"
+    GEOJSON = "geojson"
     SNUFFLER = "snuffler"
     SWARM = "swarm"
     AUDACITY = "audacity"

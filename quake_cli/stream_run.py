@@ -85,11 +85,12 @@ class _Run:
             writer.write(record)
 
     def events(self, spool: Path) -> Exit:
-        from quake_cli.request import events_from
+        from quake_cli.request import events_from, stations_of
 
         request, options = self.request, self.request.events
         assert options is not None
-        with open_events(self.destination, request.model.card.labels.names) as found:
+        sites, _ = stations_of(request.inventory)
+        with open_events(self.destination, request.model.card.labels.names, sites) as found:
             prediction = self._open(spool)
             found += events_from(self._onsets(prediction), options, request.inventory)
             return self._close(prediction, n_events=len(found))

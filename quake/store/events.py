@@ -65,7 +65,7 @@ def write_store_events(
     try:
         for date in sorted(dates):
             for name in formats:
-                _write_day(store, date, name, by_date[date])
+                _write_day(store, date, name, by_date[date], sites)
         _remove_outdated(store, dates)
     except OSError as error:
         raise _not_written(store, error) from error
@@ -102,7 +102,7 @@ def write_days_events(
         for date in dates:
             if date in there or by_date[date]:
                 for name in names:
-                    _write_day(store, date, name, by_date[date])
+                    _write_day(store, date, name, by_date[date], sites)
     except OSError as error:
         raise _not_written(store, error) from error
 
@@ -172,10 +172,17 @@ def _formats_there(store: Store) -> Iterator[str]:
             yield name
 
 
-def _write_day(store: Store, date: str, name: str, events: Sequence[Event]) -> None:
+def _write_day(
+    store: Store,
+    date: str,
+    name: str,
+    events: Sequence[Event],
+    sites: Mapping[str, Site] | None,
+) -> None:
     file = io.BytesIO()
     # Without the time of writing: the same onsets give the same file.
-    write_events(file, name, events, classes=store.fingerprint["classes"], dated=False)
+    classes = store.fingerprint["classes"]
+    write_events(file, name, events, classes=classes, dated=False, sites=sites)
     path = events_folder(store.root, day_of_date(date)) / f"events{SUFFIXES[name]}"
     if not path.is_file() or path.read_bytes() != file.getvalue():
         write_whole(path, file.getvalue(), store.temporary)

@@ -55,6 +55,7 @@ def events(
     from quake.report.run_facts import read_run_facts
     from quake.store.events import station_days_without_onsets, write_store_events
     from quake.store.result_store import Store
+    from quake_cli.outputs import check_places
     from quake_cli.request import stations_of
 
     messages: Messages = context.obj
@@ -62,6 +63,7 @@ def events(
         facts = read_run_facts(store)
         options = _options(facts, event_threshold or [], event_snr, min_stations, within)
         names = _formats(formats or [], facts.root)
+        check_places(names, inventory)
         places = stations_of(inventory)
         with Store(facts.root, facts.values) as opened:
             missing = station_days_without_onsets(opened)

@@ -202,7 +202,13 @@ def predict(
     from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
     from quake_cli import request as requests
-    from quake_cli.outputs import StorePlace, choose_output, is_of_events
+    from quake_cli.outputs import (
+        StorePlace,
+        check_places,
+        choose_output,
+        event_formats,
+        is_of_events,
+    )
 
     messages: Messages = context.obj
     messages.open_log(log_file, log_format)
@@ -228,6 +234,7 @@ def predict(
         of_events = thresholds_of("--event-threshold", event_threshold or [])
         check_classes("--event-threshold", of_events, card)
         wants_events = events or is_of_events(place)
+        check_places(event_formats(place), inventory)
         of_pictures = {"--event-threshold": event_threshold}
         of_events_alone = {
             "--event-snr": event_snr,

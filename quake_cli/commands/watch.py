@@ -216,6 +216,7 @@ def watch(
     from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
     from quake_cli.commands.predict import check_classes, config_of, refuse_idle, thresholds_of
+    from quake_cli.outputs import check_places
     from quake_cli.request import ModelRequest, events_of, selection_of
     from quake_cli.watch_run import WatchRequest, run_watch
 
@@ -240,6 +241,7 @@ def watch(
         thresholds = thresholds_of("--event-threshold", event_threshold or [])
         check_classes("--event-threshold", thresholds, card)
         of_windows, of_files = _formats(formats or [], events=events)
+        check_places(of_files, inventory)
         return run_watch(
             messages,
             WatchRequest(

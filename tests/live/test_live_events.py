@@ -200,7 +200,7 @@ def test_what_waited_is_told_of_at_once_as_complete(classifier, records, onsets,
 def test_windows_alone_leave_onsets_of_an_earlier_run(classifier, records, undisturbed, tmp_path):
     Run(classifier, tmp_path, records)
     before = stored_onsets(tmp_path)
-    feed, arrivals = replayed(records, step_s=1000.0)
+    _, arrivals = replayed(records, step_s=1000.0)
     options = FollowOptions(end_after_s=0.0, stop_after_s=0.0)
     fingerprint = {"classes": list(classifier.card.labels.names)}
     with Store(tmp_path, fingerprint) as store, arrivals:

@@ -654,7 +654,7 @@ def test_records_that_wait_are_decoded_together_as_by_themselves(encoding, monke
 
 
 def test_times_of_a_clock_that_runs_away_are_those_of_its_records():
-    """Each record is 1 ms later than the samples before it say: within the tolerance of a sample."""
+    """Each record is 1 ms later than the samples before it say, within the tolerance."""
     records = []
     for n in range(60):
         records += records_of(small(n_samples=100, start_s=n * 1.001, seed=n))
