@@ -1,4 +1,4 @@
-"""A feed that replays a record as it was recorded, by a clock of its own, in records of 512 bytes."""
+"""A feed that replays records of 512 bytes as they were recorded, by a clock of its own."""
 
 import heapq
 
