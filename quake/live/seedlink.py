@@ -25,6 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -265,15 +266,16 @@ def _read_header(record: bytes) -> _Header | None:
             continue
         if second <= 60 and fraction <= 9999 and n_samples <= _MOST_SAMPLES:
             (data_offset,) = struct.unpack_from(f"{order}H", record, 44)
-            return _Header(
-                _code(record[18:20]),
-                _code(record[8:13]),
-                _code(record[13:15]),
-                _code(record[15:18]),
-                n_samples,
-                data_offset,
-            )
+            return _Header(*_codes(record[8:20]), n_samples, data_offset)
     return None
+
+
+@lru_cache(maxsize=_MOST_NAMES)
+def _codes(name: bytes) -> tuple[str, str, str, str]:
+    """Network, station, location and channel of a name as it is in a header."""
+    parts = (name[10:12], name[0:5], name[5:7], name[7:10])
+    network, station, location, channel = map(_code, parts)
+    return network, station, location, channel
 
 
 def _code(field: bytes) -> str:
@@ -305,24 +307,24 @@ def _decode(record: bytes) -> Arrival | None:
     )
 
 
-def _decode_many(packets: Sequence[_Packet]) -> list[Arrival] | None:
+def _decode_many(packets: Sequence[_Packet], *, joined: bool) -> list[Arrival] | None:
     """Decode records of one channel at once; None if each has to be looked at by itself.
 
-    A call of the reader takes as long as decoding hundreds of records, and servers give thousands
-    of them after a break.
+    Records that follow one another are divided again unless they may stay `joined`. A call of the
+    reader takes as long as decoding hundreds of records, and servers give thousands after a break.
     """
     try:
         traces, complaints = _read([packet.record for packet in packets])
         if complaints or sum(trace.n_records for trace in traces) != len(packets):
             return None
         counts = iter([packet.header.n_samples for packet in packets if packet.header])
-        return [found for trace in traces for found in _divided(trace, counts)]
+        return [found for trace in traces for found in _divided(trace, counts, joined=joined)]
     except Exception:
         return None
 
 
-def _divided(trace: RawTrace, counts: Iterator[int]) -> Iterator[Arrival]:
-    """Divide a trace without a gap into its records, given the samples of each.
+def _divided(trace: RawTrace, counts: Iterator[int], *, joined: bool) -> Iterator[Arrival]:
+    """Divide a trace without a gap into its records, given the samples of each; or check it.
 
     Raises
     ------
@@ -339,7 +341,7 @@ def _divided(trace: RawTrace, counts: Iterator[int]) -> Iterator[Arrival]:
         raise ValueError("no ordinary samples")
     _check_times(trace)
     channel, first = trace.channel, 0
-    for n in mine:
+    for n in [len(samples)] if joined else mine:
         start_ns = trace.start_ns + duration_ns(first, trace.sampling_rate_hz)
         piece = samples[first : first + n]
         yield Arrival(channel.id, Segment(channel.code, start_ns, trace.sampling_rate_hz, piece))
@@ -601,13 +603,15 @@ class SeedLinkFeed:
             # It may be looking up a host, which nothing interrupts; it ends after that.
             self._thread.join(_JOIN_S)
 
-    def read(self, timeout_s: float) -> list[Arrival]:
+    def read(self, timeout_s: float, *, joined: bool = False) -> list[Arrival]:
         """Take what has arrived since the last call.
 
         Parameters
         ----------
         timeout_s : float
             Wait for so long at most if nothing has.
+        joined : bool
+            Records that follow one another, as they do after a break, may be one.
 
         Returns
         -------
@@ -616,7 +620,7 @@ class SeedLinkFeed:
         """
         until_s = time.monotonic() + timeout_s
         while True:
-            found = self._arrivals(self._received(until_s))
+            found = self._arrivals(self._received(until_s), joined=joined)
             if found or time.monotonic() >= until_s:
                 return found
 
@@ -634,7 +638,7 @@ class SeedLinkFeed:
                 found += item
         return found
 
-    def _arrivals(self, packets: Iterable[_Packet]) -> list[Arrival]:
+    def _arrivals(self, packets: Iterable[_Packet], *, joined: bool = False) -> list[Arrival]:
         """Decode packets, those of a channel together."""
         by_channel: dict[tuple[object, ...], list[_Packet]] = {}
         for packet in packets:
@@ -644,14 +648,18 @@ class SeedLinkFeed:
                 by_channel.setdefault((header[:4], packet.record[6]), []).append(packet)
             elif header is None:
                 self._drop("a packet", "it is damaged")
-        return [found for several in by_channel.values() for found in self._decoded(several)]
+        return [
+            found
+            for several in by_channel.values()
+            for found in self._decoded(several, joined=joined)
+        ]
 
-    def _decoded(self, packets: Sequence[_Packet]) -> list[Arrival]:
+    def _decoded(self, packets: Sequence[_Packet], *, joined: bool) -> list[Arrival]:
         """Decode packets of one channel; damaged ones are left out, with a warning the first time.
 
         Several are decoded together unless one of them is unusual.
         """
-        found = _decode_many(packets) if len(packets) > 1 else None
+        found = _decode_many(packets, joined=joined) if len(packets) > 1 else None
         if found is not None:
             return found
         arrivals = [self._arrival(packet) for packet in packets]

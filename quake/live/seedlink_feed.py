@@ -57,7 +57,7 @@ class SeedLinkArrivals:
     def wait(self, timeout_s: float) -> dict[ChannelSetId, int]:
         """Channel sets with news and the time from which on there are any, see `Feed`."""
         news: dict[ChannelSetId, int] = {}
-        for arrival in _joined(self._feed.read(timeout_s)):
+        for arrival in _joined(self._feed.read(timeout_s, joined=True)):
             if self._add(arrival):
                 start_ns = arrival.segment.start_ns
                 news[arrival.id] = min(news.get(arrival.id, start_ns), start_ns)

@@ -44,7 +44,7 @@ class Replay:
     def __exit__(self, *exception):
         pass
 
-    def read(self, timeout_s):
+    def read(self, timeout_s, *, joined=False):
         if not self._queue:
             self.at_end()
             return []
