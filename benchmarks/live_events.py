@@ -1,12 +1,11 @@
-"""Events at the live edge: how soon are they told of, and are they those of `quake predict --events`?
+"""Measure events at the live edge: how soon they are told of, and whether `predict` finds the same.
 
     python benchmarks/live_events.py ../shared/data/sds
 
-Replays the records of an SDS archive, one station after the other, in records of 512 bytes that each
-come a second after their last sample, by a clock of its own: ten times as fast as they were recorded,
-or as the machine allows. Prints Markdown: the delay from an onset to the first line about the event,
-how many of the first lines were withdrawn, how many complete events are those of `predict`, and the
-processor time.
+Replays an SDS archive, one station after the other, in records of 512 bytes that each come a
+second after their last sample, by a clock of its own, as fast as the machine allows. Prints
+Markdown: the delay from an onset to the first line about the event, how many of these lines were
+withdrawn, how many complete events are those of `quake predict --events`, and the processor time.
 """
 
 import argparse
@@ -32,7 +31,7 @@ from quake.waveforms.times import NS_PER_S, parse_time
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "live"))
 
-from replay import replayed  # noqa: E402
+from replay import replayed
 
 RECORD_BYTES = 512
 FOREVER = FollowOptions(end_after_s=1e9, stop_after_s=1e9)

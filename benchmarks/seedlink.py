@@ -1,11 +1,11 @@
-"""What waits at a SeedLink server against the same records in a file: how long is each to be read?
+"""Measure how long it takes to read what waits at a SeedLink server, against a file of the same.
 
-    python benchmarks/seedlink.py                 # 25,700 records of 512 bytes, some ten hours
+    python benchmarks/seedlink.py                 # 26,500 records of 512 bytes, some ten hours
     python benchmarks/seedlink.py --hours 2 --rounds 5
 
-A server of its own, in another process, sends the records as fast as they are taken. `feed` is
-what `quake watch` does to receive and decode them, beside reading the file; `windows` is all of
-`quake watch` without events, beside `quake predict`, both in a process that runs. Contenders take turns.
+A server of its own, in another process, sends the records as fast as they are taken. `reading` is
+to receive and decode them, beside reading the file. `windows` is all of `quake watch` without
+events, beside `quake predict` without a store, both in a process that runs. Contenders take turns.
 """
 
 import argparse

@@ -64,6 +64,8 @@ RUN_BY = (
     RunBy("docs/doctor.md", "pip install", "tests/docs/test_troubleshooting_page.py"),
     RunBy("docs/label_tables.md", "path,start,end", "tests/datasets/test_data_document.py"),
     RunBy("docs/output.md", "quake: 9 inputs", "tests/docs/test_output_schema_page.py"),
+    RunBy("docs/watch.md", "--exec", "tests/examples/test_alert_examples.py"),
+    RunBy("docs/events.md", "nordic_from_quakeml.py", "tests/events/test_event_quakeml.py"),
 )
 
 NOT_RUN = (
@@ -98,6 +100,8 @@ SHOWN = (
     Shown("docs/export.md", "max_batch_size", "a configuration of the Triton server"),
     Shown("docs/export.md", "tritonclient", "a client of the Triton server, not run as it says"),
     Shown("docs/model_format.md", "network  ", "a table of keys"),
+    Shown("docs/watch.md", "quake_station_latency_seconds{", "metrics of one moment"),
+    Shown("docs/watch.md", "groups:", "rules of a Prometheus server"),
     Shown("docs/tutorial.md", "", "figures of an hour of training on the records it names"),
 )
 
@@ -115,8 +119,11 @@ ADAPTED = (
     Adapted("README.md", "quake watch --sds", {}, "--stop-after 1"),
     Adapted("README.md", "--workers 4", {"--workers 4": "--workers 2"}),
     Adapted("docs/scaling.md", "--workers 16", {"--workers 16": "--workers 1"}),
-    Adapted("docs/watch.md", "quake watch --sds", {}, "--stop-after 1"),
     Adapted("docs/watch.md", "--print |", {"--print |": "--print --stop-after 1 |"}),
+    Adapted(
+        "docs/watch.md", "--metrics-file", {"/var/lib/node_exporter/": ""}, "--stop-after 1"
+    ),
+    Adapted("docs/watch.md", "quake watch --sds", {}, "--stop-after 1"),
     Adapted("", "quake train ", {}, _ONE_EPOCH),
 )
 
