@@ -90,6 +90,7 @@ NOT_RUN = (
     NotRun("docs/scaling.md", "benchmarks/archive.py", "hours; tests/benchmarks/ runs it small"),
     NotRun("docs/training.md", "stack_teachers.py", "needs the answers of published networks"),
     NotRun("docs/training.md", "bundle_model.py", "replaces the bundled model"),
+    NotRun("docs/watch.md", "groups:", "rules of a Prometheus server"),
     NotRun("docs/watch.md", "seedlink://", "needs a network; tests/live/ has a server of its own"),
 )
 
@@ -101,7 +102,6 @@ SHOWN = (
     Shown("docs/export.md", "tritonclient", "a client of the Triton server, not run as it says"),
     Shown("docs/model_format.md", "network  ", "a table of keys"),
     Shown("docs/watch.md", "quake_station_latency_seconds{", "metrics of one moment"),
-    Shown("docs/watch.md", "groups:", "rules of a Prometheus server"),
     Shown("docs/tutorial.md", "", "figures of an hour of training on the records it names"),
 )
 

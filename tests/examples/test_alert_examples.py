@@ -1,4 +1,4 @@
-"""The scripts for --exec, against a mail server and a web server of their own."""
+"""The scripts of docs/watch.md for --exec, against a mail server and a web server of our own."""
 
 import json
 import socket
