@@ -1,4 +1,4 @@
-"""`quake watch` as it runs: a request in, windows and events out until it ends."""
+"""Run `quake watch`: follow what was asked for, and print, until it ends."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def run_watch(messages: Messages, request: WatchRequest) -> Exit:
     """Follow what was asked for, until it is interrupted or nothing comes any more."""
     from quake.live.follow import Follower
     from quake.store.result_store import Store
-    from quake_cli.commands.predict import orientations_of
     from quake_cli.exits import Exit
-    from quake_cli.store_run import fingerprint_of
+    from quake_cli.request import fingerprint_of
+    from quake_cli.settings import orientations_of
 
     orientations = orientations_of(request.inventory)
     events = _events(request)

@@ -1,4 +1,4 @@
-"""``quake watch``: data that are being recorded in, each window once, as soon as it is complete."""
+"""``quake watch``: score data that are being recorded, as soon as a window is complete."""
 
 from __future__ import annotations
 
@@ -9,19 +9,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quake.errors import ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import (
-    Debug,
-    Device,
-    DeviceOption,
-    EngineName,
-    Format,
-    LogFileOption,
-    LogFormat,
-    LogFormatOption,
-    Quiet,
+from quake_cli.options.choices import Device, EngineName, Format, LogFormat
+from quake_cli.options.events import (
+    EVENTS,
+    EventSnr,
+    EventThreshold,
+    MinStations,
+    Within,
 )
+from quake_cli.options.inputs import (
+    INPUTS,
+    Channels,
+    Inventory,
+    Location,
+    Network,
+    Sds,
+    Start,
+    Station,
+)
+from quake_cli.options.messages import Debug, LogFileOption, LogFormatOption, Quiet
+from quake_cli.options.model import Backbone, DeviceOption, Engine, Model, Threads
+from quake_cli.options.windows import MinCoverage, Overlap, Threshold
 
 if TYPE_CHECKING:
     from quake.live.commands import CommandOptions
@@ -40,18 +49,18 @@ def watch(
             show_default=False,
         ),
     ] = None,
-    sds: archives.Sds = None,
-    network: archives.Network = None,
-    station: archives.Station = None,
-    location: archives.Location = None,
-    channels: archives.Channels = None,
-    start: archives.Start = None,
+    sds: Sds = None,
+    network: Network = None,
+    station: Station = None,
+    location: Location = None,
+    channels: Channels = None,
+    start: Start = None,
     poll: Annotated[
         float | None,
         typer.Option(
             "--poll",
             metavar="S",
-            rich_help_panel=archives.INPUTS,
+            rich_help_panel=INPUTS,
             help="Look for changes every S seconds; for network file systems, which tell of none.",
         ),
     ] = None,
@@ -60,8 +69,8 @@ def watch(
         typer.Option(
             "--wait",
             metavar="S",
-            rich_help_panel=archives.INPUTS,
-            help="A component this far behind the others, in seconds, is not waited for.",
+            rich_help_panel=INPUTS,
+            help="Do not wait for a component so many seconds behind the others.",
         ),
     ] = None,
     end_after: Annotated[
@@ -69,8 +78,8 @@ def watch(
         typer.Option(
             "--end-after",
             metavar="S",
-            rich_help_panel=archives.INPUTS,
-            help="A record that has not grown for so long has ended; its last window is scored.",
+            rich_help_panel=INPUTS,
+            help="Score the last window of a record that has not grown for so long.",
         ),
     ] = None,
     stop_after: Annotated[
@@ -78,75 +87,37 @@ def watch(
         typer.Option(
             "--stop-after",
             metavar="S",
-            rich_help_panel=archives.INPUTS,
+            rich_help_panel=INPUTS,
             help="End when nothing new has come for so long; never by default.",
         ),
     ] = None,
-    inventory: Annotated[
-        Path | None,
-        typer.Option(
-            "--inventory",
-            rich_help_panel=archives.INPUTS,
-            help="StationXML; turns components to true Z, N, E, and says of events how far "
-            "stations are apart and how large peaks are in m/s.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="PATH|NAME", help="Model file, or its name.")
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            help="Take the installed or bundled model of this backbone; b0 if neither is given.",
-        ),
-    ] = None,
+    inventory: Inventory = None,
+    model: Model = None,
+    backbone: Backbone = None,
     device: DeviceOption = Device.AUTO,
-    engine: Annotated[
-        EngineName,
-        typer.Option("--engine", help="What runs the network."),
-    ] = EngineName.AUTO,
-    threads: Annotated[
-        int | None,
-        typer.Option("--threads", help="Of the CPU; by default as many as there are cores."),
-    ] = None,
-    overlap: Annotated[
-        float | None, typer.Option("--overlap", help="Share of a window that the next repeats.")
-    ] = None,
-    min_coverage: Annotated[
-        float | None,
-        typer.Option(
-            "--min-coverage", help="Components with data in a smaller share of a window are unused."
-        ),
-    ] = None,
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--threshold",
-            metavar="P|CLASS=P",
-            help="Probability below which a window is uncertain. Those of the model by default.",
-        ),
-    ] = None,
+    engine: Engine = EngineName.AUTO,
+    threads: Threads = None,
+    overlap: Overlap = None,
+    min_coverage: MinCoverage = None,
+    threshold: Threshold = None,
     events: Annotated[
         bool,
         typer.Option(
             "--events",
-            rich_help_panel=archives.EVENTS,
-            help="Find events: each is told of at once, and again when more is known, under an id "
-            "that stays.",
+            rich_help_panel=EVENTS,
+            help="Tell of each event at once, and again under the same id when more is known.",
         ),
     ] = False,
-    event_threshold: archives.EventThreshold = None,
-    event_snr: archives.EventSnr = None,
-    min_stations: archives.MinStations = None,
-    within: archives.Within = None,
+    event_threshold: EventThreshold = None,
+    event_snr: EventSnr = None,
+    min_stations: MinStations = None,
+    within: Within = None,
     command: Annotated[
         str | None,
         typer.Option(
             "--exec",
             metavar="CMD",
-            rich_help_panel=archives.EVENTS,
+            rich_help_panel=EVENTS,
             help="Run this command for each line about an event, with its JSON on standard input.",
         ),
     ] = None,
@@ -155,7 +126,7 @@ def watch(
         typer.Option(
             "--exec-limit",
             metavar="N",
-            rich_help_panel=archives.EVENTS,
+            rich_help_panel=EVENTS,
             help="Run it at most so many times at once; 4 by default.",
         ),
     ] = None,
@@ -164,7 +135,7 @@ def watch(
         typer.Option(
             "--exec-timeout",
             metavar="S",
-            rich_help_panel=archives.EVENTS,
+            rich_help_panel=EVENTS,
             help="End it after so many seconds; 60 by default.",
         ),
     ] = None,
@@ -173,7 +144,8 @@ def watch(
         typer.Option(
             "--format",
             "-f",
-            help="Of the store: parquet, csv, jsonl, mseed; of events also quakeml and others.",
+            help="Write the store's windows so: parquet, csv, jsonl, mseed; and its events as "
+            "quakeml and others too.",
         ),
     ] = None,
     output: Annotated[
@@ -182,8 +154,8 @@ def watch(
             "--output",
             "-o",
             metavar="DIR",
-            help="Result store, as of `quake predict`; without it results are printed only, and "
-            "forgotten at the end.",
+            help="Write a result store there, as `quake predict` does; without it results are "
+            "printed only, and forgotten at the end.",
         ),
     ] = None,
     echo: Annotated[
@@ -198,8 +170,7 @@ def watch(
         typer.Option(
             "--metrics-file",
             metavar="FILE",
-            help="Write latencies, gaps and counts there for Prometheus' textfile collector, every "
-            "15 s.",
+            help="Write latencies, gaps and counts there every 15 s, for Prometheus.",
         ),
     ] = None,
     log_file: LogFileOption = None,
@@ -215,10 +186,10 @@ def watch(
     """
     from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
-    from quake_cli.commands.predict import check_classes, config_of, refuse_idle, thresholds_of
+    from quake_cli.commands.watch.run import WatchRequest, run_watch
     from quake_cli.outputs import check_places
     from quake_cli.request import ModelRequest, events_of, selection_of
-    from quake_cli.watch_run import WatchRequest, run_watch
+    from quake_cli.settings import check_classes, config_of, refuse_idle, thresholds_of
 
     messages: Messages = context.obj
     messages.open_log(log_file, log_format)
