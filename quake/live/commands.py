@@ -1,4 +1,4 @@
-"""Commands that are run for events: revisions in, processes with their JSON on standard input out.
+"""Run commands for events: revisions in, processes with their JSON on standard input out.
 
 The stream of data waits for none of them: they are run in threads, so many at a time, for so long
 at most, and what cannot be waited for is left out with an error in the log.

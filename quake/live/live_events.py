@@ -1,4 +1,4 @@
-"""Events at the live edge: channel sets with news in, revisions of events out, and a store's files.
+"""Tell of events at the live edge: channel sets with news in, revisions and a store's files out.
 
 Revisions are in the store before they are told, so that a run that was killed neither forgets an
 event nor tells of it as of a new one.

@@ -1,4 +1,4 @@
-"""Metrics at the live edge: what happens in, a file for Prometheus' textfile collector out."""
+"""Count what a run at the live edge does, in a file for Prometheus' textfile collector."""
 
 from __future__ import annotations
 

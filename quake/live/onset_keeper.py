@@ -1,4 +1,4 @@
-"""Onsets at the live edge: windows as they are scored and samples as they come in, onsets out.
+"""Find onsets in what is being recorded: windows and samples as they come in, onsets out.
 
 Onsets are found twice. As soon as a candidate is old enough for its phase and class, it is looked
 for in what has come: a *preliminary* onset. Once all samples have come that `OnsetFinder` needs

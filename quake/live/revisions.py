@@ -1,4 +1,4 @@
-"""Revisions of events: what is known of events now in, what is new of each out, under lasting ids.
+"""Remember what was told of events: those known now in, what is new of each out, by lasting ids.
 
 An event at the live edge is seen again and again while its samples come in. Whoever acts on it
 needs one name for it that stays, and to hear of it again only if something of weight has changed.

@@ -1,4 +1,4 @@
-"""GeoJSON: events and places of stations in, one point a station that saw an event out.
+"""Write GeoJSON: events and places of stations in, one point a station that saw an event out.
 
 A point is where a station is. Nobody knows where the event was, so there is no point for it.
 """

@@ -13,6 +13,7 @@ from quake_cli.messages import Messages, library_messages
 from quake_cli.options.choices import Device, EngineName, Format, LogFormat
 from quake_cli.options.events import (
     EVENTS,
+    Events,
     EventSnr,
     EventThreshold,
     MinStations,
@@ -100,14 +101,7 @@ def watch(
     overlap: Overlap = None,
     min_coverage: MinCoverage = None,
     threshold: Threshold = None,
-    events: Annotated[
-        bool,
-        typer.Option(
-            "--events",
-            rich_help_panel=EVENTS,
-            help="Tell of each event at once, and again under the same id when more is known.",
-        ),
-    ] = False,
+    events: Events = False,
     event_threshold: EventThreshold = None,
     event_snr: EventSnr = None,
     min_stations: MinStations = None,
