@@ -187,6 +187,8 @@ class Commands:
             return
         with self._changed:
             self._running[revision.id] = process
+            if self._is_closed:  # meanwhile
+                _kill(process)
         content = json.dumps(revision.to_dict(), allow_nan=False).encode() + b"\n"
         try:
             _, said = process.communicate(content, timeout=self.options.timeout_s)

@@ -151,6 +151,7 @@ class Follower:
             )
             self._events = LiveEvents(self._keeper, store, events, tell, now_ns)
         self._rows: OrderedDict[DayId, dict[int, WindowRecord]] = OrderedDict()
+        self._onsets_written: OrderedDict[DayId, bytes] = OrderedDict()
         self._newest_s: dict[ChannelSetId, float] = {}
         self._ended: set[ChannelSetId] = set()
         self._n_lines = 0
@@ -291,7 +292,7 @@ class Follower:
             for entry in self.store.journal.days.values()
             if entry.id == key and entry.onsets_to_ns is not None
         ]
-        self._keeper.begin(key, min(max(known, default=day_of(start_ns)), start_ns))
+        self._keeper.begin(key, max(known, default=day_of(start_ns)))
 
     def _rows_with_onsets(self, key: ChannelSetId, day_ns: int) -> dict[int, WindowRecord]:
         """Windows of a station-day, once its onsets are in memory."""
@@ -358,7 +359,12 @@ class Follower:
             return
         self._rows_with_onsets(entry.id, day_ns)
         content = onsets_as_bytes(self._keeper.onsets_of(entry.id, day_ns))
-        write_whole(self.store.path_of(entry, ONSETS), content, self.store.temporary)
+        is_there = entry.outputs.get(ONSETS) == len(content)
+        if not is_there or self._onsets_written.get((entry.id, day_ns)) != content:
+            write_whole(self.store.path_of(entry, ONSETS), content, self.store.temporary)
+        self._onsets_written[entry.id, day_ns] = content
+        while len(self._onsets_written) > _DAYS * max(len(self._newest_s), 1) + 1:
+            self._onsets_written.popitem(last=False)
         entry.outputs[ONSETS] = len(content)
         entry.onsets_to_ns = self._keeper.settled_ns(entry.id)
 

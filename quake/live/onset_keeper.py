@@ -7,9 +7,11 @@ around a cell, its onsets are *settled*, and are those that `quake predict --eve
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -146,7 +148,7 @@ class OnsetKeeper:
     def since(self, time_ns: int) -> Iterator[Onset]:
         """All onsets at and after a time, settled or not."""
         for onsets in self._days.values():
-            yield from (onset for onset in onsets if onset.time_ns >= time_ns)
+            yield from onsets[bisect_left(onsets, time_ns, key=attrgetter("time_ns")) :]
         for edge in self._edges.values():
             for onset in edge.preliminary:
                 if onset.time_ns >= max(time_ns, edge.settled_ns):
@@ -183,7 +185,11 @@ class OnsetKeeper:
         start_ns, end_ns = interval
         changed = set()
         finder = OnsetFinder(self.classifier, self._source(), self.config, self.orientations)
+        window_ns = self._grid.window_ns
         for day in days:
+            begin_ns, stop_ns = day.day_ns, day.day_ns + DAY_NS
+            if begin_ns - _BEFORE_WINDOW_NS >= end_ns or stop_ns + window_ns <= start_ns:
+                continue  # none of its windows reaches here
             rows = self._rows_of(key, day.day_ns)
             near = [
                 row

@@ -19,6 +19,9 @@ PRELIMINARY, COMPLETE, WITHDRAWN = "preliminary", "complete", "withdrawn"
 _SAME_NS = NS_PER_S // 2
 _NEAR_NS = 10 * NS_PER_S
 
+# Events that are compared lie no further before those that are new.
+_AROUND_NS = 600 * NS_PER_S
+
 # So long after the newest one an event is remembered, so that late stations find it.
 _REMEMBERED_NS = 86_400 * NS_PER_S
 
@@ -90,8 +93,9 @@ class EventTracker:
 
     def __init__(self, known: Iterable[Revision] = ()) -> None:
         self._last: dict[str, Revision] = {}
+        self._onsets_ns: dict[str, int] = {}
         for revision in known:
-            self._last[revision.id] = revision
+            self._add(revision)
 
     @property
     def incomplete(self) -> list[Revision]:
@@ -119,29 +123,41 @@ class EventTracker:
             sets, or by half a second in an onset, and of those that have become complete.
         """
         recent = [event for event in events if _onset_ns(event) >= since_ns]
-        pairs = self._paired(recent)
+        pairs = self._paired(recent, since_ns)
         found = [
             revision
             for event in recent
             if (revision := self._revised(event, pairs.get(event.id), is_complete)) is not None
         ]
         matched = set(pairs.values())
-        for last in list(self._last.values()):
+        for last in self._near(since_ns):
             if last.id not in matched and self._is_gone(last, since_ns, is_complete):
                 found.append(Revision(last.id, last.number + 1, WITHDRAWN, last.event))
         for revision in found:
-            self._last[revision.id] = revision
-        self._forget()
+            self._add(revision)
+        if found:
+            self._forget()
         return sorted(found, key=lambda r: (r.event.onset, r.id))
 
-    def _paired(self, events: Sequence[Event]) -> dict[str, str]:
+    def _add(self, revision: Revision) -> None:
+        self._last[revision.id] = revision
+        self._onsets_ns[revision.id] = _onset_ns(revision.event)
+
+    def _near(self, since_ns: int) -> list[Revision]:
+        """Last revisions of events that can be those of events since a time."""
+        first_ns = since_ns - _AROUND_NS
+        return [self._last[name] for name, ns in self._onsets_ns.items() if ns >= first_ns]
+
+    def _paired(self, events: Sequence[Event], since_ns: int) -> dict[str, str]:
         """Lasting ids by ids of events, the nearest in time first."""
+        known = {last.id: _onsets_of(last.event) for last in self._near(since_ns)}
         distances = []
         for event in events:
-            for last in self._last.values():
-                apart_ns = _apart_ns(event, last.event)
+            onsets_ns = _onsets_of(event)
+            for last_id, others_ns in known.items():
+                apart_ns = _apart_ns(onsets_ns, others_ns)
                 if apart_ns is not None and apart_ns <= _NEAR_NS:
-                    distances.append((apart_ns, event.id, last.id))
+                    distances.append((apart_ns, event.id, last_id))
         pairs: dict[str, str] = {}
         taken: set[str] = set()
         for _, event_id, last_id in sorted(distances):
@@ -176,29 +192,23 @@ class EventTracker:
         return unused
 
     def _forget(self) -> None:
-        newest_ns = max((_onset_ns(r.event) for r in self._last.values()), default=0)
-        old = [
-            name
-            for name, revision in self._last.items()
-            if _onset_ns(revision.event) < newest_ns - _REMEMBERED_NS
-        ]
-        for name in old:
-            del self._last[name]
+        first_ns = max(self._onsets_ns.values(), default=0) - _REMEMBERED_NS
+        for name in [name for name, ns in self._onsets_ns.items() if ns < first_ns]:
+            del self._last[name], self._onsets_ns[name]
 
 
 def _onset_ns(event: Event) -> int:
     return parse_time(event.onset)
 
 
-def _apart_ns(first: Event, second: Event) -> int | None:
+def _onsets_of(event: Event) -> dict[str, int]:
+    """Onsets by channel set, ns since the epoch."""
+    return {arrival.channel_set: arrival.onset_ns for arrival in event.arrivals}
+
+
+def _apart_ns(first: Mapping[str, int], second: Mapping[str, int]) -> int | None:
     """How far apart onsets at a channel set are that both have; None if there is none."""
-    onsets = {arrival.channel_set: arrival.onset_ns for arrival in second.arrivals}
-    apart = [
-        abs(arrival.onset_ns - onsets[arrival.channel_set])
-        for arrival in first.arrivals
-        if arrival.channel_set in onsets
-    ]
-    return min(apart, default=None)
+    return min((abs(first[name] - second[name]) for name in first if name in second), default=None)
 
 
 def _differs(event: Event, before: Event) -> bool:
