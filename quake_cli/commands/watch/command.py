@@ -266,10 +266,10 @@ def _formats(formats: Sequence[Format], *, events: bool) -> tuple[tuple[str, ...
     from quake.output.windows import READABLE, SUFFIXES
 
     names = [name.value for name in dict.fromkeys(formats)]
-    known = {*SUFFIXES, *(OF_EVENTS if events else ())}
+    known = dict.fromkeys((*SUFFIXES, *(OF_EVENTS if events else ())))
     for name in names:
         if name not in known:
-            raise ParameterError(f"--format {name}: a store takes {', '.join(sorted(known))}")
+            raise ParameterError(f"--format {name}: a store takes {', '.join(known)}")
     of_windows = tuple(name for name in names if name in SUFFIXES) or (READABLE[0],)
     of_events = tuple(name for name in names if name in OF_EVENTS) or (READABLE[0],)
     return of_windows, of_events if events else ()
