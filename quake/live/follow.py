@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Protocol
 from quake.errors import OutputError, WaveformError
 from quake.events.onset import onsets_as_bytes
 from quake.files import write_whole
-from quake.inference.classifier import Classifier, PredictConfig, Task
+from quake.inference.classifier import Classifier
+from quake.inference.config import PredictConfig
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
 from quake.live.due import arrivals, due_windows
@@ -26,8 +27,8 @@ from quake.live.live_events import LiveEventOptions, LiveEvents
 from quake.live.onset_keeper import NEEDED_BEFORE_NS, OnsetKeeper, Recorded
 from quake.live.revisions import Revision
 from quake.output.windows import READABLE, read_windows, windows_as_bytes
+from quake.store.entries import DayEntry
 from quake.store.events import onsets_of_day
-from quake.store.journal import DayEntry
 from quake.store.layout import ONSETS, date_of, day_of_date
 from quake.store.result_store import Store
 from quake.store.station_work import reasons
@@ -38,6 +39,7 @@ from quake.waveforms.sources import Problem, Source
 from quake.waveforms.times import NS_PER_S, parse_time
 from quake.windows.grid import WindowGrid
 from quake.windows.station_days import DAY_NS, StationDay, day_of, station_days
+from quake.windows.tasks import Task
 
 if TYPE_CHECKING:
     from quake.live.metrics import WatchMetrics
@@ -289,7 +291,7 @@ class Follower:
             return
         known = [
             entry.onsets_to_ns
-            for entry in self.store.journal.days.values()
+            for entry in self.store.journal.days.entries()
             if entry.id == key and entry.onsets_to_ns is not None
         ]
         self._keeper.begin(key, max(known, default=day_of(start_ns)))
@@ -453,7 +455,7 @@ def last_scored(store: Store) -> dict[ChannelSetId, int]:
         If a file of windows cannot be read back.
     """
     newest: dict[ChannelSetId, DayEntry] = {}
-    for entry in store.journal.days.values():
+    for entry in store.journal.days.entries():
         if entry.outputs and (entry.id not in newest or newest[entry.id].date < entry.date):
             newest[entry.id] = entry
     return {key: _last_start(store, entry) for key, entry in newest.items()}
@@ -468,7 +470,7 @@ def needed_from(store: Store) -> dict[ChannelSetId, int]:
         If a file of windows cannot be read back.
     """
     needed = last_scored(store)
-    for entry in store.journal.days.values():
+    for entry in store.journal.days.entries():
         if entry.onsets_to_ns is not None and date_of(day_of(needed[entry.id])) == entry.date:
             needed[entry.id] = min(needed[entry.id], entry.onsets_to_ns - NEEDED_BEFORE_NS)
     return needed

@@ -10,16 +10,15 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from quake.events import Event, EventOptions, find_events, parse_channel_set
-from quake.events.amplitude import Sensitivities, with_velocities
+from quake.events import Event, EventOptions, parse_channel_set
+from quake.events.station_facts import StationFacts
 from quake.live.onset_keeper import OnsetKeeper
 from quake.live.revisions import EventTracker, Revision
-from quake.stations.travel_times import Site
 from quake.store.events import write_days_events
 from quake.store.layout import date_of
 from quake.store.result_store import Store
@@ -45,14 +44,13 @@ class LiveEventOptions:
     events : EventOptions
     formats : of `quake.output.events.SUFFIXES`
         Of a store's files.
-    sites, sensitivities : optional
+    facts : StationFacts
         What a StationXML says of the stations.
     """
 
     events: EventOptions
     formats: tuple[str, ...] = ("parquet",)
-    sites: Mapping[str, Site] | None = None
-    sensitivities: Sensitivities | None = None
+    facts: StationFacts = field(default_factory=StationFacts)
 
 
 class LiveEvents:
@@ -98,9 +96,7 @@ class LiveEvents:
         open_ns = [parse_time(r.event.onset) for r in self._tracker.incomplete]
         first_ns = min([since_ns, *open_ns]) - self._apart_ns
         onsets = self.keeper.since(first_ns - _AROUND_NS)
-        events = find_events(onsets, self.options.events, self.options.sites)
-        if self.options.sensitivities is not None:
-            events = [with_velocities(event, self.options.sensitivities) for event in events]
+        events = self.options.facts.events(onsets, self.options.events)
         settled_ns = [self.keeper.settled_ns(key) for key in living]
         least_ns = min(settled_ns, default=2**63)
         written = format_time(self._now_ns())
@@ -145,8 +141,7 @@ class LiveEvents:
             sorted(self._outdated),
             options.events,
             options.formats,
-            options.sites,
-            options.sensitivities,
+            options.facts,
         )
         self._outdated.clear()
         self._next_files_s = time.monotonic() + _FILES_EVERY_S

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.events import Onset
-from quake.inference.classifier import Classifier, PredictConfig, Task
+from quake.inference.classifier import Classifier
+from quake.inference.config import PredictConfig
 from quake.inference.onsets import CELL_NS, LOOK_FROM, OnsetFinder, event_probability
 from quake.inference.records import WindowRecord
 from quake.waveforms.ids import ChannelSetId
@@ -26,8 +27,9 @@ from quake.waveforms.intervals import Interval, union
 from quake.waveforms.segments import Segment, Span
 from quake.waveforms.sources import Source
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
-from quake.windows.grid import Record, Window, WindowGrid
+from quake.windows.grid import Recording, Window, WindowGrid
 from quake.windows.station_days import DAY_NS, StationDay, day_of
+from quake.windows.tasks import Task
 
 if TYPE_CHECKING:
     from quake.stations.orientation import Orientations
@@ -274,13 +276,14 @@ class OnsetKeeper:
         day = next((d for d in recorded.days if d.day_ns == day_of(start_ns)), None)
         if day is None:
             return None
-        records = [r for r in day.records(window_ns) if r.start_ns < recorded.complete_ns]
-        if not records or records[-1].end_ns < recorded.complete_ns - STANDS_AFTER_NS:
+        found = [r for r in day.recordings(window_ns) if r.start_ns < recorded.complete_ns]
+        if not found or found[-1].end_ns < recorded.complete_ns - STANDS_AFTER_NS:
             return None
-        last = records[-1]
+        last = found[-1]
         # It reaches beyond what has come, as if the rest were a gap.
-        record = Record(last.start_ns, max(last.end_ns, start_ns + window_ns), last.tolerance_ns)
-        return Task(key, day.spans, record, [start_ns])
+        end_ns = max(last.end_ns, start_ns + window_ns)
+        recording = Recording(last.start_ns, end_ns, last.tolerance_ns)
+        return Task(key, day.spans, recording, [start_ns])
 
     def _scores(self, windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         size = self.config.batch_size or self.classifier.engine.batch_size

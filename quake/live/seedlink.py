@@ -35,6 +35,7 @@ import numpy as np
 from quake.errors import ParameterError, WaveformError
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.mseed import RawTrace, first_line, read_records
+from quake.waveforms.readers.record_headers import Records, find_records
 from quake.waveforms.segments import Segment, duration_ns
 from quake.waveforms.times import NS_PER_S, format_time
 
@@ -54,13 +55,11 @@ _MATCHED_BYTES = 16
 
 _LAST_SEQUENCE = 0xFFFFFF
 
-# Station, location, channel, network: libmseed cannot name other ones in what it complains of.
+# Station, location, channel, network.
 _CODES = re.compile(rb"[A-Za-z0-9 \0_-]{12}")
 
-# A record of 512 bytes cannot hold more samples; of a damaged one libmseed would read on past its
-# end, up to so many values of eight bytes.
+# A record of 512 bytes cannot hold more samples.
 _MOST_SAMPLES = 7 * (_RECORD_BYTES - 48) // 4
-_SLACK_BYTES = 8 * _MOST_SAMPLES
 
 _FUTURE_NS = 86_400 * NS_PER_S
 
@@ -149,7 +148,7 @@ class SeedLinkAddress:
 
 
 @dataclass(frozen=True, eq=False)
-class Arrival:
+class ReceivedSamples:
     """Samples of one record."""
 
     id: ChannelSetId
@@ -282,7 +281,7 @@ def _code(field: bytes) -> str:
     return field.decode("ascii").strip(" \0")
 
 
-def _decode(record: bytes) -> Arrival | None:
+def _decode(record: bytes) -> ReceivedSamples | None:
     """Decode a record; None if it holds text.
 
     Raises
@@ -290,10 +289,10 @@ def _decode(record: bytes) -> Arrival | None:
     Exception
         If it is damaged: whatever the reader makes of it, or `ValueError`.
     """
-    traces, complaints = _read([record])
+    records, traces, complaints = _read([record])
     if complaints:
         raise ValueError(complaints[0])
-    if len(traces) != 1 or not traces[0].samples or traces[0].record_bytes != _RECORD_BYTES:
+    if records.n_bytes != _RECORD_BYTES or len(traces) != 1 or not traces[0].samples:
         raise ValueError("no record of 512 bytes with samples")
     trace, samples = traces[0], traces[0].samples[0]
     if samples.dtype.kind not in "iuf":
@@ -302,20 +301,22 @@ def _decode(record: bytes) -> Arrival | None:
         raise ValueError(f"more samples than it can hold: {len(samples)}")
     _check_times(trace)
     channel = trace.channel
-    return Arrival(
+    return ReceivedSamples(
         channel.id, Segment(channel.code, trace.start_ns, trace.sampling_rate_hz, samples)
     )
 
 
-def _decode_many(packets: Sequence[_Packet], *, joined: bool) -> list[Arrival] | None:
+def _decode_many(packets: Sequence[_Packet], *, joined: bool) -> list[ReceivedSamples] | None:
     """Decode records of one channel at once; None if each has to be looked at by itself.
 
     Records that follow one another are divided again unless they may stay `joined`. A call of the
     reader takes as long as decoding hundreds of records, and servers give thousands after a break.
     """
     try:
-        traces, complaints = _read([packet.record for packet in packets])
-        if complaints or sum(trace.n_records for trace in traces) != len(packets):
+        records, traces, complaints = _read([packet.record for packet in packets])
+        are_whole = bool((records.sizes == _RECORD_BYTES).all())
+        n_records = sum(trace.n_records for trace in traces)
+        if complaints or not are_whole or n_records != len(packets):
             return None
         counts = iter([packet.header.n_samples for packet in packets if packet.header])
         return [found for trace in traces for found in _divided(trace, counts, joined=joined)]
@@ -323,7 +324,7 @@ def _decode_many(packets: Sequence[_Packet], *, joined: bool) -> list[Arrival] |
         return None
 
 
-def _divided(trace: RawTrace, counts: Iterator[int], *, joined: bool) -> Iterator[Arrival]:
+def _divided(trace: RawTrace, counts: Iterator[int], *, joined: bool) -> Iterator[ReceivedSamples]:
     """Divide a trace without a gap into its records, given the samples of each; or check it.
 
     Raises
@@ -333,7 +334,7 @@ def _divided(trace: RawTrace, counts: Iterator[int], *, joined: bool) -> Iterato
     """
     samples = trace.samples[0] if trace.samples else np.empty(0)
     mine = [next(counts) for _ in range(trace.n_records)]
-    if trace.record_bytes != _RECORD_BYTES or sum(mine) != len(samples) or trace.drifts:
+    if sum(mine) != len(samples) or trace.drifts:
         raise ValueError("not as the headers say")
     if samples.dtype.kind not in "iuf" or (
         samples.dtype.kind == "f" and max(mine) * samples.itemsize > _RECORD_BYTES - 48
@@ -344,16 +345,17 @@ def _divided(trace: RawTrace, counts: Iterator[int], *, joined: bool) -> Iterato
     for n in [len(samples)] if joined else mine:
         start_ns = trace.start_ns + duration_ns(first, trace.sampling_rate_hz)
         piece = samples[first : first + n]
-        yield Arrival(channel.id, Segment(channel.code, start_ns, trace.sampling_rate_hz, piece))
+        yield ReceivedSamples(
+            channel.id, Segment(channel.code, start_ns, trace.sampling_rate_hz, piece)
+        )
         first += n
 
 
-def _read(records: Sequence[bytes]) -> tuple[list[RawTrace], list[str]]:
-    """Read records, with zeros behind them that a damaged one may be read into."""
-    n_bytes = len(records) * _RECORD_BYTES
-    data = np.zeros(n_bytes + _SLACK_BYTES, np.int8)
-    data[:n_bytes] = np.frombuffer(b"".join(records), np.int8)
-    return read_records(data[:n_bytes])
+def _read(records: Sequence[bytes]) -> tuple[Records, list[RawTrace], list[str]]:
+    """Read records: what there is of them, their traces, and what is wrong."""
+    data = np.frombuffer(b"".join(records), np.int8)
+    found = find_records(data)
+    return found, *read_records(data, found)
 
 
 def _check_times(trace: RawTrace) -> None:
@@ -603,7 +605,7 @@ class SeedLinkFeed:
             # It may be looking up a host, which nothing interrupts; it ends after that.
             self._thread.join(_JOIN_S)
 
-    def read(self, timeout_s: float, *, joined: bool = False) -> list[Arrival]:
+    def read(self, timeout_s: float, *, joined: bool = False) -> list[ReceivedSamples]:
         """Take what has arrived since the last call.
 
         Parameters
@@ -615,7 +617,7 @@ class SeedLinkFeed:
 
         Returns
         -------
-        list of Arrival
+        list of ReceivedSamples
             In the order of each station's packets; empty if nothing came.
         """
         until_s = time.monotonic() + timeout_s
@@ -638,7 +640,9 @@ class SeedLinkFeed:
                 found += item
         return found
 
-    def _arrivals(self, packets: Iterable[_Packet], *, joined: bool = False) -> list[Arrival]:
+    def _arrivals(
+        self, packets: Iterable[_Packet], *, joined: bool = False
+    ) -> list[ReceivedSamples]:
         """Decode packets, those of a channel together."""
         by_channel: dict[tuple[object, ...], list[_Packet]] = {}
         for packet in packets:
@@ -654,7 +658,7 @@ class SeedLinkFeed:
             for found in self._decoded(several, joined=joined)
         ]
 
-    def _decoded(self, packets: Sequence[_Packet], *, joined: bool) -> list[Arrival]:
+    def _decoded(self, packets: Sequence[_Packet], *, joined: bool) -> list[ReceivedSamples]:
         """Decode packets of one channel; damaged ones are left out, with a warning the first time.
 
         Several are decoded together unless one of them is unusual.
@@ -680,7 +684,7 @@ class SeedLinkFeed:
             self._drop("a packet", f"{'.'.join(channel)} was not asked for")
         return bool(wanted) and header.n_samples > 0
 
-    def _arrival(self, packet: _Packet) -> Arrival | None:
+    def _arrival(self, packet: _Packet) -> ReceivedSamples | None:
         """Decode a packet, or leave it out."""
         try:
             return _decode(packet.record)

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from quake.inputs.selection import Selection
-from quake.live.seedlink import Arrival, SeedLinkFeed
+from quake.live.seedlink import ReceivedSamples, SeedLinkFeed
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Segment, Span
 from quake.waveforms.sources import Problem, Source
@@ -78,7 +78,7 @@ class SeedLinkArrivals:
         spans = self._spans[channel_set]
         spans[:] = [span for span in spans if span.end_ns > before_ns - 86_400 * NS_PER_S]
 
-    def _add(self, arrival: Arrival) -> bool:
+    def _add(self, arrival: ReceivedSamples) -> bool:
         segment = arrival.segment
         span = Span(
             arrival.id,
@@ -97,7 +97,7 @@ class SeedLinkArrivals:
         return True
 
 
-def _joined(arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
+def _joined(arrivals: Iterable[ReceivedSamples]) -> Iterator[ReceivedSamples]:
     """Put records together that follow one another, as they do after a break."""
     by_channel: dict[tuple[ChannelSetId, str], list[Segment]] = defaultdict(list)
     for arrival in arrivals:
@@ -106,10 +106,10 @@ def _joined(arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
         run: list[Segment] = []
         for segment in segments:
             if run and not _follows(run[-1], segment):
-                yield Arrival(key, _one(run))
+                yield ReceivedSamples(key, _one(run))
                 run = []
             run.append(segment)
-        yield Arrival(key, _one(run))
+        yield ReceivedSamples(key, _one(run))
 
 
 def _follows(segment: Segment, new: Segment) -> bool:

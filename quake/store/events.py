@@ -9,16 +9,15 @@ from __future__ import annotations
 import io
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from quake.errors import OutputError, WaveformError
-from quake.events import Event, EventOptions, Onset, find_events
-from quake.events.amplitude import Sensitivities, with_velocities
+from quake.events import Event, EventOptions, Onset
 from quake.events.onset import onsets_of_bytes
+from quake.events.station_facts import StationFacts
 from quake.files import write_whole
 from quake.output.events import SUFFIXES, write_events
-from quake.stations.travel_times import Site
-from quake.store.journal import DayEntry
+from quake.store.entries import DayEntry
 from quake.store.layout import ONSETS, date_of, day_of_date, events_folder
 from quake.store.result_store import Store
 from quake.windows.station_days import DAY_NS
@@ -30,8 +29,7 @@ def write_store_events(
     store: Store,
     options: EventOptions,
     formats: Sequence[str],
-    sites: Mapping[str, Site] | None = None,
-    sensitivities: Sensitivities | None = None,
+    facts: StationFacts | None = None,
 ) -> int:
     """Bring the events of a store up to date with its onsets.
 
@@ -44,9 +42,8 @@ def write_store_events(
         Open.
     options : EventOptions
     formats : of `quake.output.events.SUFFIXES`
-    sites : mapping of ``NETWORK.STATION`` to Site, optional
-        Where the stations are.
-    sensitivities : Sensitivities, optional
+    facts : StationFacts, optional
+        Where the stations are, and how sensitive.
 
     Returns
     -------
@@ -58,14 +55,15 @@ def write_store_events(
     OutputError
         If they cannot be written.
     """
-    by_date = _events_by_date(_onsets(store), options, sites, sensitivities)
-    dates = {entry.date for entry in store.journal.days.values() if ONSETS in entry.outputs}
+    facts = facts or StationFacts()
+    by_date = _events_by_date(_onsets(store), options, facts)
+    dates = {entry.date for entry in store.journal.days.entries() if ONSETS in entry.outputs}
     formats = sorted({*formats, *_formats_there(store)})
     dates |= set(by_date)
     try:
         for date in sorted(dates):
             for name in formats:
-                _write_day(store, date, name, by_date[date], sites)
+                _write_day(store, date, name, by_date[date], facts)
         _remove_outdated(store, dates)
     except OSError as error:
         raise _not_written(store, error) from error
@@ -77,8 +75,7 @@ def write_days_events(
     dates: Sequence[str],
     options: EventOptions,
     formats: Sequence[str],
-    sites: Mapping[str, Site] | None = None,
-    sensitivities: Sensitivities | None = None,
+    facts: StationFacts | None = None,
 ) -> None:
     """Bring the events of some days up to date, of the onsets of these and of their neighbours.
 
@@ -87,37 +84,32 @@ def write_days_events(
     store : Store
         Open.
     dates : UTC dates, as in ``2020-05-02``
-    options, formats, sites, sensitivities : as of `write_store_events`
+    options, formats, facts : as of `write_store_events`
 
     Raises
     ------
     OutputError
         If they cannot be written.
     """
+    facts = facts or StationFacts()
     near = {date_of(day_of_date(date) + days * DAY_NS) for date in dates for days in (-1, 0, 1)}
-    by_date = _events_by_date(_onsets(store, near), options, sites, sensitivities)
-    there = {entry.date for entry in store.journal.days.values() if ONSETS in entry.outputs}
+    by_date = _events_by_date(_onsets(store, near), options, facts)
+    there = {entry.date for entry in store.journal.days.entries() if ONSETS in entry.outputs}
     names = sorted({*formats, *_formats_there(store)})
     try:
         for date in dates:
             if date in there or by_date[date]:
                 for name in names:
-                    _write_day(store, date, name, by_date[date], sites)
+                    _write_day(store, date, name, by_date[date], facts)
     except OSError as error:
         raise _not_written(store, error) from error
 
 
 def _events_by_date(
-    onsets: Iterable[Onset],
-    options: EventOptions,
-    sites: Mapping[str, Site] | None,
-    sensitivities: Sensitivities | None,
+    onsets: Iterable[Onset], options: EventOptions, facts: StationFacts
 ) -> dict[str, list[Event]]:
-    events = find_events(onsets, options, sites)
-    if sensitivities is not None:
-        events = [with_velocities(event, sensitivities) for event in events]
     by_date: dict[str, list[Event]] = defaultdict(list)
-    for event in events:
+    for event in facts.events(onsets, options):
         by_date[event.onset[:10]].append(event)
     return by_date
 
@@ -133,15 +125,14 @@ def station_days_without_onsets(store: Store) -> int:
     """How many station-days have windows, and no onsets that events could be made of."""
     return sum(
         1
-        for entry in store.journal.days.values()
+        for entry in store.journal.days.entries()
         if sum(entry.windows.values()) and ONSETS not in entry.outputs
     )
 
 
 def _onsets(store: Store, dates: Collection[str] | None = None) -> Iterator[Onset]:
     """Onsets of all days, or of some."""
-    for key in sorted(store.journal.days):
-        entry = store.journal.days[key]
+    for entry in store.journal.days.entries():
         if ONSETS in entry.outputs and (dates is None or entry.date in dates):
             yield from onsets_of_day(store, entry)
 
@@ -161,8 +152,9 @@ def onsets_of_day(store: Store, entry: DayEntry) -> Iterator[Onset]:
         logger.warning("%s on %s: its onsets are gone; no events of it", entry.id, entry.date)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise WaveformError(
-            f"{path}: holds no onsets that quake wrote ({type(error).__name__}: {error}); remove "
-            "the file, and run quake predict --events again"
+            f"{path}: holds no onsets that this version reads ({type(error).__name__}: {error}); "
+            "run quake predict --events with the same inputs again, which finds them anew; if the "
+            "file is damaged, remove it first"
         ) from error
 
 
@@ -173,16 +165,12 @@ def _formats_there(store: Store) -> Iterator[str]:
 
 
 def _write_day(
-    store: Store,
-    date: str,
-    name: str,
-    events: Sequence[Event],
-    sites: Mapping[str, Site] | None,
+    store: Store, date: str, name: str, events: Sequence[Event], facts: StationFacts
 ) -> None:
     file = io.BytesIO()
     # Without the time of writing: the same onsets give the same file.
     classes = store.fingerprint["classes"]
-    write_events(file, name, events, classes=classes, dated=False, sites=sites)
+    write_events(file, name, events, classes=classes, dated=False, sites=facts.sites)
     path = events_folder(store.root, day_of_date(date)) / f"events{SUFFIXES[name]}"
     if not path.is_file() or path.read_bytes() != file.getvalue():
         write_whole(path, file.getvalue(), store.temporary)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from quake.errors import QuakeError, WaveformError
 from quake.parallel.executor import Executor, Lost, Raised
 from quake.store.digests import heads_of
-from quake.store.journal import FileEntry, Journal, state_of
+from quake.store.entries import FileEntry, says_unchanged, state_of
+from quake.store.journal import Journal
 from quake.waveforms.readers.waveform_file import contents_of
 
 # Files that a process scans at a time: a file takes some milliseconds.
@@ -37,8 +42,8 @@ def read_headers(
     *,
     retry_failed: bool = False,
     on_file: Callable[[int], None] = lambda done: None,
-) -> dict[str, FileEntry]:
-    """Say of each file what it holds, from the journal or from its headers.
+) -> NDArray[np.uint64]:
+    """Have in the journal what each file holds; headers are read where it does not know yet.
 
     Parameters
     ----------
@@ -54,47 +59,52 @@ def read_headers(
 
     Returns
     -------
-    dict of absolute path to FileEntry
-        Files that went away meanwhile have a problem.
+    array of shape (N,)
+        Places of the entries in the journal, sorted. Files that went away meanwhile have a problem.
     """
-    found: dict[str, FileEntry] = {}
-    unknown: list[str] = []
+    places = array("Q")
     suspects = _suspects(journal) if retry_failed else set()
-    for path in paths:
-        absolute = os.path.abspath(path)  # noqa: PTH100 - a link keeps its name
-        entry = None if absolute in suspects else _known(absolute, journal)
-        if entry is None:
-            unknown.append(absolute)
-        else:
-            found[absolute] = entry
-            on_file(len(found))
-    for entry in _scanned(unknown, executor):
-        found[entry.state.path] = entry
-        journal.add_file(entry)
-        on_file(len(found))
+
+    def unknown() -> Iterator[str]:
+        for path in paths:
+            absolute = os.path.abspath(path)  # noqa: PTH100 - a link keeps its name
+            place = None if absolute in suspects else _known(absolute, journal)
+            if place is None:
+                yield absolute
+            else:
+                places.append(place)
+                on_file(len(places))
+
+    for entry in _scanned(unknown(), executor):
+        places.append(journal.add_file(entry))
+        on_file(len(places))
     journal.sync()
-    return found
+    return np.sort(np.array(places, np.uint64))
 
 
-def _known(path: str, journal: Journal) -> FileEntry | None:
-    entry = journal.files.get(path)
-    return entry if entry is not None and entry.state == state_of(path) else None
+def _known(path: str, journal: Journal) -> int | None:
+    """Place of what the journal has of a file, unless the file has changed."""
+    place = journal.files.find(path)
+    if place is None:
+        return None
+    return place if says_unchanged(journal.files.line_at(place), state_of(path)) else None
 
 
 def _suspects(journal: Journal) -> set[str]:
     """Files with problems: in their headers, or in samples of which something was made."""
-    of_files = {path for path, entry in journal.files.items() if entry.problems}
+    places = journal.files.places_with_problems().tolist()
+    of_files = {journal.files.entry_at(place).state.path for place in places}
     return of_files | {
-        problem.source for entry in journal.days.values() for problem in entry.problems
+        problem.source for entry in journal.days.entries() for problem in entry.problems
     }
 
 
-def _scanned(paths: list[str], executor: Executor) -> Iterator[FileEntry]:
-    if len(paths) < _WORTH_PROCESSES:
-        for path in paths:
-            yield scan_file(path)
+def _scanned(paths: Iterator[str], executor: Executor) -> Iterator[FileEntry]:
+    first = list(islice(paths, _WORTH_PROCESSES))
+    if len(first) < _WORTH_PROCESSES:
+        yield from map(scan_file, first)
         return
-    for chunk, answer in executor.run(ScanOpener(), _chunks(paths)):
+    for chunk, answer in executor.run(ScanOpener(), _chunks(chain(first, paths))):
         if isinstance(answer, Raised):
             raise QuakeError(f"{chunk[0]} and others: cannot be scanned ({answer.error})")
         if isinstance(answer, Lost):
@@ -107,9 +117,8 @@ def _lost(path: str, lost: Lost) -> str:
     return f"{path}: one of {_CHUNK} files of which {lost.reason}; try it alone"
 
 
-def _chunks(paths: list[str]) -> Iterator[tuple[str, ...]]:
-    waiting = iter(paths)
-    while chunk := tuple(islice(waiting, _CHUNK)):
+def _chunks(paths: Iterator[str]) -> Iterator[tuple[str, ...]]:
+    while chunk := tuple(islice(paths, _CHUNK)):
         yield chunk
 
 

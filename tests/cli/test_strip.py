@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quake_cli.render.window_table import TableWriter
 
 from quake.inference.records import WindowRecord
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
 from quake_cli.render.hours import Hours
 from quake_cli.render.strip import MOST_WINDOWS, Strip, needs_ascii, strip_lines
+from quake_cli.render.window_table import TableWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("earthquake", "surface_event", "noise")

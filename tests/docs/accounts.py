@@ -120,9 +120,7 @@ ADAPTED = (
     Adapted("README.md", "--workers 4", {"--workers 4": "--workers 2"}),
     Adapted("docs/scaling.md", "--workers 16", {"--workers 16": "--workers 1"}),
     Adapted("docs/watch.md", "--print |", {"--print |": "--print --stop-after 1 |"}),
-    Adapted(
-        "docs/watch.md", "--metrics-file", {"/var/lib/node_exporter/": ""}, "--stop-after 1"
-    ),
+    Adapted("docs/watch.md", "--metrics-file", {"/var/lib/node_exporter/": ""}, "--stop-after 1"),
     Adapted("docs/watch.md", "quake watch --sds", {}, "--stop-after 1"),
     Adapted("", "quake train ", {}, _ONE_EPOCH),
 )

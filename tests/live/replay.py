@@ -3,7 +3,7 @@
 import heapq
 
 from quake.inputs.selection import Selection
-from quake.live.seedlink import Arrival, _decode
+from quake.live.seedlink import ReceivedSamples, _decode
 from quake.live.seedlink_feed import SeedLinkArrivals
 from quake.waveforms.times import NS_PER_S
 
@@ -15,7 +15,7 @@ class Replay:
 
     Parameters
     ----------
-    records : list of bytes or Arrival
+    records : list of bytes or ReceivedSamples
     delay_s : float
     step_s : float
         Of the clock, between two calls.
@@ -28,7 +28,7 @@ class Replay:
     def __init__(self, records, delay_s=1.0, step_s=1.0, delays_s=None, at_once=False):
         self.n_reconnections = 0
         self.at_end = lambda: None
-        self.arrivals = [r if isinstance(r, Arrival) else _decode(r) for r in records]
+        self.arrivals = [r if isinstance(r, ReceivedSamples) else _decode(r) for r in records]
         self._step_ns = round(step_s * NS_PER_S)
         self._queue = []
         last_ns = max(arrival.segment.end_ns for arrival in self.arrivals)

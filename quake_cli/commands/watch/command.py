@@ -219,9 +219,7 @@ def watch(
                 config=config,
                 options=_options(of_windows, wait, end_after, stop_after),
                 events=(
-                    events_of(card, config, thresholds, event_snr, min_stations, within)
-                    if events
-                    else None
+                    events_of(card, thresholds, event_snr, min_stations, within) if events else None
                 ),
                 event_formats=of_files,
                 command=_command(command, exec_limit, exec_timeout),

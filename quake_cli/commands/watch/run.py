@@ -17,7 +17,8 @@ from quake_cli.request import ModelRequest
 
 if TYPE_CHECKING:
     from quake.events import EventOptions
-    from quake.inference.classifier import Classifier, PredictConfig
+    from quake.inference.classifier import Classifier
+    from quake.inference.config import PredictConfig
     from quake.inputs.selection import Selection
     from quake.live.archive_feed import ArchiveFeed
     from quake.live.commands import CommandOptions, Commands
@@ -55,16 +56,20 @@ class WatchRequest:
 def run_watch(messages: Messages, request: WatchRequest) -> Exit:
     """Follow what was asked for, until it is interrupted or nothing comes any more."""
     from quake.live.follow import Follower
+    from quake.store.fingerprint import fingerprint_of
     from quake.store.result_store import Store
     from quake_cli.exits import Exit
-    from quake_cli.request import fingerprint_of
     from quake_cli.settings import orientations_of
 
     orientations = orientations_of(request.inventory)
     events = _events(request)
     with ExitStack() as stack:
         root = request.output or stack.enter_context(tempfile.TemporaryDirectory(prefix="quake-"))
-        fingerprint = fingerprint_of(request.model, request.config, request.inventory)
+        model = request.model
+        fingerprint = fingerprint_of(
+            *(model.path, model.card, request.config, model.device, model.engine),
+            request.inventory,
+        )
         store = stack.enter_context(Store(Path(root), fingerprint))
         feed = stack.enter_context(_feed(request, store))
         classifier = request.model.load()
@@ -92,13 +97,13 @@ def run_watch(messages: Messages, request: WatchRequest) -> Exit:
 
 
 def _events(request: WatchRequest) -> LiveEventOptions | None:
+    from quake.events.station_facts import read_station_facts
     from quake.live.live_events import LiveEventOptions
-    from quake_cli.request import stations_of
 
     if request.events is None:
         return None
-    sites, sensitivities = stations_of(request.inventory)
-    return LiveEventOptions(request.events, request.event_formats, sites, sensitivities)
+    facts = read_station_facts(request.inventory)
+    return LiveEventOptions(request.events, request.event_formats, facts)
 
 
 def _commands(request: WatchRequest, stack: ExitStack) -> Commands | None:
