@@ -314,12 +314,12 @@ def _decode_many(packets: Sequence[_Packet], *, joined: bool) -> list[ReceivedSa
     """
     try:
         records, traces, complaints = _read([packet.record for packet in packets])
-        are_whole = bool((records.sizes == _RECORD_BYTES).all())
-        n_records = sum(trace.n_records for trace in traces)
-        if complaints or not are_whole or n_records != len(packets):
+        sizes = records.sizes
+        if complaints or len(sizes) != len(packets) or (sizes != _RECORD_BYTES).any():
             return None
         counts = iter([packet.header.n_samples for packet in packets if packet.header])
-        return [found for trace in traces for found in _divided(trace, counts, joined=joined)]
+        found = [one for trace in traces for one in _divided(trace, counts, joined=joined)]
+        return found if next(counts, None) is None else None
     except Exception:
         return None
 
@@ -333,8 +333,12 @@ def _divided(trace: RawTrace, counts: Iterator[int], *, joined: bool) -> Iterato
         If anything about it is unusual.
     """
     samples = trace.samples[0] if trace.samples else np.empty(0)
-    mine = [next(counts) for _ in range(trace.n_records)]
-    if sum(mine) != len(samples) or trace.drifts:
+    mine: list[int] = []
+    left = len(samples)
+    while left > 0:
+        mine.append(next(counts))
+        left -= mine[-1]
+    if left or trace.drifts:
         raise ValueError("not as the headers say")
     if samples.dtype.kind not in "iuf" or (
         samples.dtype.kind == "f" and max(mine) * samples.itemsize > _RECORD_BYTES - 48
