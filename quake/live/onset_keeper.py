@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from quake.stations.orientation import Orientations
 
 STANDS_AFTER_NS = 12 * NS_PER_S
-"""An onset is looked at when so much has come after it: the phase head looks no further ahead."""
+"""An onset is looked at when so much has come after it: its class needs some of the event."""
 
 # Between two looks at the same channel set, in time of its samples.
 _STEP_NS = 3 * NS_PER_S
