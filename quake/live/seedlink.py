@@ -35,7 +35,7 @@ import numpy as np
 from quake.errors import ParameterError, WaveformError
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.mseed import RawTrace, first_line, read_records
-from quake.waveforms.readers.record_headers import Records, find_records
+from quake.waveforms.readers.record_headers import RecordPlaces, find_records
 from quake.waveforms.segments import Segment, duration_ns
 from quake.waveforms.times import NS_PER_S, format_time
 
@@ -355,7 +355,7 @@ def _divided(trace: RawTrace, counts: Iterator[int], *, joined: bool) -> Iterato
         first += n
 
 
-def _read(records: Sequence[bytes]) -> tuple[Records, list[RawTrace], list[str]]:
+def _read(records: Sequence[bytes]) -> tuple[RecordPlaces, list[RawTrace], list[str]]:
     """Read records: what there is of them, their traces, and what is wrong."""
     data = np.frombuffer(b"".join(records), np.int8)
     found = find_records(data)

@@ -178,9 +178,9 @@ def watch(
     interrupted. Exit status: 0 ended by --stop-after, 130 or 143 interrupted, others as `quake
     predict`.
     """
-    from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
     from quake_cli.commands.watch.run import WatchRequest, run_watch
+    from quake_cli.model_choice import named_model
     from quake_cli.outputs import check_places
     from quake_cli.request import ModelRequest, events_of, selection_of
     from quake_cli.settings import check_classes, config_of, refuse_idle, thresholds_of
@@ -200,7 +200,7 @@ def watch(
         }
         refuse_idle(events, of_events)
         config = config_of(overlap, min_coverage, thresholds_of("--threshold", threshold or []))
-        path = find_model(model, backbone)
+        path = named_model(messages, model, backbone)
         card = load_card(path)
         check_classes("--threshold", config.thresholds or {}, card)
         thresholds = thresholds_of("--event-threshold", event_threshold or [])
