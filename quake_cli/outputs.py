@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from quake_cli.standard_output import NamedRaw
 if TYPE_CHECKING:
     from quake.events import Event
     from quake.output.windows import Writer
+    from quake.stations.travel_times import Site
 
 _SUFFIXES = {
     ".txt": Format.TABLE,
@@ -26,10 +27,14 @@ _SUFFIXES = {
     ".mseed": Format.MSEED,
     ".quakeml": Format.QUAKEML,
     ".xml": Format.QUAKEML,
+    ".geojson": Format.GEOJSON,
     ".markers": Format.SNUFFLER,
 }
 _BINARY = (Format.PARQUET, Format.MSEED)
-_OF_EVENTS_ALONE = (Format.QUAKEML, Format.SNUFFLER, Format.SWARM, Format.AUDACITY)
+_OF_EVENTS_ALONE = (
+    *(Format.QUAKEML, Format.GEOJSON),
+    *(Format.SNUFFLER, Format.SWARM, Format.AUDACITY),
+)
 _OF_EVENTS = (Format.CSV, Format.JSONL, Format.PARQUET, *_OF_EVENTS_ALONE)
 
 
@@ -93,6 +98,24 @@ def is_of_events(place: Destination | StorePlace) -> bool:
     return place.format in _OF_EVENTS_ALONE
 
 
+def event_formats(place: Destination | StorePlace) -> tuple[str, ...]:
+    """Formats in which events are written, if any are."""
+    return place.event_formats if isinstance(place, StorePlace) else (place.format.value,)
+
+
+def check_places(formats: Sequence[str], inventory: Path | None) -> None:
+    """Refuse a map without places, before any work is done.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if Format.GEOJSON.value in formats and inventory is None:
+        from quake.output.events import checked_sites
+
+        checked_sites(None)
+
+
 def _is_folder(output: str, formats: Sequence[Format]) -> bool:
     path = Path(output)
     if path.exists():
@@ -104,7 +127,7 @@ def _store(root: Path, formats: Sequence[Format], events: bool) -> StorePlace:
     if Format.TABLE in formats:
         raise ParameterError(
             f"--output {root}: a table is for terminals and files; a folder takes parquet, csv, "
-            "jsonl, mseed, quakeml and markers"
+            "jsonl, mseed, quakeml, geojson and markers"
         )
     windows = [f.value for f in formats if f not in _OF_EVENTS_ALONE] or [Format.PARQUET.value]
     of_events = [f.value for f in formats if f in _OF_EVENTS]
@@ -163,13 +186,17 @@ def open_windows(destination: Destination, classes: Sequence[str], hop_ns: int) 
 
 
 @contextmanager
-def open_events(destination: Destination, classes: Sequence[str]) -> Iterator[list[Event]]:
+def open_events(
+    destination: Destination, classes: Sequence[str], sites: Mapping[str, Site] | None = None
+) -> Iterator[list[Event]]:
     """Open a destination for events; those in the list at the end are written.
 
     Parameters
     ----------
     destination : Destination
     classes : names, in the order of their columns
+    sites : mapping of ``NETWORK.STATION`` to Site, optional
+        Where the stations are.
 
     Raises
     ------
@@ -186,7 +213,7 @@ def open_events(destination: Destination, classes: Sequence[str]) -> Iterator[li
             from quake.output.events import write_events
 
             target = file or sys.stdout.buffer
-            write_events(target, destination.format.value, events, classes=classes)
+            write_events(target, destination.format.value, events, classes=classes, sites=sites)
             target.flush()
 
 

@@ -59,6 +59,13 @@ def check_classes(option: str, thresholds: Mapping[str, float], card: ModelCard)
             raise ParameterError(f"{option}: {error}") from error
 
 
+def refuse_idle(wants_events: bool, options: dict[str, Any]) -> None:
+    """Refuse options that would do nothing."""
+    named = [name for name, value in options.items() if value is not None]
+    if named and not wants_events:
+        raise ParameterError(f"{', '.join(named)}: is about events; add --events")
+
+
 def orientations_of(inventory: Path | None) -> Orientations | None:
     """Read how components are turned; None where they are taken as they are."""
     if inventory is None:

@@ -15,4 +15,4 @@ set -euo pipefail
 # exec: the signal before the time limit goes to quake itself, which ends what it has begun.
 exec quake predict --sds "${ARCHIVE:?}" --output "${STORE:?}/" \
     --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" \
-    --workers "${SLURM_CPUS_PER_TASK:-1}"
+    --events --workers "${SLURM_CPUS_PER_TASK:-1}"

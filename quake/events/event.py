@@ -134,6 +134,18 @@ class Arrival:
             model=onset.model,
         )
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Arrival:
+        """Read back what `to_dict` wrote.
+
+        Raises
+        ------
+        TypeError, KeyError
+            If something is missing or unknown.
+        """
+        lists = {name: tuple(values[name]) for name in ("flags", "windows")}
+        return cls(**{**values, **lists})
+
     @property
     def station(self) -> tuple[str, str]:
         """Network and station code."""
@@ -219,6 +231,18 @@ class Event:
         arrivals = tuple(sorted(self.arrivals, key=lambda a: (a.onset_ns, a.channel_set)))
         for name, value in _derived(self.label, arrivals).items():
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Event:
+        """Read back what `to_dict` wrote; all else follows from class and arrivals.
+
+        Raises
+        ------
+        TypeError, KeyError
+            If something is missing or unknown.
+        """
+        arrivals = tuple(Arrival.from_dict(arrival) for arrival in values["arrivals"])
+        return cls(str(values["label"]), arrivals)
 
     @property
     def stations(self) -> tuple[tuple[str, str], ...]:

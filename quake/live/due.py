@@ -31,13 +31,21 @@ class Arrivals:
 
     def are_complete_to(self, time_ns: int) -> bool:
         """Whether nothing before a time is worth waiting for."""
+        complete_ns = self.complete_ns
+        return complete_ns is not None and complete_ns >= time_ns
+
+    @property
+    def complete_ns(self) -> int | None:
+        """Time before which nothing is worth waiting for; None if nothing has come."""
         if not self.reach_ns:
-            return False
+            return None
         furthest_ns = max(self.reach_ns.values())
-        if furthest_ns >= time_ns + self.wait_ns or (self.has_ended and furthest_ns >= time_ns):
-            return True
+        if self.has_ended:
+            return furthest_ns
+        waited_ns = furthest_ns - self.wait_ns
         # A component that has never come may be the next to do so.
-        return len(self.reach_ns) == len(COMPONENTS) and min(self.reach_ns.values()) >= time_ns
+        has_all = len(self.reach_ns) == len(COMPONENTS)
+        return max(waited_ns, min(self.reach_ns.values())) if has_all else waited_ns
 
 
 def arrivals(day: StationDay, wait_ns: int, *, has_ended: bool = False) -> Arrivals:

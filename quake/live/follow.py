@@ -9,22 +9,27 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from quake.errors import OutputError, WaveformError
+from quake.events.onset import onsets_as_bytes
 from quake.files import write_whole
 from quake.inference.classifier import Classifier
 from quake.inference.config import PredictConfig
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
 from quake.live.due import arrivals, due_windows
+from quake.live.live_events import LiveEventOptions, LiveEvents
+from quake.live.onset_keeper import NEEDED_BEFORE_NS, OnsetKeeper, Recorded
+from quake.live.revisions import Revision
 from quake.output.windows import READABLE, read_windows, windows_as_bytes
 from quake.store.entries import DayEntry
-from quake.store.layout import date_of, day_of_date
+from quake.store.events import onsets_of_day
+from quake.store.layout import ONSETS, date_of, day_of_date
 from quake.store.result_store import Store
 from quake.store.station_work import reasons
 from quake.waveforms.ids import ChannelSetId
@@ -35,6 +40,10 @@ from quake.waveforms.times import NS_PER_S, parse_time
 from quake.windows.grid import WindowGrid
 from quake.windows.station_days import DAY_NS, StationDay, day_of, station_days
 from quake.windows.tasks import Task
+
+if TYPE_CHECKING:
+    from quake.live.metrics import WatchMetrics
+    from quake.stations.orientation import Orientations
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +116,16 @@ class Follower:
     store : Store
         Open.
     options : FollowOptions
+    orientations : Orientations, optional
+        Components are then turned to true Z, N, E.
+    events : LiveEventOptions, optional
+        Find events too.
+    tell : callable
+        Hears of each revision of an event, see `quake.live.revisions`.
+    metrics : WatchMetrics, optional
+        What is counted for a monitoring system.
+    now_ns : callable
+        The clock by which it is said when an event was told of.
     """
 
     def __init__(
@@ -116,11 +135,25 @@ class Follower:
         feed: Feed,
         store: Store,
         options: FollowOptions,
+        *,
+        orientations: Orientations | None = None,
+        events: LiveEventOptions | None = None,
+        tell: Callable[[Revision], None] = lambda revision: None,
+        metrics: WatchMetrics | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.classifier, self.config, self.feed = classifier, config, feed
-        self.store, self.options = store, options
+        self.store, self.options, self.orientations = store, options, orientations
+        self.metrics = metrics
         self.grid: WindowGrid = config.grid(classifier.card)
+        self._keeper, self._events = None, None
+        if events is not None:
+            self._keeper = OnsetKeeper(
+                classifier, config, lambda: feed.source, self._rows_with_onsets, orientations
+            )
+            self._events = LiveEvents(self._keeper, store, events, tell, now_ns)
         self._rows: OrderedDict[DayId, dict[int, WindowRecord]] = OrderedDict()
+        self._onsets_written: OrderedDict[DayId, bytes] = OrderedDict()
         self._newest_s: dict[ChannelSetId, float] = {}
         self._ended: set[ChannelSetId] = set()
         self._n_lines = 0
@@ -142,18 +175,25 @@ class Follower:
             If the store cannot be written to.
         """
         idle_since_s = time.monotonic()
-        while True:
-            news = self.feed.wait(poll_s)
-            now_s = time.monotonic()
-            if news:
-                idle_since_s = now_s
-            stops = self.options.stop_after_s
-            is_over = stops is not None and now_s - idle_since_s >= stops
-            self._newest_s.update(dict.fromkeys(news, now_s))
-            self._ended -= news.keys()
-            yield from self._score({**self._ending(now_s), **news})
-            if is_over:
-                return
+        try:
+            while True:
+                news = self.feed.wait(poll_s)
+                now_s = time.monotonic()
+                if news:
+                    idle_since_s = now_s
+                stops = self.options.stop_after_s
+                is_over = stops is not None and now_s - idle_since_s >= stops
+                self._newest_s.update(dict.fromkeys(news, now_s))
+                self._ended -= news.keys()
+                concerned = {**self._ending(now_s), **news}
+                yield from self._score(concerned)
+                self._find_events(concerned, now_s)
+                self._measure(news)
+                if is_over:
+                    return
+        finally:
+            if self._events is not None:
+                self._events.write_files(at_once=True)
 
     def _ending(self, now_s: float) -> dict[ChannelSetId, int]:
         """Channel sets to which nothing has been added for long, each once."""
@@ -170,11 +210,17 @@ class Follower:
         if not tasks:
             return
         keys = {str(task.id): task.id for task in tasks}
+        for task in reversed(tasks):  # the first one of a channel set says where it begins
+            self._begin_onsets(task.id, min(task.starts_ns))
         source = self.feed.source
-        prediction = self.classifier.predict_tasks(tasks, source, self.config)
+        prediction = self.classifier.predict_tasks(tasks, source, self.config, self.orientations)
         for (name, day_ns), some in groupby(prediction, lambda r: (r.id, _day(r))):
             records = list(some)
+            if self._keeper is not None:
+                self._keeper.add(keys[name], records)
             self._write(keys[name], day_ns, records)
+            if self.metrics is not None:
+                self.metrics.count_windows(records)
             yield from records
         self._warn_of_disputes(source.problems)
         for key in keys.values():
@@ -237,6 +283,95 @@ class Follower:
                 return read_windows(self.store.path_of(entry, name))
         return []
 
+    # --- events
+
+    def _begin_onsets(self, key: ChannelSetId, start_ns: int) -> None:
+        """Have onsets of a channel set found from where a run before this one was, or its day."""
+        if self._keeper is None or self._keeper.settled_ns(key):
+            return
+        known = [
+            entry.onsets_to_ns
+            for entry in self.store.journal.days.entries()
+            if entry.id == key and entry.onsets_to_ns is not None
+        ]
+        self._keeper.begin(key, max(known, default=day_of(start_ns)))
+
+    def _rows_with_onsets(self, key: ChannelSetId, day_ns: int) -> dict[int, WindowRecord]:
+        """Windows of a station-day, once its onsets are in memory."""
+        assert self._keeper is not None
+        if not self._keeper.has(key, day_ns):
+            entry = self.store.journal.days.get((key, date_of(day_ns)))
+            is_there = entry is not None and ONSETS in entry.outputs
+            onsets = onsets_of_day(self.store, entry) if entry is not None and is_there else ()
+            self._keeper.load(key, day_ns, onsets)
+        return self._rows_of(key, day_ns)
+
+    def _find_events(self, news: Mapping[ChannelSetId, int], now_s: float) -> None:
+        """Find onsets in what has come, and say which events are new."""
+        if self._keeper is None or self._events is None:
+            return
+        recorded = {
+            key: found
+            for key in sorted(news)
+            if (found := self._recorded(key, news[key])) is not None
+        }
+        times = []
+        for key, found in recorded.items():
+            since_ns, changed = self._keeper.settle(key, found)
+            times.append(since_ns)
+            for day_ns in sorted(changed):
+                self._write_onsets(key, day_ns)
+            self._events.outdate(changed)
+        times.append(self._keeper.look(recorded))
+        new = [time_ns for time_ns in times if time_ns is not None]
+        if new:
+            living_s = now_s - self.options.wait_s
+            living = [key for key, newest_s in self._newest_s.items() if newest_s >= living_s]
+            self._events.update(min(new), living)
+            self._events.forget(max(found.complete_ns for found in recorded.values()))
+        self._events.write_files()
+
+    def _recorded(self, key: ChannelSetId, since_ns: int) -> Recorded | None:
+        """What there is of a channel set; None where nothing of it is to be done."""
+        assert self._keeper is not None
+        self._begin_onsets(key, since_ns)
+        days = self._days(key, min(since_ns, self._keeper.settled_ns(key)))
+        if not days:
+            return None
+        has_ended = key in self._ended
+        wait_ns = round(self.options.wait_s * NS_PER_S)
+        complete_ns = arrivals(days[-1], wait_ns, has_ended=has_ended).complete_ns
+        return None if complete_ns is None else Recorded(days, complete_ns, has_ended)
+
+    def _write_onsets(self, key: ChannelSetId, day_ns: int) -> None:
+        """Write the onsets of a station-day whose windows are in the store."""
+        before = self.store.journal.days.get((key, date_of(day_ns)))
+        if before is None:
+            return
+        entry = replace(before, outputs=dict(before.outputs))
+        try:
+            self._add_onsets(entry, day_ns)
+            self.store.add(entry)
+        except OSError as error:
+            raise self._not_written(error) from error
+
+    def _add_onsets(self, entry: DayEntry, day_ns: int) -> None:
+        """Write the onsets of a station-day as they are now."""
+        if self._keeper is None:
+            return
+        self._rows_with_onsets(entry.id, day_ns)
+        content = onsets_as_bytes(self._keeper.onsets_of(entry.id, day_ns))
+        is_there = entry.outputs.get(ONSETS) == len(content)
+        if not is_there or self._onsets_written.get((entry.id, day_ns)) != content:
+            write_whole(self.store.path_of(entry, ONSETS), content, self.store.temporary)
+        self._onsets_written[entry.id, day_ns] = content
+        while len(self._onsets_written) > _DAYS * max(len(self._newest_s), 1) + 1:
+            self._onsets_written.popitem(last=False)
+        entry.outputs[ONSETS] = len(content)
+        entry.onsets_to_ns = self._keeper.settled_ns(entry.id)
+
+    # --- the store
+
     def _write(self, key: ChannelSetId, day_ns: int, records: list[WindowRecord]) -> None:
         """Add windows to a station-day of the store."""
         rows = self._rows_of(key, day_ns)
@@ -249,19 +384,28 @@ class Follower:
                 content = windows_as_bytes(name, ordered, names, self.grid.hop_ns)
                 write_whole(self.store.path_of(entry, name), content, self.store.temporary)
                 entry.outputs[name] = len(content)
+            self._add_onsets(entry, day_ns)
             self.store.add(entry)
             self._tidy()
         except OSError as error:
-            raise OutputError(
-                f"{error.filename or self.store.root}: {error.strerror or error}; what was "
-                "written so far is complete; make room and start again"
-            ) from error
+            raise self._not_written(error) from error
+
+    def _not_written(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{error.filename or self.store.root}: {error.strerror or error}; what was "
+            "written so far is complete; make room and start again"
+        )
 
     def _entry(self, key: ChannelSetId, day_ns: int, rows: list[WindowRecord]) -> DayEntry:
         covered = [(parse_time(r.start), parse_time(r.end), r.status) for r in rows]
         windows = union((start, end) for start, end, _ in covered)
+        before = self.store.journal.days.get((key, date_of(day_ns)))
+        # Found by another run, perhaps; they stay, and say how far they go.
+        kept = {n: s for n, s in before.outputs.items() if n == ONSETS} if before else {}
         return DayEntry(
             id=key,
+            outputs=kept,
+            onsets_to_ns=before.onsets_to_ns if before else None,
             date=date_of(day_ns),
             inputs=LIVE,
             windows=dict(Counter(row.status for row in rows)),
@@ -284,7 +428,18 @@ class Follower:
     def _needed_from(self, key: ChannelSetId) -> int:
         """Time from which on samples may still be asked for."""
         newest = [max(rows) for (other, _), rows in self._rows.items() if other == key and rows]
-        return max(newest) - 2 * self.grid.window_ns if newest else 0
+        if not newest:
+            return 0
+        of_windows_ns = max(newest) - 2 * self.grid.window_ns
+        of_onsets_ns = self._keeper.needed_from(key) if self._keeper is not None else None
+        return of_windows_ns if of_onsets_ns is None else min(of_windows_ns, of_onsets_ns)
+
+    def _measure(self, news: Mapping[ChannelSetId, int]) -> None:
+        """Tell the metrics how far channel sets have come."""
+        if self.metrics is not None:
+            for key in news:
+                self.metrics.see_spans(key, self.feed.spans(key))
+            self.metrics.write_if_due()
 
 
 def _day(record: WindowRecord) -> int:
@@ -305,6 +460,21 @@ def last_scored(store: Store) -> dict[ChannelSetId, int]:
         for key in days.channel_sets()
     }
     return {key: _last_start(store, e) for key, e in newest.items() if e is not None}
+
+
+def needed_from(store: Store) -> dict[ChannelSetId, int]:
+    """Of each channel set the time, ns since the epoch, from which on a run needs samples.
+
+    Raises
+    ------
+    WaveformError
+        If a file of windows cannot be read back.
+    """
+    needed = last_scored(store)
+    for entry in store.journal.days.entries():
+        if entry.onsets_to_ns is not None and date_of(day_of(needed[entry.id])) == entry.date:
+            needed[entry.id] = min(needed[entry.id], entry.onsets_to_ns - NEEDED_BEFORE_NS)
+    return needed
 
 
 def _last_start(store: Store, entry: DayEntry) -> int:

@@ -20,11 +20,12 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -33,9 +34,9 @@ import numpy as np
 
 from quake.errors import ParameterError, WaveformError
 from quake.waveforms.ids import ChannelSetId
-from quake.waveforms.readers.mseed import first_line, read_records
-from quake.waveforms.readers.record_headers import find_records
-from quake.waveforms.segments import Segment
+from quake.waveforms.readers.mseed import RawTrace, first_line, read_records
+from quake.waveforms.readers.record_headers import RecordPlaces, find_records
+from quake.waveforms.segments import Segment, duration_ns
 from quake.waveforms.times import NS_PER_S, format_time
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,12 @@ _JOIN_S = 2.0
 
 # Packets that wait to be read: 2 MiB. When it is full the server has to wait.
 _MOST_WAITING = 4096
+
+# Packets that are handed over at a time: what one call of the system receives.
+_BATCH = 128
+
+# Channels of which it is kept whether they are wanted; damaged names must not use up memory.
+_MOST_NAMES = 4096
 
 _FORMS = {
     "network": re.compile(r"[A-Za-z0-9?*]{1,8}"),
@@ -238,6 +245,15 @@ class _Packet(NamedTuple):
     record: bytes
 
 
+def _packet(head: bytes, record: bytes) -> _Packet | None:
+    """A packet of data, or bytes that are none; None for an answer to INFO."""
+    if not head:
+        return _Packet(None, None, record)
+    if head[2:6] == b"INFO":
+        return None
+    return _Packet(int(head[2:], 16), _read_header(record), record)
+
+
 def _read_header(record: bytes) -> _Header | None:
     """Read the header of a record of 512 bytes, in whatever byte order; None if it is damaged."""
     if len(record) != _RECORD_BYTES or not _CODES.fullmatch(record, 8, 20):
@@ -249,15 +265,16 @@ def _read_header(record: bytes) -> _Header | None:
             continue
         if second <= 60 and fraction <= 9999 and n_samples <= _MOST_SAMPLES:
             (data_offset,) = struct.unpack_from(f"{order}H", record, 44)
-            return _Header(
-                _code(record[18:20]),
-                _code(record[8:13]),
-                _code(record[13:15]),
-                _code(record[15:18]),
-                n_samples,
-                data_offset,
-            )
+            return _Header(*_codes(record[8:20]), n_samples, data_offset)
     return None
+
+
+@lru_cache(maxsize=_MOST_NAMES)
+def _codes(name: bytes) -> tuple[str, str, str, str]:
+    """Network, station, location and channel of a name as it is in a header."""
+    parts = (name[10:12], name[0:5], name[5:7], name[7:10])
+    network, station, location, channel = map(_code, parts)
+    return network, station, location, channel
 
 
 def _code(field: bytes) -> str:
@@ -272,9 +289,7 @@ def _decode(record: bytes) -> ReceivedSamples | None:
     Exception
         If it is damaged: whatever the reader makes of it, or `ValueError`.
     """
-    data = np.frombuffer(record, np.int8)
-    records = find_records(data)
-    traces, complaints = read_records(data, records)
+    records, traces, complaints = _read([record])
     if complaints:
         raise ValueError(complaints[0])
     if records.n_bytes != _RECORD_BYTES or len(traces) != 1 or not traces[0].samples:
@@ -282,14 +297,82 @@ def _decode(record: bytes) -> ReceivedSamples | None:
     trace, samples = traces[0], traces[0].samples[0]
     if samples.dtype.kind not in "iuf":
         return None
-    if not 0 < trace.sampling_rate_hz < np.inf:
-        raise ValueError(f"a sampling rate of {trace.sampling_rate_hz:g} Hz")
-    if trace.start_ns > time.time_ns() + _FUTURE_NS:
-        raise ValueError(f"a time in the future, {format_time(trace.start_ns)}")
+    if samples.dtype.kind == "f" and samples.nbytes > _RECORD_BYTES - 48:
+        raise ValueError(f"more samples than it can hold: {len(samples)}")
+    _check_times(trace)
     channel = trace.channel
     return ReceivedSamples(
         channel.id, Segment(channel.code, trace.start_ns, trace.sampling_rate_hz, samples)
     )
+
+
+def _decode_many(packets: Sequence[_Packet], *, joined: bool) -> list[ReceivedSamples] | None:
+    """Decode records of one channel at once; None if each has to be looked at by itself.
+
+    Records that follow one another are divided again unless they may stay `joined`. A call of the
+    reader takes as long as decoding hundreds of records, and servers give thousands after a break.
+    """
+    try:
+        records, traces, complaints = _read([packet.record for packet in packets])
+        sizes = records.sizes
+        if complaints or len(sizes) != len(packets) or (sizes != _RECORD_BYTES).any():
+            return None
+        counts = iter([packet.header.n_samples for packet in packets if packet.header])
+        found = [one for trace in traces for one in _divided(trace, counts, joined=joined)]
+        return found if next(counts, None) is None else None
+    except Exception:
+        return None
+
+
+def _divided(trace: RawTrace, counts: Iterator[int], *, joined: bool) -> Iterator[ReceivedSamples]:
+    """Divide a trace without a gap into its records, given the samples of each; or check it.
+
+    Raises
+    ------
+    ValueError
+        If anything about it is unusual.
+    """
+    samples = trace.samples[0] if trace.samples else np.empty(0)
+    mine: list[int] = []
+    left = len(samples)
+    while left > 0:
+        mine.append(next(counts))
+        left -= mine[-1]
+    if left or trace.drifts:
+        raise ValueError("not as the headers say")
+    if samples.dtype.kind not in "iuf" or (
+        samples.dtype.kind == "f" and max(mine) * samples.itemsize > _RECORD_BYTES - 48
+    ):
+        raise ValueError("no ordinary samples")
+    _check_times(trace)
+    channel, first = trace.channel, 0
+    for n in [len(samples)] if joined else mine:
+        start_ns = trace.start_ns + duration_ns(first, trace.sampling_rate_hz)
+        piece = samples[first : first + n]
+        yield ReceivedSamples(
+            channel.id, Segment(channel.code, start_ns, trace.sampling_rate_hz, piece)
+        )
+        first += n
+
+
+def _read(records: Sequence[bytes]) -> tuple[RecordPlaces, list[RawTrace], list[str]]:
+    """Read records: what there is of them, their traces, and what is wrong."""
+    data = np.frombuffer(b"".join(records), np.int8)
+    found = find_records(data)
+    return found, *read_records(data, found)
+
+
+def _check_times(trace: RawTrace) -> None:
+    """Refuse rates and times that make no sense.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not 0 < trace.sampling_rate_hz < np.inf:
+        raise ValueError(f"a sampling rate of {trace.sampling_rate_hz:g} Hz")
+    if trace.start_ns > time.time_ns() + _FUTURE_NS:
+        raise ValueError(f"a time in the future, {format_time(trace.start_ns)}")
 
 
 # --- one connection -----------------------------------------------------------------------
@@ -366,14 +449,20 @@ class _Link:
             raise ConnectionError(f"the list of stations cannot be read ({error})") from error
         return [(s.get("network", ""), s.get("name", "")) for s in root.iter("station")]
 
-    def packets(self, silence_s: float) -> Iterator[_Packet]:
-        """Packets of data as they come, for ever."""
+    def packets(self, silence_s: float) -> Iterator[list[_Packet]]:
+        """Packets of data as they come, as many as are there, for ever."""
         while True:
-            head, record = self._next(silence_s)
-            if not head:
-                yield _Packet(None, None, record)
-            elif head[2:6] != b"INFO":
-                yield _Packet(int(head[2:], 16), _read_header(record), record)
+            batch = [_packet(*self._next(silence_s))]
+            while len(batch) < _BATCH and self._has_packet():
+                found = self._cut()
+                assert found is not None
+                batch.append(_packet(*found))
+            yield [packet for packet in batch if packet is not None]
+
+    def _has_packet(self) -> bool:
+        """Whether something can be cut off, and no end of the connection comes first."""
+        is_long = len(self._buffer) >= _PACKET_BYTES
+        return is_long and not self._buffer.startswith((b"END", b"ERROR"))
 
     def send(self, command: str) -> None:
         """Send a command."""
@@ -462,6 +551,11 @@ class SeedLinkFeed:
     connect_s : float
         Longest time that connecting may take.
 
+    Attributes
+    ----------
+    n_reconnections : int
+        How often the connection was made again.
+
     Raises
     ------
     WaveformError
@@ -480,11 +574,16 @@ class SeedLinkFeed:
         self.address = address
         self._begin_ns = begin_ns
         self._reconnect_s, self._silence_s, self._connect_s = reconnect_s, silence_s, connect_s
+        self.n_reconnections = 0
+        self._is_silent = False
         self._sequences: dict[str, int] = {}
         self._warned: set[str] = set()
         self._link: _Link | None = None
         self._stopped = threading.Event()
-        self._waiting: queue.Queue[_Packet | BaseException] = queue.Queue(_MOST_WAITING)
+        self._wanted: dict[tuple[str, str, str, str], bool | None] = {}
+        self._waiting: queue.Queue[list[_Packet] | BaseException] = queue.Queue(
+            max(_MOST_WAITING // _BATCH, 1)
+        )
         self._thread = threading.Thread(target=self._run, name="quake-seedlink", daemon=True)
 
     def __enter__(self) -> Self:
@@ -510,13 +609,15 @@ class SeedLinkFeed:
             # It may be looking up a host, which nothing interrupts; it ends after that.
             self._thread.join(_JOIN_S)
 
-    def read(self, timeout_s: float) -> list[ReceivedSamples]:
+    def read(self, timeout_s: float, *, joined: bool = False) -> list[ReceivedSamples]:
         """Take what has arrived since the last call.
 
         Parameters
         ----------
         timeout_s : float
             Wait for so long at most if nothing has.
+        joined : bool
+            Records that follow one another, as they do after a break, may be one.
 
         Returns
         -------
@@ -525,8 +626,7 @@ class SeedLinkFeed:
         """
         until_s = time.monotonic() + timeout_s
         while True:
-            arrivals = [self._arrival(packet) for packet in self._received(until_s)]
-            found = [arrival for arrival in arrivals if arrival is not None]
+            found = self._arrivals(self._received(until_s), joined=joined)
             if found or time.monotonic() >= until_s:
                 return found
 
@@ -541,26 +641,60 @@ class SeedLinkFeed:
                 item = self._waiting.get(block=not found and wait_s > 0, timeout=wait_s)
                 if isinstance(item, BaseException):
                     raise item
-                found.append(item)
+                found += item
         return found
 
-    def _arrival(self, packet: _Packet) -> ReceivedSamples | None:
-        """Decode a packet, or leave it out, with a warning the first time."""
-        header = packet.header
-        if header is None:
-            self._drop("a packet", "it is damaged")
-            return None
+    def _arrivals(
+        self, packets: Iterable[_Packet], *, joined: bool = False
+    ) -> list[ReceivedSamples]:
+        """Decode packets, those of a channel together."""
+        by_channel: dict[tuple[object, ...], list[_Packet]] = {}
+        for packet in packets:
+            header = packet.header
+            if header is not None and self._is_wanted(header):
+                # Records of another quality are a channel of their own to the reader.
+                by_channel.setdefault((header[:4], packet.record[6]), []).append(packet)
+            elif header is None:
+                self._drop("a packet", "it is damaged")
+        return [
+            found
+            for several in by_channel.values()
+            for found in self._decoded(several, joined=joined)
+        ]
+
+    def _decoded(self, packets: Sequence[_Packet], *, joined: bool) -> list[ReceivedSamples]:
+        """Decode packets of one channel; damaged ones are left out, with a warning the first time.
+
+        Several are decoded together unless one of them is unusual.
+        """
+        found = _decode_many(packets, joined=joined) if len(packets) > 1 else None
+        if found is not None:
+            return found
+        arrivals = [self._arrival(packet) for packet in packets]
+        return [arrival for arrival in arrivals if arrival is not None]
+
+    def _is_wanted(self, header: _Header) -> bool:
+        """Whether a packet was asked for and has samples."""
         channel = header[:4]
-        streams = self.address.streams
-        if not any(stream.matches_station(*channel[:2]) for stream in streams):
+        if channel not in self._wanted:
+            if len(self._wanted) >= _MOST_NAMES:
+                self._wanted.clear()
+            streams = self.address.streams
+            is_known = any(stream.matches_station(*channel[:2]) for stream in streams)
+            is_wanted = any(stream.matches(*channel) for stream in streams)
+            self._wanted[channel] = is_wanted if is_known else None
+        wanted = self._wanted[channel]
+        if wanted is None:
             self._drop("a packet", f"{'.'.join(channel)} was not asked for")
-            return None
-        if header.n_samples == 0 or not any(stream.matches(*channel) for stream in streams):
-            return None
+        return bool(wanted) and header.n_samples > 0
+
+    def _arrival(self, packet: _Packet) -> ReceivedSamples | None:
+        """Decode a packet, or leave it out."""
         try:
             return _decode(packet.record)
         except Exception as error:
-            self._drop(f"a packet of {header.station_name}", first_line(error))
+            name = packet.header.station_name if packet.header else ""
+            self._drop(f"a packet of {name}", first_line(error))
             return None
 
     def _drop(self, what: str, reason: str) -> None:
@@ -586,10 +720,12 @@ class SeedLinkFeed:
     def _follow(self, link: _Link) -> _Link | None:
         """Receive while the connection lasts; the next one, or None at the end."""
         try:
-            for packet in link.packets(self._silence_s):
-                if not self._put(packet):
+            for packets in link.packets(self._silence_s):
+                if not self._put(packets):
                     return None
-                self._note(packet)
+                for packet in packets:
+                    self._note(packet)
+                self._is_silent = self._is_silent and not packets
         except OSError as error:
             return self._reconnected(error)
         finally:
@@ -601,11 +737,14 @@ class SeedLinkFeed:
         header = packet.header
         if header is None or packet.sequence is None:
             return
+        name = header.station_name
         # A damaged name is none that was asked for, mostly, and must not use up memory.
-        if any(s.matches_station(header.network, header.station) for s in self.address.streams):
-            self._sequences[header.station_name] = packet.sequence
+        if name in self._sequences or any(
+            s.matches_station(header.network, header.station) for s in self.address.streams
+        ):
+            self._sequences[name] = packet.sequence
 
-    def _put(self, item: _Packet | BaseException) -> bool:
+    def _put(self, item: list[_Packet] | BaseException) -> bool:
         """Wait for room, unless all has been stopped."""
         while not self._stopped.is_set():
             try:
@@ -619,8 +758,10 @@ class SeedLinkFeed:
         """Try until there is a connection, or the end."""
         if self._stopped.is_set():
             return None
-        # Stations may have nothing to say; that is no reason to alarm anybody.
-        level = logging.INFO if isinstance(error, _SilenceError) else logging.WARNING
+        # Stations may have nothing to say for days: the first silence is told of, and its end.
+        is_known = isinstance(error, _SilenceError) and self._is_silent
+        level = logging.INFO if is_known else logging.WARNING
+        self._is_silent = isinstance(error, _SilenceError)
         logger.log(
             level,
             "%s: the connection broke (%s); connecting again every %g s",
@@ -628,6 +769,7 @@ class SeedLinkFeed:
             error,
             self._reconnect_s,
         )
+        since_s = time.monotonic()
         while not self._stopped.wait(self._reconnect_s):
             try:
                 link = self._open()
@@ -636,7 +778,9 @@ class SeedLinkFeed:
             except (OSError, UnicodeError) as failure:
                 logger.debug("%s: %s", self.address, failure)
             else:
-                logger.info("%s: connected again", self.address)
+                self.n_reconnections += 1
+                after_s = time.monotonic() - since_s
+                logger.log(level, "%s: connected again after %.0f s", self.address, after_s)
                 return link
         return None
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Self
+
+import numpy as np
 
 from quake.inputs.selection import Selection
 from quake.live.seedlink import ReceivedSamples, SeedLinkFeed
@@ -42,6 +45,11 @@ class SeedLinkArrivals:
         self._feed.__exit__(None, None, None)
 
     @property
+    def n_reconnections(self) -> int:
+        """How often the connection was made again."""
+        return self._feed.n_reconnections
+
+    @property
     def source(self) -> Source:
         """The samples that are in memory."""
         return _Memory(self._segments, self._spans)
@@ -49,7 +57,7 @@ class SeedLinkArrivals:
     def wait(self, timeout_s: float) -> dict[ChannelSetId, int]:
         """Channel sets with news and the time from which on there are any, see `Feed`."""
         news: dict[ChannelSetId, int] = {}
-        for arrival in self._feed.read(timeout_s):
+        for arrival in _joined(self._feed.read(timeout_s, joined=True)):
             if self._add(arrival):
                 start_ns = arrival.segment.start_ns
                 news[arrival.id] = min(news.get(arrival.id, start_ns), start_ns)
@@ -87,6 +95,37 @@ class SeedLinkArrivals:
         self._segments[arrival.id].append(segment)
         _extend(self._spans[arrival.id], span)
         return True
+
+
+def _joined(arrivals: Iterable[ReceivedSamples]) -> Iterator[ReceivedSamples]:
+    """Put records together that follow one another, as they do after a break."""
+    by_channel: dict[tuple[ChannelSetId, str], list[Segment]] = defaultdict(list)
+    for arrival in arrivals:
+        by_channel[arrival.id, arrival.segment.code].append(arrival.segment)
+    for (key, _), segments in by_channel.items():
+        run: list[Segment] = []
+        for segment in segments:
+            if run and not _follows(run[-1], segment):
+                yield ReceivedSamples(key, _one(run))
+                run = []
+            run.append(segment)
+        yield ReceivedSamples(key, _one(run))
+
+
+def _follows(segment: Segment, new: Segment) -> bool:
+    """Whether one record begins where the other ends, to a thousandth of a sample."""
+    is_alike = (segment.sampling_rate_hz, segment.samples.dtype) == (
+        new.sampling_rate_hz,
+        new.samples.dtype,
+    )
+    return is_alike and abs(new.start_ns - segment.end_ns) * new.sampling_rate_hz <= NS_PER_S / 1000
+
+
+def _one(run: Sequence[Segment]) -> Segment:
+    if len(run) == 1:
+        return run[0]
+    samples = np.concatenate([segment.samples for segment in run])
+    return replace(run[0], samples=samples)
 
 
 class _Memory:

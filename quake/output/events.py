@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quake.errors import ParameterError
 from quake.events.event import FIELDS, Event
+from quake.output.geojson import geojson
 from quake.output.markers import MARKERS
 from quake.waveforms.times import parse_time
 
 if TYPE_CHECKING:
     import pyarrow
 
-FORMATS = ("csv", "jsonl", "parquet", "quakeml", "snuffler", "swarm", "audacity")
+    from quake.stations.travel_times import Site
+
+FORMATS = ("csv", "jsonl", "parquet", "quakeml", "geojson", "snuffler", "swarm", "audacity")
 """Names that `write_events` knows."""
 
 SUFFIXES: Mapping[str, str] = {
@@ -24,6 +27,7 @@ SUFFIXES: Mapping[str, str] = {
     "csv": ".csv",
     "jsonl": ".jsonl",
     "quakeml": ".quakeml",
+    "geojson": ".geojson",
     "snuffler": ".markers",
     "swarm": ".swarm.csv",
     "audacity": ".labels.txt",
@@ -42,6 +46,7 @@ def write_events(
     classes: Sequence[str] | None = None,
     created_ns: int | None = None,
     dated: bool = True,
+    sites: Mapping[str, Site] | None = None,
 ) -> None:
     """Write events in one format. The same events give the same bytes.
 
@@ -58,11 +63,13 @@ def write_events(
     created_ns, dated : int and bool, optional
         Time of creation in QuakeML, which differs from run to run by default; see
         `quake.output.quakeml.write_quakeml`. The other formats have none.
+    sites : mapping of ``NETWORK.STATION`` to Site, optional
+        Where the stations are; GeoJSON needs it.
 
     Raises
     ------
     ParameterError
-        If there is no such format.
+        If there is no such format, or what it needs is missing.
     """
     if name == "csv":
         _write_csv(file, events, _classes(events, classes))
@@ -74,12 +81,30 @@ def write_events(
         from quake.output.quakeml import write_quakeml
 
         write_quakeml(file, events, created_ns=created_ns, dated=dated)
+    elif name == "geojson":
+        file.write(geojson(events, checked_sites(sites)).encode("utf-8"))
     elif name in MARKERS:
         file.write(MARKERS[name](events).encode("utf-8"))
     else:
         raise ParameterError(
             f"events cannot be written as {name!r}; known formats are {', '.join(FORMATS)}"
         )
+
+
+def checked_sites(sites: Mapping[str, Site] | None) -> Mapping[str, Site]:
+    """Places of stations, which GeoJSON cannot do without.
+
+    Raises
+    ------
+    ParameterError
+        If there are none.
+    """
+    if sites is None:
+        raise ParameterError(
+            "geojson: has a point for each station, and nobody says where stations are; give their "
+            "StationXML with --inventory"
+        )
+    return sites
 
 
 def columns(classes: Sequence[str]) -> list[str]:

@@ -123,7 +123,9 @@ class _ArchiveRun:
             return self._result(division, to_do=_to_do(division))
         self._do(division)
         self._draw_missing(plan, division)
-        return self._result(division, n_events=self._write_events())
+        # A shard keeps its onsets: events are of all stations, and of the run after it.
+        n_events = self._write_events() if self.request.shard is None else None
+        return self._result(division, n_events=n_events)
 
     def _plan(self) -> Plan:
         """Read headers that are not known yet."""

@@ -92,6 +92,8 @@ class DayEntry:
         What failed while its samples were read.
     failed : str
         Why there is no result at all; empty if there is one.
+    onsets_to_ns : int, optional
+        At the live edge, the time up to which its onsets are known; None where all of them are.
     """
 
     id: ChannelSetId
@@ -104,6 +106,7 @@ class DayEntry:
     coverage: Coverage = field(default_factory=Coverage)
     problems: list[Problem] = field(default_factory=list)
     failed: str = ""
+    onsets_to_ns: int | None = None
 
     @property
     def key(self) -> DayKey:
@@ -237,6 +240,7 @@ def day_line(entry: DayEntry) -> str:
             "failed_input": coverage.failed,
             "problems": [[p.source, p.message, p.failed] for p in entry.problems],
             "failed": entry.failed,
+            **({} if entry.onsets_to_ns is None else {"onsets_to_ns": entry.onsets_to_ns}),
         }
     )
 
@@ -258,6 +262,7 @@ def _day_entry(values: Mapping[str, Any]) -> DayEntry:
         ),
         problems=[Problem(str(a), str(b), bool(c)) for a, b, c in values["problems"]],
         failed=str(values["failed"]),
+        onsets_to_ns=_whole(values["onsets_to_ns"]) if "onsets_to_ns" in values else None,
     )
 
 

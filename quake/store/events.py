@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from quake.errors import OutputError, WaveformError
 from quake.events import Event, EventOptions, Onset
@@ -18,8 +18,9 @@ from quake.events.station_facts import StationFacts
 from quake.files import write_whole
 from quake.output.events import SUFFIXES, write_events
 from quake.store.entries import DayEntry
-from quake.store.layout import ONSETS, day_of_date, events_folder
+from quake.store.layout import ONSETS, date_of, day_of_date, events_folder
 from quake.store.result_store import Store
+from quake.windows.station_days import DAY_NS
 
 logger = logging.getLogger(__name__)
 
@@ -54,24 +55,70 @@ def write_store_events(
     OutputError
         If they cannot be written.
     """
-    events = (facts or StationFacts()).events(_onsets(store), options)
-    by_date: dict[str, list[Event]] = defaultdict(list)
-    for event in events:
-        by_date[event.onset[:10]].append(event)
+    facts = facts or StationFacts()
+    by_date = _events_by_date(_onsets(store), options, facts)
     dates = {entry.date for entry in store.journal.days.entries() if ONSETS in entry.outputs}
     formats = sorted({*formats, *_formats_there(store)})
     dates |= set(by_date)
     try:
         for date in sorted(dates):
             for name in formats:
-                _write_day(store, date, name, by_date[date])
+                _write_day(store, date, name, by_date[date], facts)
         _remove_outdated(store, dates)
     except OSError as error:
-        raise OutputError(
-            f"{error.filename or store.root}: {error.strerror or error}; windows are complete, "
-            "events are not; make room and run the same command again"
-        ) from error
-    return len(events)
+        raise _not_written(store, error) from error
+    return sum(len(events) for events in by_date.values())
+
+
+def write_days_events(
+    store: Store,
+    dates: Sequence[str],
+    options: EventOptions,
+    formats: Sequence[str],
+    facts: StationFacts | None = None,
+) -> None:
+    """Bring the events of some days up to date, of the onsets of these and of their neighbours.
+
+    Parameters
+    ----------
+    store : Store
+        Open.
+    dates : UTC dates, as in ``2020-05-02``
+    options, formats, facts : as of `write_store_events`
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    facts = facts or StationFacts()
+    near = {date_of(day_of_date(date) + days * DAY_NS) for date in dates for days in (-1, 0, 1)}
+    by_date = _events_by_date(_onsets(store, near), options, facts)
+    there = {entry.date for entry in store.journal.days.entries() if ONSETS in entry.outputs}
+    names = sorted({*formats, *_formats_there(store)})
+    try:
+        for date in dates:
+            if date in there or by_date[date]:
+                for name in names:
+                    _write_day(store, date, name, by_date[date], facts)
+    except OSError as error:
+        raise _not_written(store, error) from error
+
+
+def _events_by_date(
+    onsets: Iterable[Onset], options: EventOptions, facts: StationFacts
+) -> dict[str, list[Event]]:
+    by_date: dict[str, list[Event]] = defaultdict(list)
+    for event in facts.events(onsets, options):
+        by_date[event.onset[:10]].append(event)
+    return by_date
+
+
+def _not_written(store: Store, error: OSError) -> OutputError:
+    return OutputError(
+        f"{error.filename or store.root}: {error.strerror or error}; windows are complete, "
+        "events are not; make room and run the same command again"
+    )
 
 
 def station_days_without_onsets(store: Store) -> int:
@@ -83,13 +130,21 @@ def station_days_without_onsets(store: Store) -> int:
     )
 
 
-def _onsets(store: Store) -> Iterator[Onset]:
+def _onsets(store: Store, dates: Collection[str] | None = None) -> Iterator[Onset]:
+    """Onsets of all days, or of some."""
     for entry in store.journal.days.entries():
-        if ONSETS in entry.outputs:
-            yield from _onsets_of(store, entry)
+        if ONSETS in entry.outputs and (dates is None or entry.date in dates):
+            yield from onsets_of_day(store, entry)
 
 
-def _onsets_of(store: Store, entry: DayEntry) -> Iterator[Onset]:
+def onsets_of_day(store: Store, entry: DayEntry) -> Iterator[Onset]:
+    """Read the onsets of a station-day.
+
+    Raises
+    ------
+    WaveformError
+        If the file holds something else.
+    """
     path = store.path_of(entry, ONSETS)
     try:
         yield from onsets_of_bytes(path.read_bytes())
@@ -109,10 +164,13 @@ def _formats_there(store: Store) -> Iterator[str]:
             yield name
 
 
-def _write_day(store: Store, date: str, name: str, events: Sequence[Event]) -> None:
+def _write_day(
+    store: Store, date: str, name: str, events: Sequence[Event], facts: StationFacts
+) -> None:
     file = io.BytesIO()
     # Without the time of writing: the same onsets give the same file.
-    write_events(file, name, events, classes=store.fingerprint["classes"], dated=False)
+    classes = store.fingerprint["classes"]
+    write_events(file, name, events, classes=classes, dated=False, sites=facts.sites)
     path = events_folder(store.root, day_of_date(date)) / f"events{SUFFIXES[name]}"
     if not path.is_file() or path.read_bytes() != file.getvalue():
         write_whole(path, file.getvalue(), store.temporary)

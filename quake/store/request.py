@@ -62,7 +62,8 @@ class ArchiveRequest:
     scan_only : bool
         Read headers, and say what there is to do.
     shard : Shard, optional
-        Do this part of the station-days only.
+        Do this part of the station-days only. With `events`, their onsets are kept; a run without
+        a shard makes events of the onsets of all stations.
     workers : int
         Processes of this machine that do station-days.
     scheduler : str, optional
@@ -111,11 +112,6 @@ class ArchiveRequest:
         where = (self.workers > 1, self.scheduler is not None, self.dask_local is not None)
         if sum(where) > 1:
             raise ParameterError("workers, scheduler and dask_local exclude each other")
-        if self.events is not None and self.shard is not None:
-            raise ParameterError(
-                "events need the windows of all stations, which a shard does not have; run without "
-                "a shard when all shards have ended"
-            )
         _check_formats(self.formats, self.event_formats if self.events is not None else ())
 
     def find_inputs(self) -> Inputs:

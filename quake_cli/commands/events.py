@@ -53,12 +53,14 @@ def events(
     from quake.report.run_facts import read_run_facts
     from quake.store.events import station_days_without_onsets, write_store_events
     from quake.store.result_store import Store
+    from quake_cli.outputs import check_places
 
     messages: Messages = context.obj
     with library_messages(messages):
         facts = read_run_facts(store)
         options = _options(facts, event_threshold or [], event_snr, min_stations, within)
         names = _formats(formats or [], facts.root)
+        check_places(names, inventory)
         stations = read_station_facts(inventory)
         with Store(facts.root, facts.values) as opened:
             missing = station_days_without_onsets(opened)

@@ -38,6 +38,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
     MSEED = "mseed"
     QUAKEML = "quakeml"
+    GEOJSON = "geojson"
     SNUFFLER = "snuffler"
     SWARM = "swarm"
     AUDACITY = "audacity"

@@ -65,6 +65,8 @@ RUN_BY = (
     RunBy("docs/doctor.md", "pip install", "tests/docs/test_troubleshooting_page.py"),
     RunBy("docs/label_tables.md", "path,start,end", "tests/datasets/test_data_document.py"),
     RunBy("docs/output.md", "quake: 9 inputs", "tests/docs/test_output_schema_page.py"),
+    RunBy("docs/watch.md", "--exec", "tests/examples/test_alert_examples.py"),
+    RunBy("docs/events.md", "nordic_from_quakeml.py", "tests/events/test_event_quakeml.py"),
 )
 
 NOT_RUN = (
@@ -89,6 +91,7 @@ NOT_RUN = (
     NotRun("docs/scaling.md", "benchmarks/archive.py", "hours; tests/benchmarks/ runs it small"),
     NotRun("docs/training.md", "stack_teachers.py", "needs the answers of published networks"),
     NotRun("docs/training.md", "bundle_model.py", "replaces the bundled model"),
+    NotRun("docs/watch.md", "groups:", "rules of a Prometheus server"),
     NotRun("docs/watch.md", "seedlink://", "needs a network; tests/live/ has a server of its own"),
 )
 
@@ -99,7 +102,11 @@ SHOWN = (
     Shown("docs/export.md", "max_batch_size", "a configuration of the Triton server"),
     Shown("docs/export.md", "tritonclient", "a client of the Triton server, not run as it says"),
     Shown("docs/model_format.md", "network  ", "a table of keys"),
+<<<<<<< HEAD
     Shown("docs/review.md", "first/ ", "a tree of folders"),
+=======
+    Shown("docs/watch.md", "quake_station_latency_seconds{", "metrics of one moment"),
+>>>>>>> live
     Shown("docs/tutorial.md", "", "figures of an hour of training on the records it names"),
 )
 
@@ -117,8 +124,9 @@ ADAPTED = (
     Adapted("README.md", "quake watch --sds", {}, "--stop-after 1"),
     Adapted("README.md", "--workers 4", {"--workers 4": "--workers 2"}),
     Adapted("docs/scaling.md", "--workers 16", {"--workers 16": "--workers 1"}),
-    Adapted("docs/watch.md", "quake watch --sds", {}, "--stop-after 1"),
     Adapted("docs/watch.md", "--print |", {"--print |": "--print --stop-after 1 |"}),
+    Adapted("docs/watch.md", "--metrics-file", {"/var/lib/node_exporter/": ""}, "--stop-after 1"),
+    Adapted("docs/watch.md", "quake watch --sds", {}, "--stop-after 1"),
     Adapted("", "quake train ", {}, _ONE_EPOCH),
 )
 

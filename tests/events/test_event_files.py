@@ -10,6 +10,7 @@ from event_builders import event
 
 from quake.errors import ParameterError
 from quake.output.events import FORMATS, columns, event_schema, write_events
+from quake.stations.travel_times import Site
 
 EVENTS = [
     event(0, 90, p=0.989324, keys=("BK.MHC..BH?", "IU.ANMO.00.BH?"), flags=("gap", "resampled")),
@@ -18,9 +19,12 @@ EVENTS = [
 CLASSES = ("earthquake", "surface_event", "noise")
 
 
+SITES = {"BK.MHC": Site(37.34, -121.64), "IU.ANMO": Site(34.95, -106.46)}
+
+
 def written(name, events, **options):
     file = io.BytesIO()
-    write_events(file, name, events, **options)
+    write_events(file, name, events, **{"sites": SITES, **options})
     return file.getvalue()
 
 
@@ -84,7 +88,7 @@ def test_the_same_events_give_the_same_bytes(name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_file_stays_open(name):
     file = io.BytesIO()
-    write_events(file, name, EVENTS)
+    write_events(file, name, EVENTS, sites=SITES)
     assert not file.closed
 
 

@@ -2,6 +2,10 @@
 
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from event_builders import event, onset, options, s_onset
@@ -17,6 +21,7 @@ from quake.output.quakeml import write_quakeml
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.times import parse_time
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "events.md"
 CREATED_NS = parse_time("2021-01-02T03:04:05Z")
 
 
@@ -95,6 +100,72 @@ def test_nonlinloc_gets_the_uncertainties_of_the_onsets():
     lines = [line.split() for line in text.getvalue().decode().splitlines() if line.strip()]
     picks = {line[4]: line for line in lines if line[0] == "STA"}
     assert {phase: float(line[10]) for phase, line in picks.items()} == {"P": 0.12, "S": 0.34}
+
+
+def _weight(pick):
+    return pick.extra["nordic_pick_weight"]["value"] if "extra" in pick else 0
+
+
+NORDIC = Path(__file__).resolve().parents[2] / "examples" / "nordic_from_quakeml.py"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_example_writes_nordic_with_weights_that_follow_from_the_uncertainties(tmp_path):
+    events = find_events(
+        [
+            onset(0, uncertainty_s=0.05, key="BK.MHC..BH?"),
+            s_onset(4.5, uncertainty_s=0.3, key="BK.MHC..BH?"),
+            onset(90, uncertainty_s=2.0, key="IU.ANMO.00.BH?"),
+        ],
+        options(),
+    )
+    (tmp_path / "events.quakeml").write_bytes(document(events))
+    command = [sys.executable, NORDIC, tmp_path / "events.quakeml", tmp_path / "events.out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    catalogue = read_events(str(tmp_path / "events.out"))
+    found = [
+        (pick.time, pick.phase_hint, _weight(pick))
+        for event in catalogue
+        for pick in event.picks
+        if pick.phase_hint in ("P", "S")
+    ]
+    start = UTCDateTime("2020-05-02T20:00:00Z")
+    assert [(t - start, phase, int(w)) for t, phase, w in found] == [
+        (0.0, "P", 0),
+        (4.5, "S", 3),
+        (90.0, "P", 4),
+    ]
+    # A time stands in the header, for the format asks for one; no place is made up.
+    assert [(o.latitude, o.longitude, o.depth) for e in catalogue for o in e.origins] == [
+        (None, None, None)
+    ] * 2
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("label", "quakeml", "seiscomp"),
+    [
+        ("earthquake", "earthquake", "earthquake"),
+        ("explosion", "explosion", "explosion"),
+        ("quarry_blast", "quarry blast", "quarry blast"),
+        ("ice_quake", "ice quake", "ice quake"),
+        ("avalanche", "avalanche", "avalanche"),
+        ("landslide", "landslide", "landslide"),
+        ("surface_event", "other event", "other"),
+        ("volcano_tectonic", "other event", "other"),
+    ],
+)
+def test_seiscomp_gets_the_type_of_the_table(label, quakeml, seiscomp, tmp_path):
+    """By ObsPy's style sheet, and valid by SeisComP's schema."""
+    (found,) = catalogue = read_back([event(0, label=label)])
+    assert found.event_type == quakeml
+    path = tmp_path / "events.scml"
+    catalogue.write(str(path), format="SC3ML", version="0.13", validate=True)
+    (kind,) = ElementTree.parse(path).getroot().iterfind(".//{*}event/{*}type")
+    assert kind.text == seiscomp
+    page = PAGE.read_text()
+    assert f"| `{label}` | `{quakeml}` | `{seiscomp}` |" in page or label == "volcano_tectonic"
 
 
 def test_the_first_comment_is_the_event_for_programs_and_the_second_for_readers():

@@ -50,6 +50,21 @@ def test_shards_one_after_the_other_leave_the_store_of_one_run(run, shards, stor
     assert_same_tree(store, undisturbed)
 
 
+def test_shards_keep_onsets_so_that_the_run_after_them_does_no_station_day_again(
+    run, store, undisturbed, tmp_path
+):
+    for number in (1, 2):
+        assert_status(run("--shard", f"{number}/2", "--events"), 0)
+    assert not (store / "events").exists()
+    before = {path: path.stat().st_mtime_ns for path in store.glob("onsets/**/*.jsonl")}
+    assert len(before) == len(FOLDERS)
+    summary = tmp_path / "summary.json"
+    assert_status(run("--events", "--summary-json", summary), 0)
+    assert json.loads(summary.read_text())["station_days"]["done"] == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert_same_tree(store, undisturbed)
+
+
 @pytest.mark.parametrize("begin", [[], ["--scan-only"]], ids=["at once", "after a scan"])
 def test_shards_at_the_same_time_leave_the_store_of_one_run(start, run, store, undisturbed, begin):
     if begin:

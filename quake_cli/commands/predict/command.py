@@ -40,7 +40,13 @@ from quake_cli.options.messages import Debug, LogFileOption, LogFormatOption, Qu
 from quake_cli.options.model import Backbone, BatchSize, DeviceOption, Engine, Model, Threads
 from quake_cli.options.outputs import OUTPUT
 from quake_cli.options.windows import MinCoverage, Overlap, Threshold
-from quake_cli.settings import check_classes, config_of, orientations_of, thresholds_of
+from quake_cli.settings import (
+    check_classes,
+    config_of,
+    orientations_of,
+    refuse_idle,
+    thresholds_of,
+)
 
 if TYPE_CHECKING:
     from quake.events import EventOptions
@@ -173,7 +179,13 @@ def predict(
     from quake.model_file.safetensors_file import load_card
     from quake_cli import request as requests
     from quake_cli.model_choice import named_model
-    from quake_cli.outputs import StorePlace, choose_output, is_of_events
+    from quake_cli.outputs import (
+        StorePlace,
+        check_places,
+        choose_output,
+        event_formats,
+        is_of_events,
+    )
 
     messages: Messages = context.obj
     messages.open_log(log_file, log_format)
@@ -200,13 +212,14 @@ def predict(
         of_events = thresholds_of("--event-threshold", event_threshold or [])
         check_classes("--event-threshold", of_events, card)
         wants_events = events or is_of_events(place)
+        check_places(event_formats(place), inventory)
         of_pictures = {"--event-threshold": event_threshold}
         of_events_alone = {
             "--event-snr": event_snr,
             "--min-stations": min_stations,
             "--within": within,
         }
-        _refuse_idle(wants_events, shard, {**({} if plot else of_pictures), **of_events_alone})
+        refuse_idle(wants_events, {**({} if plot else of_pictures), **of_events_alone})
         event_options = None
         if wants_events or plot is not None:
             event_options = requests.events_of(card, of_events, event_snr, min_stations, within)
@@ -291,18 +304,6 @@ def _check_traces(place: Destination | StorePlace, config: PredictConfig, card: 
 
         class_codes(card.labels.names)
         sampling_rate_hz(config.grid(card).hop_ns)
-
-
-def _refuse_idle(wants_events: bool, shard: str | None, options: dict[str, Any]) -> None:
-    """Refuse options that would do nothing."""
-    named = [name for name, value in options.items() if value is not None]
-    if named and not wants_events:
-        raise ParameterError(f"{', '.join(named)}: is about events; add --events")
-    if wants_events and shard is not None:
-        raise ParameterError(
-            "--events: needs the windows of all stations, which a shard does not have; run the "
-            "same command without --shard when all shards have ended"
-        )
 
 
 def _album(

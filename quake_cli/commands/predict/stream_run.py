@@ -93,10 +93,11 @@ class _Run:
 
         request, options = self.request, self.request.events
         assert options is not None
-        with open_events(self.destination, request.model.card.labels.names) as found:
+        facts = read_station_facts(request.inventory)
+        names = request.model.card.labels.names
+        with open_events(self.destination, names, facts.sites) as found:
             prediction = self._open(spool)
-            onsets = list(self._onsets(prediction))
-            found += read_station_facts(request.inventory).events(onsets, options)
+            found += facts.events(list(self._onsets(prediction)), options)
             return self._close(prediction, n_events=len(found))
 
     def _onsets(self, prediction: Prediction | None) -> Iterator[Onset]:

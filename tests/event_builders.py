@@ -8,7 +8,7 @@ from quake.inference.records import WindowRecord
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
 
 START_NS = parse_time("2020-05-02T20:00:00Z")
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "BK.MHC.jsonl"
+GOLDEN = Path(__file__).resolve().parent / "golden" / "BK.MHC.jsonl"
 MODEL = "589a6ed490a9"
 NETWORK = "0123456789ab"
 CLASSES = ("earthquake", "surface_event", "noise")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,18 +11,31 @@ import typer
 from quake.errors import ParameterError
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options.choices import Device, EngineName, Format, LogFormat
-from quake_cli.options.inputs import INPUTS, Channels, Location, Network, Sds, Start, Station
+from quake_cli.options.events import (
+    EVENTS,
+    Events,
+    EventSnr,
+    EventThreshold,
+    MinStations,
+    Within,
+)
+from quake_cli.options.inputs import (
+    INPUTS,
+    Channels,
+    Inventory,
+    Location,
+    Network,
+    Sds,
+    Start,
+    Station,
+)
 from quake_cli.options.messages import Debug, LogFileOption, LogFormatOption, Quiet
 from quake_cli.options.model import Backbone, DeviceOption, Engine, Model, Threads
 from quake_cli.options.windows import MinCoverage, Overlap, Threshold
 
 if TYPE_CHECKING:
-    from quake.inference.config import PredictConfig
-    from quake.inputs.selection import Selection
-    from quake.live.follow import Feed, FollowOptions
-    from quake.store.result_store import Store
-    from quake_cli.exits import Exit
-    from quake_cli.request import ModelRequest
+    from quake.live.commands import CommandOptions
+    from quake.live.follow import FollowOptions
 
 _SEEDLINK = "seedlink://"
 
@@ -81,6 +92,7 @@ def watch(
             help="End when nothing new has come for so long; never by default.",
         ),
     ] = None,
+    inventory: Inventory = None,
     model: Model = None,
     backbone: Backbone = None,
     device: DeviceOption = Device.AUTO,
@@ -89,10 +101,45 @@ def watch(
     overlap: Overlap = None,
     min_coverage: MinCoverage = None,
     threshold: Threshold = None,
+    events: Events = False,
+    event_threshold: EventThreshold = None,
+    event_snr: EventSnr = None,
+    min_stations: MinStations = None,
+    within: Within = None,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            "--exec",
+            metavar="CMD",
+            rich_help_panel=EVENTS,
+            help="Run this command for each line about an event, with its JSON on standard input.",
+        ),
+    ] = None,
+    exec_limit: Annotated[
+        int | None,
+        typer.Option(
+            "--exec-limit",
+            metavar="N",
+            rich_help_panel=EVENTS,
+            help="Run it at most so many times at once; 4 by default.",
+        ),
+    ] = None,
+    exec_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--exec-timeout",
+            metavar="S",
+            rich_help_panel=EVENTS,
+            help="End it after so many seconds; 60 by default.",
+        ),
+    ] = None,
     formats: Annotated[
         list[Format] | None,
         typer.Option(
-            "--format", "-f", help="Write the store's windows so: parquet, csv, jsonl, mseed."
+            "--format",
+            "-f",
+            help="Write the store's windows so: parquet, csv, jsonl, mseed; and its events as "
+            "quakeml and others too.",
         ),
     ] = None,
     output: Annotated[
@@ -101,14 +148,25 @@ def watch(
             "--output",
             "-o",
             metavar="DIR",
-            help="Write a result store there, as `quake predict` does; without it windows are "
+            help="Write a result store there, as `quake predict` does; without it results are "
             "printed only, and forgotten at the end.",
         ),
     ] = None,
     echo: Annotated[
         bool,
-        typer.Option("--print", help="Print windows as JSON lines also when there is a store."),
+        typer.Option(
+            "--print",
+            help="Print JSON lines also when there is a store: windows, or events with --events.",
+        ),
     ] = False,
+    metrics_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--metrics-file",
+            metavar="FILE",
+            help="Write latencies, gaps and counts there every 15 s, for Prometheus.",
+        ),
+    ] = None,
     log_file: LogFileOption = None,
     log_format: LogFormatOption = LogFormat.TEXT,
     quiet: Quiet = False,
@@ -121,122 +179,55 @@ def watch(
     predict`.
     """
     from quake.model_file.safetensors_file import load_card
+    from quake_cli.commands.watch.run import WatchRequest, run_watch
     from quake_cli.model_choice import named_model
-    from quake_cli.request import ModelRequest, selection_of
-    from quake_cli.settings import check_classes, config_of, thresholds_of
+    from quake_cli.outputs import check_places
+    from quake_cli.request import ModelRequest, events_of, selection_of
+    from quake_cli.settings import check_classes, config_of, refuse_idle, thresholds_of
 
     messages: Messages = context.obj
     messages.open_log(log_file, log_format)
     with library_messages(messages):
         _check_inputs(inputs or [], sds or [])
+        of_events = {
+            "--event-threshold": event_threshold,
+            "--event-snr": event_snr,
+            "--min-stations": min_stations,
+            "--within": within,
+            "--exec": command,
+            "--exec-limit": exec_limit,
+            "--exec-timeout": exec_timeout,
+        }
+        refuse_idle(events, of_events)
         config = config_of(overlap, min_coverage, thresholds_of("--threshold", threshold or []))
         path = named_model(messages, model, backbone)
         card = load_card(path)
         check_classes("--threshold", config.thresholds or {}, card)
-        return _follow(
+        thresholds = thresholds_of("--event-threshold", event_threshold or [])
+        check_classes("--event-threshold", thresholds, card)
+        of_windows, of_files = _formats(formats or [], events=events)
+        check_places(of_files, inventory)
+        return run_watch(
             messages,
-            [*(inputs or []), *(sds or [])],
-            _Request(
-                selection_of(network, station, location, channels, start, None),
-                ModelRequest(path, card, device, engine, threads),
-                config,
-                _options(formats or [], wait, end_after, stop_after),
+            WatchRequest(
+                inputs=[*(inputs or []), *(sds or [])],
                 is_sds=bool(sds),
                 poll_s=poll,
+                selection=selection_of(network, station, location, channels, start, None),
+                inventory=inventory,
+                model=ModelRequest(path, card, device, engine, threads),
+                config=config,
+                options=_options(of_windows, wait, end_after, stop_after),
+                events=(
+                    events_of(card, thresholds, event_snr, min_stations, within) if events else None
+                ),
+                event_formats=of_files,
+                command=_command(command, exec_limit, exec_timeout),
+                output=output,
+                echo=echo or output is None,
+                metrics_file=metrics_file,
             ),
-            output,
-            echo=echo or output is None,
         )
-
-
-class _Request:
-    """What was asked for."""
-
-    def __init__(
-        self,
-        selection: Selection,
-        model: ModelRequest,
-        config: PredictConfig,
-        options: FollowOptions,
-        *,
-        is_sds: bool,
-        poll_s: float | None,
-    ) -> None:
-        self.selection, self.model, self.config, self.options = selection, model, config, options
-        self.is_sds, self.poll_s = is_sds, poll_s
-
-
-def _follow(
-    messages: Messages, inputs: Sequence[str], request: _Request, output: str | None, *, echo: bool
-) -> Exit:
-    from quake.live.follow import Follower
-    from quake.store.fingerprint import fingerprint_of
-    from quake.store.result_store import Store
-    from quake_cli.exits import Exit
-
-    model = request.model
-    with ExitStack() as stack:
-        root = output or stack.enter_context(tempfile.TemporaryDirectory(prefix="quake-"))
-        fingerprint = fingerprint_of(
-            model.path, model.card, request.config, model.device, model.engine
-        )
-        store = stack.enter_context(Store(Path(root), fingerprint))
-        feed: Feed = stack.enter_context(_feed(inputs, request, store))
-        classifier = model.load()
-        follower = Follower(classifier, request.config, feed, store, request.options)
-        messages.note(f"watching {', '.join(inputs)}; interrupt to end")
-        n_windows = 0
-        for record in follower.run():
-            n_windows += 1
-            if echo:
-                _print(record.to_dict())
-        messages.note(f"{n_windows} windows scored")
-    return Exit.OK
-
-
-def _feed(inputs: Sequence[str], request: _Request, store: Store) -> AbstractContextManager[Any]:
-    if inputs[0].startswith(_SEEDLINK):
-        from quake.live.follow import last_scored
-        from quake.live.seedlink import SeedLinkFeed, parse_address
-        from quake.live.seedlink_feed import SeedLinkArrivals
-
-        begin_ns: dict[str, int] = {}
-        for key, time_ns in last_scored(store).items():
-            name = f"{key.network}.{key.station}"
-            begin_ns[name] = min(begin_ns.get(name, time_ns), time_ns)
-        feed = SeedLinkFeed(parse_address(inputs[0]), begin_ns or request.selection.start_ns)
-        return SeedLinkArrivals(feed, request.selection)
-    from quake.live.archive_feed import ArchiveFeed
-
-    return ArchiveFeed(
-        inputs,
-        lambda: _all_files(inputs, request),
-        request.selection,
-        store.journal,
-        is_sds=request.is_sds,
-        poll_s=request.poll_s,
-    )
-
-
-def _all_files(inputs: Sequence[str], request: _Request) -> list[Path]:
-    """Files that are there; an empty folder is no mistake, it may be filled."""
-    from quake.inputs.walk import Inputs
-
-    found = Inputs()
-    for root in inputs:
-        if request.is_sds:
-            found.add_sds(root, request.selection)
-        else:
-            found.add_folder(root)
-    return list(found.files)
-
-
-def _print(values: dict[str, Any]) -> None:
-    import json
-    import sys
-
-    sys.stdout.write(json.dumps(values, allow_nan=False) + "\n")
-    sys.stdout.flush()
 
 
 def _check_inputs(inputs: Sequence[str], sds: Sequence[str]) -> None:
@@ -254,19 +245,43 @@ def _check_inputs(inputs: Sequence[str], sds: Sequence[str]) -> None:
             raise ParameterError(f"{folder}: is no folder; watch one that is there")
 
 
+def _command(
+    command: str | None, at_a_time: int | None, timeout_s: float | None
+) -> CommandOptions | None:
+    if command is None:
+        if at_a_time is not None or timeout_s is not None:
+            raise ParameterError("--exec-limit, --exec-timeout: are about --exec; add it")
+        return None
+    from quake.live.commands import CommandOptions
+
+    given: dict[str, Any] = {"at_a_time": at_a_time, "timeout_s": timeout_s}
+    return CommandOptions(command, **{k: v for k, v in given.items() if v is not None})
+
+
+def _formats(formats: Sequence[Format], *, events: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Formats of windows and of events."""
+    from quake.output.events import SUFFIXES as OF_EVENTS
+    from quake.output.windows import READABLE, SUFFIXES
+
+    names = [name.value for name in dict.fromkeys(formats)]
+    known = dict.fromkeys((*SUFFIXES, *(OF_EVENTS if events else ())))
+    for name in names:
+        if name not in known:
+            raise ParameterError(f"--format {name}: a store takes {', '.join(known)}")
+    of_windows = tuple(name for name in names if name in SUFFIXES) or (READABLE[0],)
+    of_events = tuple(name for name in names if name in OF_EVENTS) or (READABLE[0],)
+    return of_windows, of_events if events else ()
+
+
 def _options(
-    formats: Sequence[Format],
+    names: Sequence[str],
     wait_s: float | None,
     end_after_s: float | None,
     stop_after_s: float | None,
 ) -> FollowOptions:
     from quake.live.follow import FollowOptions
-    from quake.output.windows import READABLE, SUFFIXES
+    from quake.output.windows import READABLE
 
-    names = [name.value for name in dict.fromkeys(formats)] or [READABLE[0]]
-    for name in names:
-        if name not in SUFFIXES:
-            raise ParameterError(f"--format {name}: a store takes {', '.join(SUFFIXES)}")
     if not set(names) & set(READABLE):
         raise ParameterError(
             f"--format {names[0]}: what was scored could not be read back after a restart; add "
