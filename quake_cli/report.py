@@ -12,6 +12,7 @@ from quake.inference.coverage import SCORED
 from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.inference.summary import Summary
+from quake.waveforms.copied import NO_DATA
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.waveform_file import Remark
 from quake.waveforms.segments import Span
@@ -287,9 +288,17 @@ class RunReport:
 
     def _why_no_channel(self) -> str:
         beside = self._beside_waveforms()
+        if not self.found and self._n_without_data():
+            return "the server has no data of these channels and times; check both"
         if self.found or not beside:
             return "no channel is left; check --channels and the channel codes"
         return f"{', '.join(beside)}, and no waveforms; name files with samples"
+
+    def _n_without_data(self) -> int:
+        """Days of channel sets of which servers say that they have no data."""
+        return sum(
+            remark.kind == NO_DATA for remarks in self.remarks.values() for remark in remarks
+        )
 
     def _beside_waveforms(self) -> list[str]:
         """What files hold that are no waveforms, and no fault either."""
@@ -324,7 +333,7 @@ class RunReport:
         return {r.name for remarks in self.remarks.values() for r in remarks if r.kind == kind}
 
     def _inputs(self) -> set[str]:
-        read = {self.inputs.names.get(str(path), str(path)) for path in self.inputs.files}
+        read = {self.inputs.names.get(source, source) for source in self.inputs.sources}
         return read | {problem.source for problem in self.inputs.problems}
 
     def _totals(self, summary: Summary, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -346,6 +355,7 @@ class RunReport:
                 )
                 if count
             },
+            **({"without_data": count} if (count := self._n_without_data()) else {}),
             **({"clock_drift_s": drifts} if (drifts := self._drifts()) else {}),
             "windows": {status: summary.windows[status] for status in _STATUSES},
             "labels": dict(sorted(summary.labels.items())),
@@ -362,6 +372,8 @@ def _sentence(totals: Mapping[str, Any], beside: Sequence[str]) -> str:
         inputs += f", {_count(totals['left_out'], 'other file')} left out"
     if beside:
         inputs += f", beside the waveforms {', '.join(beside)}"
+    if "without_data" in totals:
+        inputs += f", {totals['without_data']} of them without data"
     windows = ", ".join(f"{count} {status}" for status, count in totals["windows"].items())
     parts = dict(totals["seconds"])
     total_s = parts.pop("input")

@@ -54,8 +54,16 @@ class InputRequest:
     selection: Selection
     newer_than_ns: int | None
 
-    def collect(self, spool: Path) -> Inputs:
-        """Find the files; `spool` is a folder for copies of what can be read only once."""
+    def collect(self, spool: Path, margin_days: int = 0) -> Inputs:
+        """Find the files.
+
+        Parameters
+        ----------
+        spool : Path
+            Folder for copies of what can be read only once.
+        margin_days : int
+            Days beside the selected ones that results depend on.
+        """
         from quake_cli.inputs import collect
 
         return collect(
@@ -65,6 +73,7 @@ class InputRequest:
             files_from=self.files_from,
             null=self.null,
             selection=self.selection,
+            margin_days=margin_days,
         )
 
 
@@ -93,6 +102,29 @@ class PredictRequest:
     events: EventOptions | None
     archive: ArchiveRequest
     album: Album | None = None
+    metadata_of: str | None = None
+
+    def with_stations(self, inputs: Inputs, spool: Path, margin_days: int = 0) -> PredictRequest:
+        """Take what servers say of the stations, unless the user gave an inventory.
+
+        Raises
+        ------
+        WaveformError
+            If a server does not say it.
+        """
+        from quake.inputs.scheme import Wanted
+        from quake.inputs.station_metadata import fetch_stations
+        from quake.stations.orientation import read_orientations
+
+        if self.inventory is not None or not inputs.uris:
+            return self
+        wanted = Wanted(self.inputs.selection, margin_days)
+        path = fetch_stations(inputs.uris, wanted, spool)
+        if path is None:
+            return self
+        return replace(
+            self, inventory=path, orientations=read_orientations(path), metadata_of="web services"
+        )
 
 
 def selection_of(

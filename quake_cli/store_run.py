@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from quake_cli.inputs import Inputs
 
 
+# Windows of a day depend on the days beside it.
+_MARGIN_DAYS = 1
+
+
 def run_store(
     messages: Messages, request: PredictRequest, place: StorePlace
 ) -> tuple[Exit, RunReport]:
@@ -43,10 +47,12 @@ def run_store(
         ProgressBar(messages) as bar,
     ):
         request = replace(request, inputs=of_whole_sets(request.inputs))
-        inputs = request.inputs.collect(Path(spool))
+        inputs = request.inputs.collect(Path(spool), _MARGIN_DAYS)
         _refuse_copies(inputs)
+        request = _with_stations(request, inputs, Path(spool))
         report = RunReport(messages, inputs)
-        fingerprint = fingerprint_of(request.model, request.config, request.inventory)
+        metadata = request.metadata_of or request.inventory
+        fingerprint = fingerprint_of(request.model, request.config, metadata)
         with Store(place.root, fingerprint, request.archive.shard) as store:
             status = _StoreRun(request, place, store, report, bar).run()
         return status, report
@@ -61,9 +67,12 @@ class _StoreRun:
         report: RunReport,
         bar: ProgressBar,
     ) -> None:
+        from quake.inputs.copies import copies_in
+
         self.request, self.place, self.store = request, place, store
         self.report, self.bar = report, bar
         self.executor = _executor(request)
+        self.copies = copies_in(report.inputs.spool)
         self.coverage: dict[object, Coverage] = {}
         self.done_before: dict[DayKey, DayEntry] = {}
 
@@ -101,13 +110,15 @@ class _StoreRun:
         from quake.store.plan import make_plan_of_store
         from quake.waveforms.sources import Problem
 
-        files = self.report.inputs.files
+        inputs = self.report.inputs
         entries = read_headers(
-            files,
+            inputs.sources,
             self.store.journal,
             self.executor,
+            remote=inputs.remote,
+            copies=self.copies,
             retry_failed=self.request.archive.retry_failed,
-            on_file=lambda done: self.bar.update("reading headers", done, len(files)),
+            on_file=lambda done: self.bar.update("reading headers", done, inputs.n_sources),
         )
         self.report.remarks = {path: entry.remarks for path, entry in entries.items()}
         for path in sorted(entries):
@@ -200,6 +211,7 @@ class _StoreRun:
             threads=_threads(model.threads, archive.workers, archive.dask_local, archive.scheduler),
             orientations=self.request.orientations,
             album=self.request.album,
+            copier=self.copies,
         )
 
     def _draw_missing(self, plan: Plan) -> None:
@@ -218,7 +230,7 @@ class _StoreRun:
         jobs = [] if album is None else list(self._pictures(album, plan))
         if album is None or not jobs:
             return
-        answers = self.executor.run(PictureOpener(album), jobs)
+        answers = self.executor.run(PictureOpener(album, self.copies), jobs)
         for n_done, (job, answer) in enumerate(answers, start=1):
             if isinstance(answer, NotWritten):
                 raise OutputError(f"{answer.message}; {OUTPUT_ADVICE}")
@@ -272,7 +284,7 @@ def _length_s(intervals: Iterable[tuple[int, int]]) -> float:
 
 
 def fingerprint_of(
-    model: ModelRequest, config: PredictConfig, inventory: Path | None = None
+    model: ModelRequest, config: PredictConfig, inventory: Path | str | None = None
 ) -> dict[str, object]:
     """What all results of a store have in common."""
     from quake.inference.engine import resolve_engine
@@ -323,6 +335,24 @@ def _model_files(request: PredictRequest) -> ModelFiles:
 
         return ModelFiles.to_send(model.path, open_graph(model.path).path)
     return ModelFiles.to_send(model.path, None)
+
+
+def _with_stations(request: PredictRequest, inputs: Inputs, spool: Path) -> PredictRequest:
+    """Ask servers of waveforms for their stations, too.
+
+    Raises
+    ------
+    ParameterError
+        If one does not answer: a store holds no results with and without.
+    """
+    from quake.errors import WaveformError
+
+    try:
+        return request.with_stations(inputs, spool, _MARGIN_DAYS)
+    except WaveformError as error:
+        raise ParameterError(
+            f"{error}; a store is not begun without them: give --inventory, or run again later"
+        ) from error
 
 
 def _refuse_streams(request: PredictRequest) -> None:

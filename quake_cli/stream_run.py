@@ -87,11 +87,11 @@ class _Run:
     def events(self, spool: Path) -> Exit:
         from quake_cli.request import events_from
 
-        request, options = self.request, self.request.events
+        options = self.request.events
         assert options is not None
-        with open_events(self.destination, request.model.card.labels.names) as found:
+        with open_events(self.destination, self.request.model.card.labels.names) as found:
             prediction = self._open(spool)
-            found += events_from(self._onsets(prediction), options, request.inventory)
+            found += events_from(self._onsets(prediction), options, self.request.inventory)
             return self._close(prediction, n_events=len(found))
 
     def _onsets(self, prediction: Prediction | None) -> Iterator[Onset]:
@@ -116,9 +116,22 @@ class _Run:
         inputs = self.request.inputs.collect(spool)
         _spare_inputs(self.destination, inputs)
         self.report = RunReport(self.messages, inputs)
-        return self._prediction(inputs, self.request.model.load()) if inputs.files else None
+        self._take_stations(inputs, spool)
+        if not inputs.n_sources:
+            return None
+        return self._prediction(inputs, spool, self.request.model.load())
 
-    def _prediction(self, inputs: Inputs, classifier: Classifier) -> Prediction:
+    def _take_stations(self, inputs: Inputs, spool: Path) -> None:
+        """Ask servers of waveforms for their stations; without an answer, nothing is turned."""
+        from quake.errors import WaveformError
+
+        try:
+            self.request = self.request.with_stations(inputs, spool)
+        except WaveformError as error:
+            self.messages.warning(f"{error}; components are taken to be what they are named")
+
+    def _prediction(self, inputs: Inputs, spool: Path, classifier: Classifier) -> Prediction:
+        from quake.inputs.copies import copies_in
         from quake.inputs.selection import select_spans
         from quake.waveforms.sources import BoundedSource, FileSource, clipped, select
         from quake.windows.station_days import station_days
@@ -127,7 +140,7 @@ class _Run:
             self.report.show(source.problems)
             self.bar.update("reading headers", n_files, len(source.paths))
 
-        source = FileSource(inputs.files, inputs.names, scanned)
+        source = FileSource(inputs.sources, inputs.names, scanned, copies_in(spool))
         wanted = self.request.inputs.selection
         self.report.found = source.spans()
         self.report.remarks = source.remarks
@@ -138,7 +151,7 @@ class _Run:
         self.report.show(left_out)
         self.classifier = classifier
         grid = self.request.config.grid(self.request.model.card)
-        self.days = list(self._new(station_days(chosen, grid)))
+        self.days = list(self._new(inputs, station_days(chosen, grid)))
         self.nothing_new = is_nothing_new(self.request, self.days, self.report.found)
         self.source = _OneReader(BoundedSource(source, wanted.start_ns, wanted.end_ns))
         return classifier.predict_days(
@@ -149,12 +162,12 @@ class _Run:
             lambda done_s, total_s: self.bar.update("classifying", done_s, total_s),
         )
 
-    def _new(self, days: Iterable[StationDay]) -> Iterator[StationDay]:
+    def _new(self, inputs: Inputs, days: Iterable[StationDay]) -> Iterator[StationDay]:
         """Days with a file that was modified lately, if that was asked for."""
         since_ns = self.request.inputs.newer_than_ns
         for day in days:
             files = {span.source for span in day.spans}
-            if since_ns is None or any(Path(f).stat().st_mtime_ns >= since_ns for f in files):
+            if since_ns is None or any(inputs.is_newer(f, since_ns) for f in files):
                 yield day
 
     def _records(self, prediction: Prediction | None) -> Iterator[WindowRecord]:

@@ -35,11 +35,13 @@ def fingerprint(
     config: PredictConfig,
     engine: str,
     device: str,
-    inventory: Path | None = None,
+    inventory: Path | str | None = None,
 ) -> dict[str, Any]:
     """All that answers depend on besides the data, as plain JSON types.
 
-    Which data are chosen is no part of it: a store may grow by other stations and days.
+    Which data are chosen is no part of it: a store may grow by other stations and days. Nor is what
+    an inventory says that comes along with the data, of which `inventory` is only a name: it grows
+    with them.
     """
     thresholds = effective_thresholds(card, config.thresholds or {})
     return {
@@ -52,7 +54,7 @@ def fingerprint(
         "thresholds": dict(zip(card.labels.names, thresholds, strict=True)),
         "engine": engine,
         "device": device,
-        "inventory": None if inventory is None else _digest(inventory),
+        "inventory": _digest(inventory) if isinstance(inventory, Path) else inventory,
     }
 
 

@@ -22,10 +22,22 @@ from quake.errors import OutputError, QuakeError
 from quake.files import renamed_file
 from quake.inference.coverage import Coverage
 from quake.store.layout import FORMATS, day_of_date
+from quake.waveforms.file_state import FileState, state_of
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.waveform_file import Remark
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import Problem
+
+__all__ = [
+    "OUTPUT_ADVICE",
+    "DayEntry",
+    "DayKey",
+    "FileEntry",
+    "FileState",
+    "Journal",
+    "parse_entry",
+    "state_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +63,6 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class FileState:
-    """A file as it was: what tells whether it has changed."""
-
-    path: str
-    size: int
-    modified_ns: int
-
-
-@dataclass(frozen=True)
 class FileEntry:
     """What the headers of a file said.
 
@@ -73,6 +76,11 @@ class FileEntry:
         Digests of how channel sets begin, see `quake.store.digests.heads_of`.
     remarks : tuple of Remark
         What is in it that is no fault.
+    content : str
+        Digest of all of its bytes, where it is known: of what came from elsewhere.
+    same_as : FileState, optional
+        Another file, of the same name and content, that station-days were made of: that stands
+        for it in digests, so that an archive may move.
     """
 
     state: FileState
@@ -80,6 +88,13 @@ class FileEntry:
     problems: tuple[str, ...] = ()
     heads: tuple[tuple[ChannelSetId, str], ...] = ()
     remarks: tuple[Remark, ...] = ()
+    content: str = ""
+    same_as: FileState | None = None
+
+    @property
+    def identity(self) -> FileState:
+        """The file that stands for it in digests."""
+        return self.same_as or self.state
 
 
 @dataclass
@@ -256,15 +271,6 @@ class Journal:
         return OutputError(f"{self.path}: {error.strerror or error}; {OUTPUT_ADVICE}")
 
 
-def state_of(path: str) -> FileState:
-    """Size and modification time of a file; zeros if it is not there."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return FileState(path, 0, 0)
-    return FileState(path, status.st_size, status.st_mtime_ns)
-
-
 def _place(entry: FileEntry | DayEntry) -> tuple[int, Any]:
     """Where an entry stands among others."""
     return (0, entry.state.path) if isinstance(entry, FileEntry) else (1, entry.key)
@@ -335,8 +341,20 @@ def _file_line(entry: FileEntry) -> str:
             ],
             "problems": list(entry.problems),
             **({"remarks": [list(remark) for remark in entry.remarks]} if entry.remarks else {}),
+            **_of_elsewhere(entry),
         }
     )
+
+
+def _of_elsewhere(entry: FileEntry) -> dict[str, Any]:
+    """What only files have that are, or were, elsewhere."""
+    other = entry.same_as
+    named = {
+        "etag": entry.state.etag,
+        "content": entry.content,
+        "same_as": other and [other.path, other.size, other.modified_ns, other.etag],
+    }
+    return {name: value for name, value in named.items() if value}
 
 
 def _file_entry(values: Mapping[str, Any]) -> FileEntry:
@@ -352,10 +370,23 @@ def _file_entry(values: Mapping[str, Any]) -> FileEntry:
         )
         for row in values["spans"]
     )
-    state = FileState(path, _whole(values["size"]), _whole(values["mtime_ns"]))
+    state = _state(path, values["size"], values["mtime_ns"], values.get("etag", ""))
     heads = tuple((ChannelSetId(*map(str, row[:4])), str(row[4])) for row in values["heads"])
     remarks = tuple(_remark(*row) for row in values.get("remarks", ()))
-    return FileEntry(state, spans, tuple(map(str, values["problems"])), heads, remarks)
+    other = values.get("same_as")
+    return FileEntry(
+        state,
+        spans,
+        tuple(map(str, values["problems"])),
+        heads,
+        remarks,
+        str(values.get("content", "")),
+        None if other is None else _state(*other),
+    )
+
+
+def _state(path: Any, size: Any, modified_ns: Any, etag: Any) -> FileState:
+    return FileState(str(path), _whole(size), _whole(modified_ns), str(etag))
 
 
 def _remark(kind: Any, name: Any, value: Any) -> Remark:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from quake.inputs.selection import Selection
 from quake.store.digests import digest_of_inputs
-from quake.store.journal import DayEntry, FileEntry, Journal, state_of
+from quake.store.journal import DayEntry, FileEntry, Journal
 from quake.store.layout import date_of
+from quake.waveforms.file_state import FileState, is_uri, state_of
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.intervals import Interval
 from quake.waveforms.segments import Span
@@ -133,18 +134,25 @@ def make_plan_of_store(
     """
     plan = make_plan(entries, selection, grid, newer_than_ns=newer_than_ns)
     near = {key: _days_near(spans, grid) for key, spans in plan.found.items()}
+    stood_for = {entry.identity.path for entry in entries.values()}
     others = {
         path: entry
         for path, entry in journal.files.items()
         if path not in entries
+        and entry.identity.path not in stood_for
         and any(not near.get(s.id, set()).isdisjoint(_days_near([s], grid)) for s in entry.spans)
-        and state_of(path) == entry.state
+        and _is_there(entry.state)
     }
     if not others:
         return plan
     whole = make_plan({**entries, **others}, selection, grid, newer_than_ns=newer_than_ns)
     jobs = [job for job in whole.jobs if job.day.day_ns // DAY_NS in near.get(job.day.id, set())]
     return Plan(jobs, plan.found, plan.left_out)
+
+
+def _is_there(state: FileState) -> bool:
+    """Whether a file is as it was; of one that is elsewhere, nobody is asked."""
+    return is_uri(state.path) or state_of(state.path) == state
 
 
 def _days_near(spans: Iterable[Span], grid: WindowGrid) -> set[int]:

@@ -24,6 +24,7 @@ from quake.output.windows import READABLE, read_windows, windows_as_bytes
 from quake.store.journal import DayEntry
 from quake.store.layout import ONSETS, date_of, windows_file
 from quake.store.plan import DayJob
+from quake.waveforms.copied import Copier, in_place
 from quake.waveforms.sources import Source, SpanSource
 from quake.windows.station_days import StationDay
 
@@ -93,6 +94,8 @@ class StationDayOpener:
         Folder in it for files that are not complete.
     album : Album, optional
         Where station-days are drawn.
+    copier : Copier
+        Brings files here that are elsewhere; `quake.inputs.copies.Copies`.
     """
 
     model: ModelFiles
@@ -104,6 +107,7 @@ class StationDayOpener:
     threads: int | None = None
     orientations: Orientations | None = None
     album: Album | None = None
+    copier: Copier = in_place
 
     def __call__(self) -> StationDayWork:
         """Load it."""
@@ -134,7 +138,7 @@ class StationDayWork:
                 return found
         while len(self._indexes) > _INDEXES:
             del self._indexes[next(iter(self._indexes))]
-        source = SpanSource(job.day.id, job.day.spans, self._indexes)
+        source = self._source(job)
         prediction = self.classifier.predict_days(
             [job.day], source, opener.config, opener.orientations
         )
@@ -162,6 +166,9 @@ class StationDayWork:
             return failed or entry
         return entry
 
+    def _source(self, job: DayJob) -> SpanSource:
+        return SpanSource(job.day.id, job.day.spans, self._indexes, self.opener.copier)
+
     def _add_onsets(self, job: DayJob, before: DayEntry) -> DayEntry | NotWritten | None:
         """Find the onsets of a station-day whose windows are there; None if they cannot be read."""
         name = next((name for name in READABLE if name in before.outputs), None)
@@ -173,7 +180,7 @@ class StationDayWork:
         except WaveformError as error:
             logger.warning("%s; its windows are made again", error)
             return None
-        source = SpanSource(job.day.id, job.day.spans, self._indexes)
+        source = self._source(job)
         try:
             size = self._write_onsets(job, source, records)
         except OSError as error:
@@ -236,10 +243,11 @@ class PictureOpener:
     """Prepares to draw what is in a store; no model is needed."""
 
     album: Album
+    copier: Copier = in_place
 
     def __call__(self) -> PictureWork:
         """Give the work."""
-        return PictureWork(self.album)
+        return PictureWork(self.album, self.copier)
 
 
 class PictureWork:
@@ -248,10 +256,12 @@ class PictureWork:
     Parameters
     ----------
     album : Album
+    copier : Copier
+        Brings files here that are elsewhere.
     """
 
-    def __init__(self, album: Album) -> None:
-        self.album = album
+    def __init__(self, album: Album, copier: Copier = in_place) -> None:
+        self.album, self.copier = album, copier
 
     def __call__(self, job: PictureJob) -> NotWritten | None:
         """Do one station-day; if it cannot be drawn, log a warning."""
@@ -260,7 +270,7 @@ class PictureWork:
         except WaveformError as error:
             logger.warning("no picture: %s", error)
             return None
-        source = SpanSource(job.day.id, job.day.spans, {})
+        source = SpanSource(job.day.id, job.day.spans, {}, self.copier)
         return _draw(self.album, source, job.day, records, job.inputs)
 
 

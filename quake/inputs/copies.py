@@ -1,0 +1,198 @@
+"""Copies of files that are elsewhere: a URI in, a file of this machine out.
+
+Copies lie in one folder that the processes of a run share, each fetched once; those that were not
+used for longest go when there are too many. Nobody removes a copy that is being read.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from quake.errors import WaveformError
+from quake.inputs.scheme import Fetched
+from quake.inputs.schemes import scheme_of
+from quake.waveforms.file_state import FileState, is_uri
+
+# Two years of a station of 100 Hz, or a month of a network.
+_MOST_BYTES = 16 << 30
+
+_HELD, _TOLD, _LOCK = ".data", ".json", ".lock"
+
+
+def copies_in(spool: Path | None) -> Copies:
+    """Copies in a folder of a run, which goes with it; without one, in one of the process."""
+    folder = Path("" if spool is None else spool, "copies")
+    if spool is not None:
+        folder.mkdir(exist_ok=True)
+    return Copies(str(folder))
+
+
+class Copy(NamedTuple):
+    """A copy, while it is held.
+
+    Attributes
+    ----------
+    path : Path
+    fetched : Fetched
+    """
+
+    path: Path
+    fetched: Fetched
+
+
+@dataclass(frozen=True)
+class Copies:
+    """A folder of copies, the same for all processes of a machine that are told of it.
+
+    Attributes
+    ----------
+    folder : str
+        Made where it is not there: on machines that do not share it, another one is, which goes
+        with the process.
+    most_bytes : int
+        What all copies may take; no more than half of what is free.
+    """
+
+    folder: str
+    most_bytes: int = _MOST_BYTES
+
+    @contextmanager
+    def __call__(self, source: str) -> Iterator[Path | None]:
+        """Give a file of this machine, as a `Copier` does; paths are taken as they are."""
+        if not is_uri(source):
+            yield Path(source)
+            return
+        with self.hold(source) as copy:
+            yield copy.path if copy.fetched.has_data else None
+
+    @contextmanager
+    def hold(self, uri: str) -> Iterator[Copy]:
+        """Fetch a file unless it is here, and keep it as long as the context lasts.
+
+        Raises
+        ------
+        WaveformError
+            If it cannot be had, or there is no room for it.
+        """
+        folder = _place(self.folder)
+        base = folder / hashlib.sha256(uri.encode()).hexdigest()[:32]
+        with _file(base, _LOCK).open("a") as lock:
+            while True:
+                fcntl.flock(lock, fcntl.LOCK_SH)
+                fetched = _told(base)
+                if fetched is not None:
+                    break
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if _told(base) is None:
+                    self._fetch(uri, folder, base)
+            os.utime(lock.fileno())  # used now
+            yield Copy(_file(base, _HELD), fetched)
+
+    def _fetch(self, uri: str, folder: Path, base: Path) -> None:
+        self._make_room(folder)
+        part = _file(base, ".part")
+        try:
+            fetched = scheme_of(uri).fetch(uri, part)
+            # An index of a file fits as long as size and time are the same.
+            os.utime(part, ns=(_time_of(fetched), _time_of(fetched)))
+            part.replace(_file(base, _HELD))
+            told = [_values(fetched.state), fetched.content, fetched.has_data]
+            part.write_text(json.dumps(told), encoding="utf-8")
+            part.replace(_file(base, _TOLD))
+        except OSError as error:
+            raise WaveformError(
+                f"{uri}: cannot be copied into {folder} ({error.strerror or error}); make room "
+                "there, or name another folder with TMPDIR"
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _make_room(self, folder: Path) -> None:
+        """Remove what was not used for longest, but for what is being read."""
+        copies = sorted((_used(path), path) for path in folder.glob(f"*{_HELD}"))
+        sizes = {path: _size(path) for _, path in copies}
+        total = sum(sizes.values())
+        most_bytes = min(self.most_bytes, (total + shutil.disk_usage(folder).free) // 2)
+        for _, path in copies:
+            if total <= most_bytes:
+                return
+            if _removed(path):
+                total -= sizes[path]
+
+
+@lru_cache
+def _place(folder: str) -> Path:
+    """The folder, or one of this process where it is not there."""
+    if os.path.isdir(folder):  # noqa: PTH112 - no error where a folder above is closed
+        return Path(folder)
+    own = Path(tempfile.mkdtemp(prefix="quake-"))
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return own
+
+
+def _file(base: Path, suffix: str) -> Path:
+    return base.with_name(base.name + suffix)
+
+
+def _values(state: FileState) -> tuple[str, int, int, str]:
+    return state.path, state.size, state.modified_ns, state.etag
+
+
+def _told(base: Path) -> Fetched | None:
+    """What was fetched; None if nothing was, or it is gone."""
+    if not _file(base, _HELD).exists():
+        return None
+    try:
+        state, content, has_data = json.loads(_file(base, _TOLD).read_text(encoding="utf-8"))
+        return Fetched(FileState(*state), content, has_data)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _time_of(fetched: Fetched) -> int:
+    """A time for a copy that is another one if its content is."""
+    return int(fetched.content[:7] or "0", 16) * 1_000_000_000
+
+
+def _used(path: Path) -> float:
+    try:
+        return path.with_suffix(_LOCK).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _removed(path: Path) -> bool:
+    """Remove a copy unless somebody holds it."""
+    with suppress(OSError), path.with_suffix(_LOCK).open("a") as lock:
+        if _is_free(lock):
+            path.with_suffix(_TOLD).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            return True
+    return False
+
+
+def _is_free(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,65 @@
+"""Archives that have moved: a file and the journal in, the file of before that it is out.
+
+An archive may be mounted today and in a bucket tomorrow. A file is the one of before if its name,
+its size and all of its bytes are the same; then what was made of that one stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from quake.store.journal import FileEntry, state_of
+from quake.waveforms.file_state import content_of, is_uri
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Files of a journal that a run does not name, by name and size."""
+
+    files: Mapping[tuple[str, int], list[FileEntry]]
+
+    @classmethod
+    def of(cls, files: Mapping[str, FileEntry], named: Collection[str]) -> Self:
+        """Take the files of a journal but for those that are named.
+
+        Nothing is compared where all were, or will be, on this machine: there, a file that has
+        another path is another file.
+        """
+        found: dict[tuple[str, int], list[FileEntry]] = {}
+        are_here = not any(map(is_uri, named))
+        for path, entry in files.items():
+            if path not in named and entry.spans and not (are_here and not is_uri(path)):
+                found.setdefault((_name(path), entry.state.size), []).append(entry)
+        return cls(found)
+
+
+def recognised(entry: FileEntry, before: Archive) -> FileEntry:
+    """An entry that says which file of before it is, if it is one."""
+    if entry.same_as is not None or not entry.spans:
+        return entry
+    candidates = before.files.get((_name(entry.state.path), entry.state.size), ())
+    for other in candidates:
+        if not is_uri(other.state.path) and not is_uri(entry.state.path):
+            continue
+        content = entry.content or _content(entry)
+        if content and content == (other.content or _content(other)):
+            return replace(entry, content=content, same_as=other.identity)
+    return entry
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _content(entry: FileEntry) -> str:
+    """Digest of a file of this machine; empty if it is not there as it was."""
+    path = entry.state.path
+    if is_uri(path) or state_of(path) != entry.state:
+        return ""
+    with suppress(OSError):
+        return content_of(Path(path))
+    return ""
