@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from quake.errors import ParameterError
+from quake.waveforms.file_state import is_uri
 from quake_cli.options import Format
 from quake_cli.standard_output import NamedRaw
 
@@ -75,6 +76,12 @@ def choose_output(
         If they do not fit together, or the place cannot be written to.
     """
     formats = list(dict.fromkeys(formats))
+    if output is not None and is_uri(output):
+        raise ParameterError(
+            f"--output {output}: a store stands in a folder of this machine, and a file is written "
+            "there, for no bucket can replace a file or lock a folder at once; name a folder, and "
+            "copy it (docs/remote.md)"
+        )
     if output is not None and _is_folder(output, formats):
         return _store(Path(output), formats, events)
     chosen = _only(formats)

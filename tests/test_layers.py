@@ -194,6 +194,7 @@ def test_obspy_stops_at_the_files_that_read_and_write_its_formats():
     allowed = below("quake/waveforms/readers/", "quake/stations/", "quake/live/seedlink.py")
     allowed |= {f"quake/datasets/{name}.py" for name in ("labels", "catalogue")}
     allowed |= {"quake/output/quakeml.py", "quake/output/mseed_traces.py"}
+    allowed |= {"quake/inputs/fdsn.py"}  # names of nodes
     assert importers(QUAKE, "obspy") <= allowed
 
 
@@ -212,6 +213,13 @@ def test_only_the_program_knows_of_the_terminal():
 
 def test_the_library_does_not_import_the_program():
     assert importers(QUAKE, "quake_cli") == set()
+
+
+def test_other_machines_are_reached_for_from_the_inputs_alone():
+    """But for SeedLink, and for weights, which torchvision fetches."""
+    clients = ("fsspec", "s3fs", "gcsfs", "aiohttp", "urllib.request", "http.client", "requests")
+    allowed = below("quake/inputs/", "quake/models/weights.py")
+    assert importers(QUAKE + CLI, *clients) <= allowed
 
 
 def test_dask_stops_at_the_executors():

@@ -13,7 +13,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -100,6 +102,28 @@ class Copies:
             os.utime(lock.fileno())  # used now
             yield Copy(_file(base, _HELD), fetched)
 
+    def ahead(self, uris: Sequence[str], at_once: int) -> Iterator[str]:
+        """Give URIs in their order, each when it has been fetched, and others after it are.
+
+        What cannot be had is given, too: who asks for it hears why.
+        """
+        waiting: deque[tuple[str, Future[None]]] = deque()
+        with ThreadPoolExecutor(at_once, "quake-fetch") as threads:
+            try:
+                for uri in uris:
+                    waiting.append((uri, threads.submit(self._hold_once, uri)))
+                    if len(waiting) == at_once:
+                        yield _finished(*waiting.popleft())
+                while waiting:
+                    yield _finished(*waiting.popleft())
+            finally:
+                for _, future in waiting:
+                    future.cancel()
+
+    def _hold_once(self, uri: str) -> None:
+        with self.hold(uri):
+            pass
+
     def _fetch(self, uri: str, folder: Path, base: Path) -> None:
         self._make_room(folder)
         part = _file(base, ".part")
@@ -140,6 +164,11 @@ def _place(folder: str) -> Path:
     own = Path(tempfile.mkdtemp(prefix="quake-"))
     atexit.register(shutil.rmtree, own, ignore_errors=True)
     return own
+
+
+def _finished(uri: str, future: Future[None]) -> str:
+    future.exception()
+    return uri
 
 
 def _file(base: Path, suffix: str) -> Path:

@@ -120,14 +120,14 @@ class Fdsn:
         OSError
             If it cannot be written.
         """
-        node, streams, day = _parsed(uri)
+        _, streams, day = _parsed(uri)
         if not day:
             raise ParameterError(f"{uri}: a day was expected at its end, as in /2025-01-01")
         begin_ns, end_ns = _interval(day)
         end_ns = min(end_ns, time.time_ns())
         with path.open("w+b") as file:
             if end_ns > begin_ns:
-                self._write_part(_base_of(uri, node), streams[0], begin_ns, end_ns, file)
+                self._write_part(uri, streams[0], (begin_ns, end_ns), file)
             size = file.seek(0, io.SEEK_END)
         content = content_of(path)
         if size and not is_waveform_file(path):
@@ -152,8 +152,8 @@ class Fdsn:
         query = _station_query(streams, first_ns, last_ns, "xml")
         url = f"{_base_of(uri, node)}/station/1/query?{query}"
         with path.open("w+b") as file:
-            answer = self.transfers.get(url, file, _MOST_XML_BYTES)
-        _refuse_code(url, answer)
+            answer = self.transfers.get(url, file, _MOST_XML_BYTES, uri)
+        _refuse_code(uri, answer)
         return answer.code == 200 and answer.n_bytes > 0
 
     def _epochs(
@@ -162,7 +162,7 @@ class Fdsn:
         """Ask the station service, or take exact codes as they are where there is none."""
         url = f"{base}/station/1/query?{_station_query(streams, first_ns, last_ns, 'text')}"
         table = io.BytesIO()
-        answer = self.transfers.get(url, table, _MOST_TABLE_BYTES)
+        answer = self.transfers.get(url, table, _MOST_TABLE_BYTES, uri)
         if answer.code == 404 and not any(map(_is_wild, streams)):
             for stream in streams:
                 band_instrument, code = stream.channel[:-1], stream.channel[-1:]
@@ -172,13 +172,14 @@ class Fdsn:
                 for component in ALIASES if code in "?*" else code:
                     yield _Epoch(key, component, first_ns, last_ns)
             return
-        _refuse_code(url, answer)
+        _refuse_code(uri, answer)
         yield from _epochs_of(table.getvalue(), uri)
 
     def _write_part(
-        self, base: str, stream: _Stream, begin_ns: int, end_ns: int, file: BinaryIO
+        self, uri: str, stream: _Stream, times_ns: tuple[int, int], file: BinaryIO
     ) -> None:
         """Ask for a time; where that is too much, for its halves."""
+        begin_ns, end_ns = times_ns
         query = urlencode(
             {
                 **_codes_query([stream]),
@@ -187,14 +188,14 @@ class Fdsn:
                 "nodata": "204",
             }
         )
-        url = f"{base}/dataselect/1/query?{query}"
-        answer = self.transfers.get(url, file, MOST_BYTES - file.tell())
+        url = f"{_base_of(uri, parts_of(uri)[1])}/dataselect/1/query?{query}"
+        answer = self.transfers.get(url, file, MOST_BYTES - file.tell(), uri)
         if answer.code == 413 and end_ns - begin_ns > _SHORTEST_NS:
             middle_ns = (begin_ns + end_ns) // 2
-            self._write_part(base, stream, begin_ns, middle_ns, file)
-            self._write_part(base, stream, middle_ns, end_ns, file)
+            self._write_part(uri, stream, (begin_ns, middle_ns), file)
+            self._write_part(uri, stream, (middle_ns, end_ns), file)
             return
-        _refuse_code(url, answer)
+        _refuse_code(uri, answer)
 
 
 def _parsed(uri: str) -> tuple[str, list[_Stream], str]:
@@ -382,7 +383,7 @@ def _time(time_ns: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest_ns // 1000:06d}"
 
 
-def _refuse_code(url: str, answer: Answer) -> None:
+def _refuse_code(uri: str, answer: Answer) -> None:
     """Pass on data, and that there are none.
 
     Raises
@@ -394,10 +395,10 @@ def _refuse_code(url: str, answer: Answer) -> None:
         return
     said = f"the server answers {answer.code} {answer.text}".rstrip()
     if answer.code in (401, 403):
-        raise SchemeError(f"{url}: {said}; restricted data are not asked for: save them first")
+        raise SchemeError(f"{uri}: {said}; restricted data are not asked for: save them first")
     if answer.code == 404:
-        raise SchemeError(f"{url}: {said}; there is no such service: check the node")
-    raise SchemeError(f"{url}: {said}; check the codes and times, or ask for less")
+        raise SchemeError(f"{uri}: {said}; there is no such service: check the node")
+    raise SchemeError(f"{uri}: {said}; check the codes and times, or ask for less")
 
 
 def _refuse_content(uri: str, path: Path) -> None:

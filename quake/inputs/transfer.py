@@ -112,8 +112,17 @@ class Transfers:
     sleep: Callable[[float], None] = time.sleep
     _failed: dict[str, int] = field(default_factory=dict)
 
-    def get(self, url: str, file: BinaryIO, most_bytes: int) -> Answer:
+    def get(self, url: str, file: BinaryIO, most_bytes: int, name: str = "") -> Answer:
         """Ask for a URL, and write what comes to the end of a file.
+
+        Parameters
+        ----------
+        url : str
+        file : binary file
+        most_bytes : int
+            Of an answer.
+        name : str
+            What the user calls it, for messages; the URL by default.
 
         Returns
         -------
@@ -125,16 +134,17 @@ class Transfers:
         SchemeError
             If there is no answer after all attempts, or it has more than `most_bytes`.
         """
+        name = name or url
         host = urllib.parse.urlsplit(url).netloc
         if self._failed.get(host, 0) >= self.patience.n_failures:
             raise SchemeError(
-                f"{url}: not asked for, as {self.patience.n_failures} requests to {host} in a row "
+                f"{name}: not asked for, as {self.patience.n_failures} requests to {host} in a row "
                 "have failed; run the same command again later"
             )
         begin, reason = file.tell(), ""
         for attempt in range(1, self.patience.n_attempts + 1):
             try:
-                answer = self._once(url, file, most_bytes)
+                answer = self._once(url, file, most_bytes, name)
             except _NotWrittenError as error:
                 raise error.error from error
             except _BrokenError as broken:
@@ -148,7 +158,7 @@ class Transfers:
                 return answer
         self._failed[host] = self._failed.get(host, 0) + 1
         raise SchemeError(
-            f"{url}: {reason}, {self.patience.n_attempts} times in a row; run the same command "
+            f"{name}: {reason}, {self.patience.n_attempts} times in a row; run the same command "
             "again later"
         )
 
@@ -160,11 +170,12 @@ class Transfers:
         logger.info("%s: %s; once more in %.1f s", url, broken, pause_s)
         self.sleep(pause_s)
 
-    def _once(self, url: str, file: BinaryIO, most_bytes: int) -> Answer:
+    def _once(self, url: str, file: BinaryIO, most_bytes: int, name: str) -> Answer:
         request = urllib.request.Request(url, headers={"User-Agent": f"quake/{__version__}"})
         try:
+            logger.debug("GET %s", url)
             with _opener().open(request, timeout=self.patience.silence_s) as response:
-                return self._received(url, response, file, most_bytes)
+                return self._received(name, response, file, most_bytes)
         except urllib.error.HTTPError as error:
             with error:
                 return _refused(error)
@@ -172,16 +183,16 @@ class Transfers:
             raise _BrokenError(_reason(error)) from error
 
     def _received(
-        self, url: str, response: http.client.HTTPResponse, file: BinaryIO, most_bytes: int
+        self, name: str, response: http.client.HTTPResponse, file: BinaryIO, most_bytes: int
     ) -> Answer:
         until_s = time.monotonic() + self.patience.request_s
         announced, n_bytes = response.length, 0
         if announced is not None and announced > most_bytes:
-            raise _too_large(url, most_bytes)
+            raise _too_large(name, most_bytes)
         while chunk := response.read1(_CHUNK_BYTES):
             n_bytes += len(chunk)
             if n_bytes > most_bytes:
-                raise _too_large(url, most_bytes)
+                raise _too_large(name, most_bytes)
             _write(file, chunk)
             if time.monotonic() > until_s:
                 raise _BrokenError(f"not done after {self.patience.request_s:g} s")
@@ -251,9 +262,9 @@ def _reason(error: Exception) -> str:
     return "".join(letter for letter in text if letter.isprintable())[:_SHOWN_CHARACTERS]
 
 
-def _too_large(url: str, most_bytes: int) -> SchemeError:
+def _too_large(name: str, most_bytes: int) -> SchemeError:
     return SchemeError(
-        f"{url}: more than {most_bytes} bytes, as no such answer has; ask for less, or save it "
+        f"{name}: more than {most_bytes} bytes, as no such answer has; ask for less, or save it "
         "first if it is right"
     )
 

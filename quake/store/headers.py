@@ -12,6 +12,7 @@ from quake.errors import QuakeError, WaveformError
 from quake.inputs.copies import Copies
 from quake.inputs.schemes import scheme_of
 from quake.parallel.executor import Executor, Lost, Raised
+from quake.parallel.inline import InlineExecutor
 from quake.store import moved
 from quake.store.digests import heads_of
 from quake.store.journal import FileEntry, Journal
@@ -142,8 +143,10 @@ def _scanned(paths: list[str], executor: Executor, copies: Copies) -> Iterator[F
 def _scanned_by(
     paths: list[str], executor: Executor, copies: Copies, worth_processes: int, chunk_size: int
 ) -> Iterator[FileEntry]:
-    if len(paths) < worth_processes:
-        for path in paths:
+    if len(paths) < worth_processes or isinstance(executor, InlineExecutor):
+        are_here = not paths or not is_uri(paths[0])
+        ahead = paths if are_here else copies.ahead(paths, scheme_of(paths[0]).at_once)
+        for path in ahead:
             yield scan_file(path, copies)
         return
     for chunk, answer in executor.run(ScanOpener(copies), _chunks(paths, chunk_size)):

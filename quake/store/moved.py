@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from quake.inputs.scheme import parts_of
 from quake.store.journal import FileEntry, state_of
 from quake.waveforms.file_state import content_of, is_uri
 
@@ -33,7 +34,7 @@ class Archive:
         are_here = not any(map(is_uri, named))
         for path, entry in files.items():
             if path not in named and entry.spans and not (are_here and not is_uri(path)):
-                found.setdefault((_name(path), entry.state.size), []).append(entry)
+                found.setdefault((lasting_name(path), entry.state.size), []).append(entry)
         return cls(found)
 
 
@@ -41,7 +42,7 @@ def recognised(entry: FileEntry, before: Archive) -> FileEntry:
     """An entry that says which file of before it is, if it is one."""
     if entry.same_as is not None or not entry.spans:
         return entry
-    candidates = before.files.get((_name(entry.state.path), entry.state.size), ())
+    candidates = before.files.get((lasting_name(entry.state.path), entry.state.size), ())
     for other in candidates:
         if not is_uri(other.state.path) and not is_uri(entry.state.path):
             continue
@@ -51,7 +52,18 @@ def recognised(entry: FileEntry, before: Archive) -> FileEntry:
     return entry
 
 
-def _name(path: str) -> str:
+def lasting_name(path: str) -> str:
+    """What stays of a name when an archive moves: that of the file, or a server's channels and day.
+
+    Examples
+    --------
+    >>> lasting_name("/srv/2016/CIGMR__HHZ___2016183.ms")
+    'CIGMR__HHZ___2016183.ms'
+    >>> lasting_name("fdsn://NODE/UW.RCM..HH?/2025-01-01")
+    'UW.RCM..HH?/2025-01-01'
+    """
+    if is_uri(path) and parts_of(path)[0] == "fdsn":
+        return parts_of(path)[2]
     return path.rpartition("/")[2]
 
 

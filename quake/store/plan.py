@@ -10,6 +10,7 @@ from quake.inputs.selection import Selection
 from quake.store.digests import digest_of_inputs
 from quake.store.journal import DayEntry, FileEntry, Journal
 from quake.store.layout import date_of
+from quake.store.moved import lasting_name
 from quake.waveforms.file_state import FileState, is_uri, state_of
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.intervals import Interval
@@ -130,16 +131,20 @@ def make_plan_of_store(
     ----------
     entries, selection, grid, newer_than_ns : as of `make_plan`
     journal : Journal
-        Files in it that are not there any more, or not as they were, are left out.
+        Files in it that are not there any more, or not as they were, are left out. Files that are
+        elsewhere are taken to be as they were, unless one of the same name is in `entries`: then
+        the archive has moved.
     """
     plan = make_plan(entries, selection, grid, newer_than_ns=newer_than_ns)
     near = {key: _days_near(spans, grid) for key, spans in plan.found.items()}
     stood_for = {entry.identity.path for entry in entries.values()}
+    named = {lasting_name(path) for path in entries}
     others = {
         path: entry
         for path, entry in journal.files.items()
         if path not in entries
         and entry.identity.path not in stood_for
+        and not (is_uri(path) and lasting_name(path) in named)
         and any(not near.get(s.id, set()).isdisjoint(_days_near([s], grid)) for s in entry.spans)
         and _is_there(entry.state)
     }
