@@ -105,6 +105,14 @@ NewerThan = Annotated[
         help="Only station-days with a file that has changed since then, as 2d, 12h or a time.",
     ),
 ]
+ReadAny = Annotated[
+    bool,
+    typer.Option(
+        "--read-any",
+        rich_help_panel=INPUTS,
+        help="Read GSE1, GSE2, K-NET, SEISAN, GCF, ASDF and zip archives of miniSEED, too.",
+    ),
+]
 Events = Annotated[
     bool,
     typer.Option(

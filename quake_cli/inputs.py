@@ -23,6 +23,7 @@ def collect(
     null: bool = False,
     selection: Selection | None = None,
     margin_days: int = 0,
+    read_any: bool = False,
 ) -> Inputs:
     """Resolve what the user named, see `quake.inputs.naming.collect`."""
     return naming.collect(
@@ -33,5 +34,6 @@ def collect(
         null=null,
         selection=selection,
         margin_days=margin_days,
+        read_any=read_any,
         stdin=sys.stdin,
     )

@@ -53,6 +53,7 @@ class InputRequest:
     null: bool
     selection: Selection
     newer_than_ns: int | None
+    read_any: bool = False
 
     def collect(self, spool: Path, margin_days: int = 0) -> Inputs:
         """Find the files.
@@ -74,6 +75,7 @@ class InputRequest:
             null=self.null,
             selection=self.selection,
             margin_days=margin_days,
+            read_any=self.read_any,
         )
 
 

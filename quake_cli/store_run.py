@@ -72,7 +72,7 @@ class _StoreRun:
         self.request, self.place, self.store = request, place, store
         self.report, self.bar = report, bar
         self.executor = _executor(request)
-        self.copies = copies_in(report.inputs.spool)
+        self.copies = copies_in(report.inputs.spool, read_any=report.inputs.read_any)
         self.coverage: dict[object, Coverage] = {}
         self.done_before: dict[DayKey, DayEntry] = {}
 

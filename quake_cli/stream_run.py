@@ -140,7 +140,9 @@ class _Run:
             self.report.show(source.problems)
             self.bar.update("reading headers", n_files, len(source.paths))
 
-        source = FileSource(inputs.sources, inputs.names, scanned, copies_in(spool))
+        source = FileSource(
+            inputs.sources, inputs.names, scanned, copies_in(spool, read_any=inputs.read_any)
+        )
         wanted = self.request.inputs.selection
         self.report.found = source.spans()
         self.report.remarks = source.remarks

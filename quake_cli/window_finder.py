@@ -96,7 +96,7 @@ class WindowFinder:
             inputs.sources,
             inputs.names,
             lambda n_files: bar.update("reading headers", n_files, len(source.paths)),
-            copies_in(inputs.spool),
+            copies_in(inputs.spool, read_any=inputs.read_any),
         )
         try:
             tasks = self._tasks(source, classifier, report)

@@ -14,18 +14,18 @@ import os
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from quake.errors import WaveformError
 from quake.inputs.scheme import Fetched
 from quake.inputs.schemes import scheme_of
-from quake.waveforms.file_state import FileState, is_uri
+from quake.waveforms.file_state import FileState, content_of, is_uri, state_of
 
 # Two years of a station of 100 Hz, or a month of a network.
 _MOST_BYTES = 16 << 30
@@ -33,12 +33,12 @@ _MOST_BYTES = 16 << 30
 _HELD, _TOLD, _LOCK = ".data", ".json", ".lock"
 
 
-def copies_in(spool: Path | None) -> Copies:
+def copies_in(spool: Path | None, *, read_any: bool = False) -> Copies:
     """Copies in a folder of a run, which goes with it; without one, in one of the process."""
     folder = Path("" if spool is None else spool, "copies")
     if spool is not None:
         folder.mkdir(exist_ok=True)
-    return Copies(str(folder))
+    return Copies(str(folder), read_any=read_any)
 
 
 class Copy(NamedTuple):
@@ -65,19 +65,34 @@ class Copies:
         with the process.
     most_bytes : int
         What all copies may take; no more than half of what is free.
+    read_any : bool
+        Make miniSEED of files of other formats, too.
     """
 
     folder: str
     most_bytes: int = _MOST_BYTES
+    read_any: bool = False
 
     @contextmanager
     def __call__(self, source: str) -> Iterator[Path | None]:
         """Give a file of this machine, as a `Copier` does; paths are taken as they are."""
-        if not is_uri(source):
-            yield Path(source)
+        if is_uri(source):
+            with self.hold(source) as copy, self._read(copy.path) as path:
+                yield path if copy.fetched.has_data else None
+        else:
+            with self._read(Path(source)) as path:
+                yield path
+
+    @contextmanager
+    def _read(self, path: Path) -> Iterator[Path]:
+        """Give a file that the readers read: itself, or what is made of it."""
+        if not self.read_any or not _is_of_another_format(path):
+            yield path
             return
-        with self.hold(source) as copy:
-            yield copy.path if copy.fetched.has_data else None
+        state = state_of(str(path))
+        key = f"{path.absolute()}\0{state.size}\0{state.modified_ns}"
+        with self._held(key, partial(_convert, path)) as copy:
+            yield copy.path
 
     @contextmanager
     def hold(self, uri: str) -> Iterator[Copy]:
@@ -88,8 +103,14 @@ class Copies:
         WaveformError
             If it cannot be had, or there is no room for it.
         """
+        with self._held(uri, partial(scheme_of(uri).fetch, uri)) as copy:
+            yield copy
+
+    @contextmanager
+    def _held(self, name: str, make: Callable[[Path], Fetched]) -> Iterator[Copy]:
+        """Make a copy unless it is here, and keep it as long as the context lasts."""
         folder = _place(self.folder)
-        base = folder / hashlib.sha256(uri.encode()).hexdigest()[:32]
+        base = folder / hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         with _file(base, _LOCK).open("a") as lock:
             while True:
                 fcntl.flock(lock, fcntl.LOCK_SH)
@@ -98,7 +119,7 @@ class Copies:
                     break
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if _told(base) is None:
-                    self._fetch(uri, folder, base)
+                    self._make(make, folder, base)
             os.utime(lock.fileno())  # used now
             yield Copy(_file(base, _HELD), fetched)
 
@@ -124,11 +145,11 @@ class Copies:
         with self.hold(uri):
             pass
 
-    def _fetch(self, uri: str, folder: Path, base: Path) -> None:
+    def _make(self, make: Callable[[Path], Fetched], folder: Path, base: Path) -> None:
         self._make_room(folder)
         part = _file(base, ".part")
         try:
-            fetched = scheme_of(uri).fetch(uri, part)
+            fetched = make(part)
             # An index of a file fits as long as size and time are the same.
             os.utime(part, ns=(_time_of(fetched), _time_of(fetched)))
             part.replace(_file(base, _HELD))
@@ -137,8 +158,8 @@ class Copies:
             part.replace(_file(base, _TOLD))
         except OSError as error:
             raise WaveformError(
-                f"{uri}: cannot be copied into {folder} ({error.strerror or error}); make room "
-                "there, or name another folder with TMPDIR"
+                f"{folder}: no copy can be written there ({error.strerror or error}); make room, "
+                "or name another folder with TMPDIR"
             ) from error
         finally:
             part.unlink(missing_ok=True)
@@ -164,6 +185,21 @@ def _place(folder: str) -> Path:
     own = Path(tempfile.mkdtemp(prefix="quake-"))
     atexit.register(shutil.rmtree, own, ignore_errors=True)
     return own
+
+
+def _is_of_another_format(path: Path) -> bool:
+    from quake.waveforms.readers.other_formats import other_format
+    from quake.waveforms.readers.waveform_file import is_waveform_file
+
+    return not is_waveform_file(path) and bool(other_format(path))
+
+
+def _convert(path: Path, target: Path) -> Fetched:
+    from quake.waveforms.readers.other_formats import write_as_mseed
+
+    with target.open("w+b") as file:
+        write_as_mseed(path, file)
+    return Fetched(FileState(str(path), target.stat().st_size, 0), content_of(target))
 
 
 def _finished(uri: str, future: Future[None]) -> str:

@@ -119,6 +119,7 @@ def collect(
     null: bool = False,
     selection: Selection | None = None,
     margin_days: int = 0,
+    read_any: bool = False,
     stdin: IO[str] | None = None,
 ) -> Inputs:
     """Resolve what the user named, in that order.
@@ -136,6 +137,8 @@ def collect(
         What of SDS archives and of URIs is wanted; the other inputs are taken as they are.
     margin_days : int
         Of URIs: days beside the selected ones that results depend on.
+    read_any : bool
+        Files of other formats are inputs, too.
     stdin : text file, optional
         Standard input.
 
@@ -146,7 +149,7 @@ def collect(
         scheme that is known, or one that needs what is not there.
     """
     _check(arguments, files_from, null)
-    found = Inputs(spool=spool)
+    found = Inputs(spool=spool, read_any=read_any)
     naming = Naming(found, Wanted(selection or Selection(), margin_days), stdin)
     for argument in dict.fromkeys(arguments):
         _add(naming, KINDS, argument)

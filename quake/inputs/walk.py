@@ -21,6 +21,7 @@ from quake.inputs.sds import LAYOUT, Listing, SdsTally, list_folder, parse_name,
 from quake.inputs.selection import Selection
 from quake.waveforms.file_state import FileState
 from quake.waveforms.readers.compressed import may_hold_several, plain_name
+from quake.waveforms.readers.other_formats import other_format
 from quake.waveforms.readers.waveform_file import is_waveform_file, packed_fault
 from quake.waveforms.sources import Problem
 
@@ -100,11 +101,14 @@ class Inputs:
         Files that are elsewhere, as they were when they were listed.
     uris : list of str
         What the user named that they are from.
+    read_any : bool
+        Take files of other formats out of folders, too, see `readers.other_formats`.
     """
 
     files: PathList = field(default_factory=PathList)
     remote: dict[str, FileState] = field(default_factory=dict)
     uris: list[str] = field(default_factory=list)
+    read_any: bool = False
     names: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     left_out: int = 0
@@ -303,7 +307,7 @@ class Inputs:
         found = _says_waveform(plain_name(name))
         if found is None:
             try:
-                found = is_waveform_file(path)
+                found = is_waveform_file(path) or (self.read_any and bool(other_format(Path(path))))
             except WaveformError as error:
                 self.problems.append(Problem(path, str(error)))
                 return False

@@ -11,8 +11,8 @@ from quake.errors import QuakeError
 from quake.model_file.card import ModelCard
 from quake.report.ranking import Choice
 from quake.store.journal import FileEntry, FileState, state_of
-from quake.waveforms.file_state import is_uri
 from quake.store.layout import day_of_date
+from quake.waveforms.file_state import is_uri
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import SpanSource

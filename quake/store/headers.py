@@ -172,7 +172,7 @@ def scan_file(path: str, copies: Copies | None = None) -> FileEntry:
     """Read the headers of one file; what is wrong with it is in the entry."""
     if copies is not None and is_uri(path):
         return _scan_copy(path, copies)
-    return _scanned_entry(path, state_of(path), in_place)
+    return _scanned_entry(path, state_of(path), copies or in_place)
 
 
 def _scan_copy(uri: str, copies: Copies) -> FileEntry:

@@ -52,7 +52,7 @@ def contents_of(source: str, copier: Copier = in_place) -> Contents:
     with copier(source) as path:
         if path is None:
             return Contents([], [], (Remark(NO_DATA, "", 1),))
-        with _named(path, source):
+        with _named(path, source), _advised(path):
             found = waveform_file.contents_of(path)
     if str(path) == source:
         return found
@@ -107,6 +107,20 @@ def index_of(source: str, copier: Copier = in_place) -> FileIndex | None:
             return None
         with _named(path, source):
             return waveform_file.scan_with_index(path)[2]
+
+
+@contextmanager
+def _advised(path: Path) -> Iterator[None]:
+    """Have errors on files of other formats say what can be done."""
+    try:
+        yield
+    except WaveformError as error:
+        from quake.waveforms.readers.other_formats import advice_on
+
+        advice = advice_on(path) if "neither miniSEED nor SAC" in str(error) else ""
+        if not advice:
+            raise
+        raise WaveformError(f"{path}: {advice}") from error
 
 
 @contextmanager

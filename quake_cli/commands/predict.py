@@ -44,8 +44,8 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="INPUT",
-            help="miniSEED or SAC files, folders, quoted patterns as 'day/**/*.mseed', "
-            "or - for standard input.",
+            help="miniSEED or SAC files, folders, quoted patterns as 'day/**/*.mseed', - for "
+            "standard input, fdsn://NODE/NET.STA.LOC.CHAN, s3://BUCKET/..., gs://, https://.",
             show_default=False,
         ),
     ] = None,
@@ -59,6 +59,7 @@ def predict(
     start: archives.Start = None,
     end: archives.End = None,
     newer_than: archives.NewerThan = None,
+    read_any: archives.ReadAny = False,
     inventory: Annotated[
         Path | None,
         typer.Option(
@@ -195,8 +196,8 @@ def predict(
     """
     if not (inputs or sds or files_from):
         raise ParameterError(
-            "no INPUT: name files, folders or patterns, an archive with --sds, or - for standard "
-            "input"
+            "no INPUT: name files, folders or patterns, an archive with --sds, fdsn:// or s3://, "
+            "or - for standard input"
         )
 
     from quake.model_file.registry import find_model
@@ -251,6 +252,7 @@ def predict(
                     null,
                     requests.selection_of(network, station, location, channels, start, end),
                     requests.newer_than_of(newer_than),
+                    read_any,
                 ),
                 model_request,
                 config,

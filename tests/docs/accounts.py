@@ -76,6 +76,8 @@ NOT_RUN = (
         "needs a Dask cluster; tests/operations/test_cluster_page.py has one",
     ),
     NotRun("README.md", "seedlink://", "needs a network; tests/live/ has a server of its own"),
+    NotRun("README.md", "fdsn://", "needs a network; tests/store/test_store_fdsn.py has a server"),
+    NotRun("README.md", "s3://", "needs a network; tests/store/test_store_bucket.py has a server"),
     NotRun("docs/backbones.md", "compare_backbones.py", "hours of training"),
     NotRun(
         "docs/events.md", "quake events store/", "needs a store; tests/store/test_store_events.py"
