@@ -1,4 +1,4 @@
-"""A bucket beside a local disk: the same station-days through `quake predict`, in turns.
+"""Compare a bucket with a local disk: the same station-days through `quake predict`, in turns.
 
     python benchmarks/remote.py --days 30 --workers 2 --delay-ms 30 --rounds 3
 
@@ -57,6 +57,7 @@ class Run(NamedTuple):
     """How one run went: seconds, peak memory of its largest process, requests to the server."""
 
     wall_s: float
+    cpu_s: float
     peak_mb: float
     n_requests: int
 
@@ -135,12 +136,18 @@ def run(options, source, store, url, requests) -> Run:
         *("--dask-local", str(options.workers), "--quiet"),
     ]
     requests()
-    begun_s = time.monotonic()
+    begun_s, before_s = time.monotonic(), children_s()
     environment = {**os.environ, "AWS_ENDPOINT_URL": url, "PYTHONPATH": str(ROOT)}
     subprocess.run(command, check=True, env=environment, cwd=ROOT)
     wall_s = time.monotonic() - begun_s
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return Run(wall_s, peak_mb, requests())
+    return Run(wall_s, children_s() - before_s, peak_mb, requests())
+
+
+def children_s() -> float:
+    """Processor time of the processes that have ended, the workers' too."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def print_table(options, size_mb: float, runs: dict[str, list[Run]]) -> None:
@@ -150,18 +157,19 @@ def print_table(options, size_mb: float, runs: dict[str, list[Run]]) -> None:
         f"{options.rate} Hz, {size_mb:.0f} MB; {options.workers} Dask workers; "
         f"{options.delay_ms:g} ms before each answer; {options.rounds} rounds.\n"
     )
-    print("| from | s, median | range | MB/s | requests | s / local disk |")
-    print("| --- | --: | --: | --: | --: | --: |")
+    print("| from | s, median | range | MB/s | requests | throughput / local disk | processor s |")
+    print("| --- | --: | --: | --: | --: | --: | --: |")
     local_s = [one.wall_s for one in runs["local disk"]]
     for name, some in runs.items():
         walls_s = [one.wall_s for one in some]
-        ratios = [wall_s / other_s for wall_s, other_s in zip(walls_s, local_s, strict=True)]
+        ratios = [other_s / wall_s for wall_s, other_s in zip(walls_s, local_s, strict=True)]
         median_s = statistics.median(walls_s)
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
         ratio = f"{statistics.median(ratios):.2f} ({spread})" if name != "local disk" else ""
+        cpu_s = statistics.median(one.cpu_s for one in some)
         print(
             f"| {name} | {median_s:.1f} | {min(walls_s):.1f} to {max(walls_s):.1f} | "
-            f"{size_mb / median_s:.1f} | {some[-1].n_requests} | {ratio} |"
+            f"{size_mb / median_s:.1f} | {some[-1].n_requests} | {ratio} | {cpu_s:.1f} |"
         )
     peak_mb = max(one.peak_mb for some in runs.values() for one in some)
     print(f"\nThe largest process had {peak_mb:.0f} MB.")

@@ -1,4 +1,4 @@
-"""Files that are opened with care: a path in; an OSError out if what is there would never end."""
+"""Open files that nobody vouches for: refuse what would never end."""
 
 from __future__ import annotations
 

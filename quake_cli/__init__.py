@@ -1,1 +1,1 @@
-"""The `quake` program: options in, one library call, results out."""
+"""Turn command lines into library calls, and their results into text."""

@@ -1,4 +1,4 @@
-"""The program: arguments go in, an exit status comes out. All errors end here, and only here."""
+"""Run the program: all errors end here, and only here, as an exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Completion of command lines: the program's commands go in, a shell's script comes out."""
+"""Write the script that completes command lines in a shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs of the command line: arguments and standard input in, files of waveforms out."""
+"""Find the waveform files that a command line names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log lines: messages go in, lines of text or JSON come out, in a file that may be moved away."""
+"""Write log lines, as text or JSON, into a file that may be moved away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines on standard error and in a log file: errors, warnings and notes go in, one line each."""
+"""Say errors, warnings and notes on standard error and in a log file, one line each."""
 
 from __future__ import annotations
 

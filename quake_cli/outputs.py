@@ -1,4 +1,4 @@
-"""Where results go: options in; open writers, or the place of a result store, out."""
+"""Open writers of results, or find the place of a result store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from quake.errors import ParameterError
 from quake.waveforms.file_state import is_uri
-from quake_cli.options import Format
+from quake_cli.options.choices import Format
 from quake_cli.standard_output import NamedRaw
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def _writer(
         return open_writer(name.value, file or sys.stdout.buffer, classes, hop_ns)
     text = sys.stdout if file is None else as_text(file)
     if name is Format.TABLE:
-        from quake_cli.render import TableWriter
+        from quake_cli.render.window_table import TableWriter
 
         return TableWriter(text, classes)
     return CsvWriter(text, classes) if name is Format.CSV else JsonLinesWriter(text)
@@ -231,7 +231,7 @@ def _writer(
 
 def _write_table(file: BinaryIO | None, events: Sequence[Event]) -> None:
     from quake.output.windows import as_text
-    from quake_cli.render import EventTableWriter
+    from quake_cli.render.event_table import EventTableWriter
 
     writer = EventTableWriter(sys.stdout if file is None else as_text(file))
     for event in events:

@@ -1,4 +1,4 @@
-"""What was asked of `quake predict`: options go in, checked; what the library needs comes out."""
+"""Check the options of `quake predict`, and hold what the library needs of them."""
 
 from __future__ import annotations
 
@@ -345,3 +345,15 @@ def album_of(
 def _patterns(texts: Sequence[str] | None) -> tuple[str, ...]:
     """Patterns, also where several of them were given at once, with commas."""
     return tuple(part.strip() for text in texts or () for part in text.split(","))
+
+
+def fingerprint_of(
+    model: ModelRequest, config: PredictConfig, inventory: Path | str | None = None
+) -> dict[str, object]:
+    """What all results of a store have in common."""
+    from quake.inference.engine import resolve_engine
+    from quake.model_file.identity import model_hash
+    from quake.store.fingerprint import fingerprint
+
+    engine, device = resolve_engine(model.path, model.engine, model.device)
+    return fingerprint(model_hash(model.path), model.card, config, engine, device, inventory)

@@ -276,3 +276,47 @@ def test_what_help_and_lists_need_loads_nothing_heavy():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+COMMANDS = ROOT / "quake_cli" / "commands"
+
+
+def command_of(path):
+    return path.relative_to(COMMANDS).parts[0].removesuffix(".py")
+
+
+def test_no_command_imports_another():
+    for path in COMMANDS.rglob("*.py"):
+        of_commands = [n for n in imports(path) if n.startswith("quake_cli.commands.")]
+        assert {name.split(".")[2] for name in of_commands} <= {command_of(path)}, path
+
+
+def options_of(path):
+    """Names of the options that a file declares, each by its first spelling."""
+    for node in ast.walk(tree_of(path)):
+        is_option = isinstance(node, ast.Call) and ast.unparse(node.func) == "typer.Option"
+        if is_option and isinstance(node.args[0], ast.Constant):
+            yield node.args[0].value
+
+
+# They mean another thing, or take other words, with each command.
+OF_EACH_COMMAND = {"--output", "--format"}
+
+
+def test_an_option_is_declared_once():
+    declared = [name for path in CLI for name in options_of(path) if name not in OF_EACH_COMMAND]
+    found = {name for name in declared if declared.count(name) > 1}
+    # A model that is trained has another meaning of these than one that is used.
+    assert found <= {"--backbone", "--model", "--batch-size", "--workers", "--inventory"}
+
+
+def test_help_begins_with_a_verb_and_not_in_the_middle_of_a_sentence():
+    for path in CLI:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "typer.Option":
+                (found,) = [k.value for k in node.keywords if k.arg == "help"]
+                if not isinstance(found, ast.Constant):
+                    continue  # of a function that makes several options
+                text, first = found.value, found.value.split()[0]
+                assert first not in {"Of", "What", "At", "In", "The", "A", "How", "Where"}, text
+                assert first.isalpha(), text

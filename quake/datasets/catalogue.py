@@ -1,4 +1,4 @@
-"""Catalogues of events: QuakeML, or a CSV table of picks or of event times, in; events out.
+"""Read catalogues of events: QuakeML, or a CSV table of picks or of event times.
 
 ObsPy reads the QuakeML, and stops here.
 """

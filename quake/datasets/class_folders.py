@@ -1,4 +1,4 @@
-"""A folder for each class: a folder of folders of miniSEED and SAC files in, a `Collection` out."""
+"""Read a folder that has a sub-folder of miniSEED and SAC files for each class."""
 
 from __future__ import annotations
 

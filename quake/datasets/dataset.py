@@ -1,4 +1,4 @@
-"""Windows for training: examples go in, randomly drawn and augmented windows come out.
+"""Draw training windows from examples at random, and augment them.
 
 A record is chosen or made, something of it is lost, and then the cutter of `quake predict` cuts the
 window. What is lost is drawn first, from one distribution for all classes, and the window is laid

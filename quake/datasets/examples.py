@@ -1,4 +1,4 @@
-"""Decode labelled spans: rows of a label table go in, waveforms at the model's rate come out.
+"""Hold labelled stretches of records, and cut windows out of them as prediction does.
 
 Each row is decoded once and kept, in memory or in a cache on disk, so that no epoch but the first
 reads a file.

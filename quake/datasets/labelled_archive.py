@@ -1,4 +1,4 @@
-"""Archives with a catalogue: a folder of records and a list of events in, a `Collection` out.
+"""Label an archive by its catalogue: events from picks or arrivals, noise from quiet hours.
 
 Windows of events are cut around P, noise from the hours away from any event.
 """

@@ -1,4 +1,4 @@
-"""Labels: spellings of classes come in, classes in a fixed order and the rows of each come out.
+"""Hold the rows of labelled data, and choose which classes are learnt.
 
 Nothing is dropped in silence.
 """

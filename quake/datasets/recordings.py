@@ -1,4 +1,4 @@
-"""Recordings of an archive: a folder of miniSEED and SAC files in, what was recorded when out.
+"""Find out what an archive of miniSEED and SAC files recorded when.
 
 Only headers are read at first; `ArchiveReader` reads the samples of a span, from as many files as
 it takes.

@@ -1,4 +1,4 @@
-"""SeisBench data sets: a folder of metadata and HDF5 waveforms in, a `Collection` out.
+"""Read SeisBench data sets, metadata and HDF5 waveforms, as labelled data.
 
 The format is described at https://seisbench.readthedocs.io/en/stable/pages/data_format.html. The
 metadata are read once, row by row; a waveform only when it is asked for.

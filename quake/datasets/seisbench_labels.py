@@ -1,4 +1,4 @@
-"""Labels of SeisBench data sets: values of any column in, labels out."""
+"""Turn values of any column of a SeisBench data set into labels."""
 
 from __future__ import annotations
 

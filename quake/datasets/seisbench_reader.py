@@ -1,4 +1,4 @@
-"""The waveform files of SeisBench data sets: a file and the name of a trace in, samples out."""
+"""Read single traces from the waveform files of SeisBench data sets."""
 
 from __future__ import annotations
 

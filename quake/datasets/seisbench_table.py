@@ -1,4 +1,4 @@
-"""The metadata of a SeisBench data set: a CSV file in, rows and their fields out."""
+"""Read the rows and fields of a SeisBench data set's metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Synthetic training windows: a class and perhaps real noise in, a prepared window out."""
+"""Make synthetic training windows of a class, on real noise if there is any."""
 
 from __future__ import annotations
 

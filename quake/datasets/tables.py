@@ -1,4 +1,4 @@
-"""Label tables: a CSV or Parquet file goes in, a `Collection` comes out.
+"""Read label tables, CSV or Parquet.
 
 One row says from when to when a record shows what. Rows that make no sense stop everything, since
 a table with errors has more of them; rows that say nothing new are left out, by name.

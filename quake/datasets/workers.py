@@ -1,4 +1,4 @@
-"""Decode in several processes: rows go out in chunks, waveforms come back in the rows' order."""
+"""Decode rows in several processes, and give them back in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bundled model: a folder goes in, whether its files and answers are as they must be, out."""
+"""Check that the files of the bundled model, and its answers, are as they must be."""
 
 from __future__ import annotations
 

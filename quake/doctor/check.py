@@ -1,4 +1,4 @@
-"""One check: what was looked at goes in, a status, what was found and what to do come out."""
+"""Hold one check: its status, what was found, and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CUDA: what a process found goes in, whether it can be used, or why not, comes out."""
+"""Check whether CUDA can be used, or say why not."""
 
 from __future__ import annotations
 

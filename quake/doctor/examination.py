@@ -1,4 +1,4 @@
-"""The examination: a folder with the bundled model goes in, all checks come out."""
+"""Make all checks of an installation."""
 
 from __future__ import annotations
 

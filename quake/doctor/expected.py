@@ -1,4 +1,4 @@
-"""What the bundled files must be: a folder in; their digests, and the windows that they give, out.
+"""Say what the bundled files must be: their digests, and the windows that they give.
 
 ``python tests/golden/golden_cases.py`` writes ``quake/bundled/expected.json`` anew, after another
 model has been bundled, or what happens to a record has been changed on purpose.

@@ -1,4 +1,4 @@
-"""Folders outside the package: where quake keeps things goes in, whether it can, comes out."""
+"""Check the folders outside the package in which quake keeps things."""
 
 from __future__ import annotations
 

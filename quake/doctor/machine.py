@@ -1,4 +1,4 @@
-"""The machine: nothing goes in, checks of Python, of quake itself and of the cores come out."""
+"""Check Python, quake itself and the cores of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packages that quake runs on: names go in, a check of version and import of each comes out."""
+"""Check the versions and imports of the packages that quake runs on."""
 
 from __future__ import annotations
 

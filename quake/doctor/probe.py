@@ -1,4 +1,4 @@
-"""A look that may crash or hang: the name of a probe goes in, what its process said comes out."""
+"""Start a probe that may crash or hang, in a process, and hear what it says."""
 
 from __future__ import annotations
 

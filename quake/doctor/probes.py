@@ -1,4 +1,4 @@
-"""What runs in processes of their own: the name of a probe in, lines of JSON on standard output.
+"""Run one probe, in a process of its own, and print lines of JSON.
 
 Before each step its name is written, and after it what was found, so that whoever reads the lines
 knows at which step the process crashed.

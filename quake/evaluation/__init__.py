@@ -1,4 +1,4 @@
-"""Evaluation: a model file and labelled data go in, figures and predictions come out.
+"""Measure a model file on labelled data.
 
 Names are loaded when they are first used, so that options can be shown without torch.
 """

@@ -1,4 +1,4 @@
-"""Measure a model file on labelled data: both go in, predictions and their figures come out."""
+"""Measure a model file on labelled data: predictions, and figures of their quality."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind: an `Evaluation` goes in, tables and pictures come out."""
+"""Write what an evaluation leaves behind: tables and pictures."""
 
 from __future__ import annotations
 

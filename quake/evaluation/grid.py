@@ -1,4 +1,4 @@
-"""Windows as `quake predict` cuts them: examples go in, those of their full windows that count."""
+"""Choose windows as `quake predict` cuts them, where a row says what they show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What missing data do to a model: labelled rows in, how often classes change out.
+"""Measure how often missing data change the class that a model gives.
 
 Each row is classified as it is, and again after each kind of loss at each coverage. A loss is
 inflicted on the record before anything is filtered, as it comes in archives.

@@ -1,4 +1,4 @@
-"""Events: onsets of waveforms go in; events with a class, at one or more stations, come out."""
+"""Find events, which are onsets with a class, at one station or several."""
 
 from quake.events.build import build_events
 from quake.events.event import Arrival, Event, parse_channel_set

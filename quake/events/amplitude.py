@@ -1,4 +1,4 @@
-"""Amplitudes in m/s: StationXML in, sensitivities of channels and velocities of events out.
+"""Turn amplitudes of events into m/s by the sensitivities in a StationXML file.
 
 A peak is divided by the sensitivity that StationXML gives for a channel as a whole, which holds
 where the instrument's response is flat. Nothing is deconvolved.

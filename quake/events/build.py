@@ -1,4 +1,4 @@
-"""Building events: onsets of channel sets and thresholds in, events of single channel sets out."""
+"""Build events of single channel sets from onsets and thresholds."""
 
 from __future__ import annotations
 

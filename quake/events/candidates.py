@@ -1,4 +1,4 @@
-"""Candidates: filtered samples of a record in, times at which something may have arrived out."""
+"""Find times at which something may have arrived."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Characteristic functions: filtered samples of a record in, where energy rises and onsets out.
+"""Compute characteristic functions: where energy rises, and when exactly it begins to.
 
 NumPy alone is used, because importing ``scipy.signal`` takes longer than a whole short run. All of
 them look a bounded time back and ahead, so that an onset depends on what is near it alone; the

@@ -1,4 +1,4 @@
-"""Emergent onsets: filtered samples of a window in, the time at which its envelope rises out."""
+"""Find the time at which the envelope of a window rises, where nothing begins sharply."""
 
 from __future__ import annotations
 

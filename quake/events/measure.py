@@ -1,4 +1,4 @@
-"""Measurements: filtered samples and an onset in, how strong, how long and of what pitch out."""
+"""Measure an onset: how strong it is, how long it lasts, and its dominant frequency."""
 
 from __future__ import annotations
 

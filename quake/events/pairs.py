@@ -1,4 +1,4 @@
-"""Pairs of P and S: times and phases of candidates in, the S that belongs to each out.
+"""Pair each P with the S that belongs to it.
 
 The S of a local earthquake is larger than its P, which may hardly stand out of the coda of the
 event before. A clear S therefore says that the most probable P before it is one.

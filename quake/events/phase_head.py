@@ -1,4 +1,4 @@
-"""Phase head: what surrounds candidates in, how probably each is a P, an S or neither out.
+"""Say how probably each candidate is a P, an S or neither.
 
 A perceptron with one hidden layer on logarithms of energies, vertical and horizontal, before and
 after the candidate. Its weights are in ``phase_head.json``, written by

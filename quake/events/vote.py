@@ -1,4 +1,4 @@
-"""Voting: events of single channel sets in, events that several stations agree on out."""
+"""Let stations vote: join events of single channel sets that several stations agree on."""
 
 from __future__ import annotations
 

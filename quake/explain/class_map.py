@@ -1,4 +1,4 @@
-"""Class map: a network and a spectrogram go in, where the evidence for a class lies comes out.
+"""Map where in a spectrogram the evidence for a class lies.
 
 Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391) weights the features of a layer by the gradients
 of a class and adds them up. Its weights are means over the whole image, which suits the last layer.

@@ -1,4 +1,4 @@
-"""The explainer: a model file and a window go in, an explanation comes out."""
+"""Explain what a model says of one window."""
 
 from __future__ import annotations
 

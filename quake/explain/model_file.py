@@ -1,4 +1,4 @@
-"""Model files that can be explained: a path goes in; what cannot be looked into is refused."""
+"""Refuse model files that cannot be looked into."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Occlusion: a spectrogram goes in, what the network says when a part of it is hidden comes out.
+"""Hide parts of a spectrogram and see how the answer of a network changes.
 
 After Zeiler & Fergus 2014 (arXiv 1311.2901). A grey patch means nothing in a spectrogram of which
 the mean over time was removed; what is hidden is made quiet instead, as the station is when nothing

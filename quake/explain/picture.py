@@ -1,4 +1,4 @@
-"""Picture of an explanation: a window, what the model saw and what spoke for a class; PNG out.
+"""Draw an explanation: a window, what the model saw, and what spoke for a class.
 
 Time runs alike in all panels on the left, frequency alike in the map and in the bars beside it.
 """

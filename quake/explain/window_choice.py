@@ -1,4 +1,4 @@
-"""Choice of a window: station-days and a time go in, the window nearest to it comes out."""
+"""Choose the window of station-days that is nearest to a time."""
 
 from __future__ import annotations
 

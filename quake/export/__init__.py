@@ -1,4 +1,4 @@
-"""Export: a model file goes in, one graph from waveform to probability comes out.
+"""Export a model file as one graph from waveform to probability.
 
 Names are loaded when they are first used, so that options can be shown without torch.
 """

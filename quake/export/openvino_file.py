@@ -1,4 +1,4 @@
-"""OpenVINO: a model file goes in, an ``.xml`` and a ``.bin`` come out; and OpenVINO to run them."""
+"""Write a model for OpenVINO, an ``.xml`` and a ``.bin``, and run it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Integers instead of floats: an ONNX file and windows go in, a smaller ONNX file comes out.
+"""Turn the floats of an ONNX file into 8-bit integers.
 
 All weights of the network are stored in 8 bits, with a scale for each channel. The layers in front
 compute in 8 bits too, as many of them as the calibration windows allow; the layers behind them

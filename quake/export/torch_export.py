@@ -1,4 +1,4 @@
-"""torch.export: a model file goes in, one ``.pt2`` file comes out; and torch to run it."""
+"""Write a model with torch.export, one ``.pt2`` file, and run it."""
 
 from __future__ import annotations
 

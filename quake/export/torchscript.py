@@ -1,4 +1,4 @@
-"""TorchScript: a model file goes in, one ``.torchscript`` file comes out; and torch to run it."""
+"""Write a model as TorchScript, one file, and run it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The classifier: a model file and waveforms in, one record a window out, in bounded memory."""
+"""Classify waveforms with a model file, window by window, in bounded memory."""
 
 from __future__ import annotations
 

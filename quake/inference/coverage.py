@@ -1,4 +1,4 @@
-"""Coverage: windows with their status go in, which seconds of the input were scored comes out.
+"""Account for the seconds of the input: which were scored, and which were not.
 
 Kept as intervals, because windows overlap and days meet: a second that several windows cover counts
 once, as scored if one of them was, whichever day, file or process that window belongs to.

@@ -1,4 +1,4 @@
-"""Onsets: windows that speak of an event and their samples in, what arrives in them out.
+"""Find what arrives in windows that speak of an event.
 
 The time is divided into cells of half a minute, counted from the epoch. A cell that a window with
 an event touches is looked at, in a stretch of samples around it that has the same length always, so

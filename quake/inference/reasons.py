@@ -1,4 +1,4 @@
-"""Reasons: the flags of a window without probabilities in, why it has none out."""
+"""Say why a window has no probabilities."""
 
 from __future__ import annotations
 

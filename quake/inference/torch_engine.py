@@ -1,4 +1,4 @@
-"""The torch engine: windows (B, 3, N) in, probabilities (B, K) out, on the CPU or on CUDA."""
+"""Run a network with torch, on the CPU or on CUDA."""
 
 from __future__ import annotations
 

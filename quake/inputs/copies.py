@@ -1,4 +1,4 @@
-"""Copies of files that are elsewhere: a URI in, a file of this machine out.
+"""Keep copies of files that are elsewhere, as long as a run lasts.
 
 Copies lie in one folder that the processes of a run share, each fetched once; those that were not
 used for longest go when there are too many. Nobody removes a copy that is being read.

@@ -1,4 +1,4 @@
-"""Names of day files in archives of data centres: a name in, codes and day out.
+"""Read the names of day files in archives of data centres: codes and day.
 
 What a name does not tell is empty or None, and has to be looked up in the headers.
 

@@ -1,4 +1,4 @@
-"""FDSN web services: ``fdsn://NODE/NET.STA.LOC.CHAN`` in, one file a channel set and day out.
+"""Ask FDSN web services: ``fdsn://NODE/NET.STA.LOC.CHAN`` is a file a channel set and day.
 
 A node is one of those that ObsPy's client knows by name, or a host. The station service says which
 channel sets there were and when, the dataselect service gives a day of one at a time. Specified by

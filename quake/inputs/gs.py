@@ -1,4 +1,4 @@
-"""Google's buckets: ``gs://BUCKET/NAME``, anonymously unless fsspec's settings say otherwise."""
+"""Read Google's buckets: ``gs://BUCKET/NAME``, anonymously unless fsspec's settings say else."""
 
 from __future__ import annotations
 

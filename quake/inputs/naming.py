@@ -1,4 +1,4 @@
-"""What a user may name as an input: arguments, lists and archives in, `Inputs` out.
+"""Tell what a user names as an input: arguments, lists and archives become `Inputs`.
 
 `KINDS` is the table of what an argument can be, and `quake.inputs.schemes.SCHEMES` that of URIs.
 """

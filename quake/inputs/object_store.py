@@ -1,4 +1,4 @@
-"""Object stores and web servers, by way of fsspec: a URI or pattern in, files and copies out.
+"""List and copy what object stores and web servers have, by way of fsspec.
 
 Each scheme says in a few lines how its file system is opened, and what it calls a version.
 """

@@ -1,4 +1,4 @@
-"""S3: ``s3://BUCKET/KEY``, anonymously unless the settings of fsspec say otherwise."""
+"""Read S3: ``s3://BUCKET/KEY``, anonymously unless the settings of fsspec say otherwise."""
 
 from __future__ import annotations
 

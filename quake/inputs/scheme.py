@@ -1,4 +1,4 @@
-"""Scheme of URIs: what each has to be able to do to be an input.
+"""Say what a scheme of URIs has to be able to do to be an input.
 
 A scheme says which files a URI stands for, without fetching them, and fetches one at a time. What
 it fetches is untrusted: as many bytes as were announced, or as any waveform file has, and no more.

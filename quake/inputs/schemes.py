@@ -1,4 +1,4 @@
-"""Table of the schemes that an input may have: the beginning of a URI in, who knows it out.
+"""List the schemes that an input may have, and who knows each of them.
 
 To add one, write a class as `quake.inputs.scheme.Scheme` says, in a file of its own, and add a line
 to `SCHEMES`.

@@ -1,4 +1,4 @@
-"""SDS archives: a root folder and a selection in, paths of day files in sorted order out.
+"""Find the day files of SDS archives, in order.
 
 The layout is ``YEAR/NET/STA/CHAN.TYPE/NET.STA.LOC.CHAN.TYPE.YEAR.DAY``. Names alone are read: what
 is in a file is told by its headers, later.

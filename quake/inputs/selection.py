@@ -1,4 +1,4 @@
-"""What is wanted of the inputs: patterns of codes and two times in, yes or no for a span out."""
+"""Select by codes and times what is wanted of the inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""StationXML that comes along with waveforms: URIs in, one file of all their stations out."""
+"""Fetch the StationXML that comes along with waveforms, as one file."""
 
 from __future__ import annotations
 

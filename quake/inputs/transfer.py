@@ -1,4 +1,4 @@
-"""Transfers over HTTP: a URL in, a file of bounded size or the reason why there is none out.
+"""Fetch over HTTP: an answer of bounded size, or the reason why there is none.
 
 Servers are asked politely: one request at a time, again after a pause that doubles or that the
 server names, and not at all any more once several requests in a row have failed.

@@ -1,4 +1,4 @@
-"""Inputs: files, folders, patterns, archives and lists of names in, paths of waveform files out.
+"""Find waveform files: from names, folders, patterns, archives and lists of names.
 
 What is wrong with one of them is a `Problem`, and the others go on. Files are not read, except
 for the first bytes of those in folders whose names do not say what they are.

@@ -1,4 +1,4 @@
-"""Web servers: ``https://HOST/PATH``, a file, a page that lists files, or a pattern with ``*``."""
+"""Read from web servers: ``https://HOST/PATH`` is a file, a page of files, or a pattern."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Data as they arrive: archives that grow and SeedLink servers in, windows scored once out."""
+"""Follow data as they arrive: archives that grow, and SeedLink servers."""

@@ -1,4 +1,4 @@
-"""Feed of files: folders that are being written to in, channel sets with news out."""
+"""Feed on folders that are being written to."""
 
 from __future__ import annotations
 

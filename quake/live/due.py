@@ -1,4 +1,4 @@
-"""Which windows of a growing record are complete: a station-day and its arrivals in, starts out."""
+"""Tell which windows of a growing record are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Follow data that are being recorded: a feed in, window records out, each once, and a store.
+"""Follow data that are being recorded: score each window once, and keep a store.
 
 What has been scored is what the store holds, so that a run which is stopped, killed or restarted
 goes on where it was.

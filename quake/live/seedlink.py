@@ -1,4 +1,4 @@
-"""Feed of a SeedLink server: an address in, the samples of each record out, as they arrive.
+"""Read records from a SeedLink server, as they arrive.
 
 Version 3 of the protocol is spoken here, over a plain socket. The client of ObsPy 1.5
 (`obspy.clients.seedlink`) was tried against a server first, and cannot run for months:

@@ -1,4 +1,4 @@
-"""Feed of a SeedLink server: records as they arrive in, channel sets with news out."""
+"""Feed on a SeedLink server: keep records until their windows are complete."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Metrics: probabilities and truths go in, figures with intervals and curves come out."""
+"""Measure predictions against truths: figures with intervals, and curves."""

@@ -1,4 +1,4 @@
-"""Intervals by drawing whole events with replacement: events of rows in, 95 % intervals out."""
+"""Compute 95 % intervals by drawing whole events with replacement."""
 
 from __future__ import annotations
 

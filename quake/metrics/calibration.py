@@ -1,4 +1,4 @@
-"""Calibration: probabilities with their truths in; temperature, thresholds and errors out."""
+"""Calibrate probabilities: a temperature, thresholds, and how wrong they still are."""
 
 from __future__ import annotations
 

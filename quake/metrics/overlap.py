@@ -1,4 +1,4 @@
-"""Whether a model was trained on an event: events of a training go in, a sketch comes out.
+"""Tell whether a model was trained on an event, from a sketch of all that it saw.
 
 A model card has room for some kilobytes. It keeps the smallest digests of the events alone: a
 sample that depends on nothing but the events themselves (bottom-k sketch, Cohen & Kaplan, 2007,

@@ -1,4 +1,4 @@
-"""Figures as PNG files: reports, curves and histories go in, pictures come out.
+"""Draw figures as PNG files: reports, curves and histories.
 
 Colours are those of Okabe & Ito (2008), Color universal design, which people with any kind of
 colour vision can tell apart; lines differ in style too. Matplotlib is loaded when a picture is

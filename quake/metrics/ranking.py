@@ -1,4 +1,4 @@
-"""How well a score ranks positive windows above negative ones: scores and truths in, figures out.
+"""Measure how well a score ranks positive windows above negative ones.
 
 Each figure takes weights of the windows, so that a bootstrap needs no copy of them: drawing an
 event twice is counting its windows twice.

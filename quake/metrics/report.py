@@ -1,4 +1,4 @@
-"""Measure a model on rows that it was not trained on: probabilities in, figures with intervals out.
+"""Measure a model on rows that it was not trained on, with intervals.
 
 What each figure means and where its definition comes from stands in docs/evaluation.md.
 """

@@ -1,4 +1,4 @@
-"""Binary views of several classes: probabilities and truths go in, scores of yes or no come out."""
+"""View several classes as yes or no: event or noise, one class or the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX: a model file goes in, one ``.onnx`` file comes out; and ONNX Runtime to run it."""
+"""Write a model as one ``.onnx`` file, and run it with ONNX Runtime."""
 
 from __future__ import annotations
 

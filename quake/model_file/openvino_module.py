@@ -1,4 +1,4 @@
-"""OpenVINO without its telemetry: nothing goes in, the module comes out."""
+"""Import OpenVINO without its telemetry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find models: a path, a name or a backbone in, the path of a model file out.
+"""Find model files by path, name or backbone.
 
 Bundled models lie in the package, installed ones in the user's data folder; the environment
 variable ``QUAKE_MODEL_DIR`` names another folder for the latter.

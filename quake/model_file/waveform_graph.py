@@ -1,4 +1,4 @@
-"""The graph of a model: waveforms (B, 3, N) go in, calibrated probabilities (B, K) come out.
+"""Join transforms, network and softmax: from waveforms (B, 3, N) to probabilities (B, K).
 
 It is made of operators that every runtime has: the Fourier transform is a convolution with rows of
 the DFT, and batch norms are part of the convolutions before them.

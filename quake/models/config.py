@@ -1,4 +1,4 @@
-"""What builds a network again: numbers checked on the way in, plain JSON types on the way out."""
+"""Hold what builds a network again, checked, as plain JSON types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a network runs: a name goes in, a device that is there comes out."""
+"""Find the device that a network runs on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all networks share: features, average over the image, dropout, linear; and freezing.
+"""Share what all networks have: average over the image, dropout, a linear layer, freezing.
 
 A spectrogram ``(B, C, H, W)`` enters, logits ``(B, num_classes)`` leave.
 """

@@ -1,4 +1,4 @@
-"""Start from a model of other classes: its tensors go into a network of the same architecture."""
+"""Start from the tensors of a model with other classes and the same architecture."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is written: records and events in, files of all formats out."""
+"""Write window records and events, in all formats."""

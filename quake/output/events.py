@@ -1,4 +1,4 @@
-"""Events go in; tables, QuakeML or markers for other programs come out; see docs/events.md."""
+"""Write events as tables, QuakeML or markers; docs/events.md has the fields."""
 
 from __future__ import annotations
 

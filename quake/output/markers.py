@@ -1,4 +1,4 @@
-"""Markers of other programs: events go in, the text of their files out; see docs/events.md."""
+"""Write events as markers of other programs; docs/events.md lists them."""
 
 from __future__ import annotations
 

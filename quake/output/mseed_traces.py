@@ -1,4 +1,4 @@
-"""Window records in, their probabilities as miniSEED traces out, one a class; docs/output.md."""
+"""Write probabilities as miniSEED traces, one a class; see docs/output.md."""
 
 from __future__ import annotations
 

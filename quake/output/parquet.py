@@ -1,4 +1,4 @@
-"""Window records in, a Parquet file out; and back."""
+"""Write window records as Parquet, and read them back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QuakeML: events go in, a document of ObsPy's event classes comes out; see docs/events.md."""
+"""Write events as QuakeML, by ObsPy's event classes; see docs/events.md."""
 
 from __future__ import annotations
 

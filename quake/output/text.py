@@ -1,4 +1,4 @@
-"""Window records in, lines of CSV or JSON out, as they come."""
+"""Write window records as lines of CSV or JSON."""
 
 from __future__ import annotations
 

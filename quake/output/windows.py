@@ -1,4 +1,4 @@
-"""Formats of window records: a name and a binary file in, a writer out; and readers of the same."""
+"""List the formats of window records, and find the writer and reader of each."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Executors: jobs in, answers out; in this process, in several, or on a Dask cluster."""
+"""Do jobs in this process, in several, or on a Dask cluster."""

@@ -1,4 +1,4 @@
-"""What an executor is: jobs in, answers out, whatever becomes of the processes that do them."""
+"""Define executors: every job gets an answer, whatever becomes of its process."""
 
 from __future__ import annotations
 

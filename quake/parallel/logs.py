@@ -1,4 +1,4 @@
-"""What is logged in another process: records in, lines that can be sent and repeated out."""
+"""Carry what is logged in another process over to this one."""
 
 from __future__ import annotations
 

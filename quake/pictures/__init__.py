@@ -1,1 +1,1 @@
-"""Pictures: waveforms and what a model says of them go in, PNG comes out."""
+"""Draw waveforms, and what a model says of them, as PNG."""

@@ -1,4 +1,4 @@
-"""Album: station-days and their windows go in, a folder with one picture of each comes out."""
+"""Keep a folder with one picture of each station-day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sheet that pictures are drawn on: a size goes in, a figure and its PNG come out.
+"""Make the sheet that pictures are drawn on, and its PNG.
 
 Matplotlib is loaded when something is drawn. No window is opened, nothing is kept between two
 pictures, and settings that a user made for other programs change nothing here.

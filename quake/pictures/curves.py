@@ -1,4 +1,4 @@
-"""Curves of probabilities and cells of statuses: windows go in, points and bars come out."""
+"""Turn windows into curves of probabilities and cells of statuses."""
 
 from __future__ import annotations
 

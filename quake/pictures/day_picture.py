@@ -1,4 +1,4 @@
-"""Picture of a station-day: samples, windows and events go in, PNG comes out.
+"""Draw a station-day: samples, windows and events.
 
 Waveforms, a spectrogram and the probabilities lie above each other on one axis of time.
 """

@@ -1,4 +1,4 @@
-"""Envelope: segments go in, the smallest and largest sample of each column of pixels come out."""
+"""Find the smallest and the largest sample of each column of pixels."""
 
 from __future__ import annotations
 

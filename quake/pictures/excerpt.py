@@ -1,4 +1,4 @@
-"""A part of a record: a source and two times go in, samples as a classifier sees them come out."""
+"""Read a part of a source as a classifier sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours: names of classes and statuses go in, colours that all people can tell apart come out.
+"""Choose colours of classes and statuses that all people can tell apart.
 
 The colours are those of Okabe & Ito (2008), Color universal design. Those of the usual classes also
 differ in lightness, for prints in grey.

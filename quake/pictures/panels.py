@@ -1,4 +1,4 @@
-"""Panels: lines, spectrograms and gaps go in, what is drawn in one pair of axes comes out."""
+"""Draw lines, spectrograms and gaps in one pair of axes."""
 
 from __future__ import annotations
 

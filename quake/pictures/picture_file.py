@@ -1,4 +1,4 @@
-"""Files of pictures: channel sets, dates and PNG go in, files with safe names come out."""
+"""Name the files of pictures safely, and read their notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spectrogram: segments of a component go in, power by frequency and column of pixels comes out."""
+"""Compute the power of a component by frequency and column of pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time axes: two times go in, seconds between them with labels in UTC come out."""
+"""Label time axes in UTC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces of a picture: a source and two times go in, what is drawn of each component comes out.
+"""Read what is drawn of each component between two times.
 
 Samples are read block by block, and what is kept of them does not grow with the record.
 """

@@ -1,4 +1,4 @@
-"""Picture of one window: its samples and what was said of it go in, PNG comes out."""
+"""Draw one window: its samples, and what was said of it."""
 
 from __future__ import annotations
 

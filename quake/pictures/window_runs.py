@@ -1,4 +1,4 @@
-"""Runs of windows: window records of a channel set in, stretches that say one class out.
+"""Join windows of a channel set that say one class into stretches.
 
 What a picture shows as bars. They are no events, which have an onset: see `quake.events`.
 """

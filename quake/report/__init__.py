@@ -1,4 +1,4 @@
-"""Report on a result store: a folder of results in, one self-contained page out."""
+"""Report on a result store with one self-contained page."""
 
 from quake.report.page import write_page
 from quake.report.survey import ReportOptions, Survey, survey_store

@@ -1,4 +1,4 @@
-"""Columns of a map: the dates that there are go in; days, weeks, months or years come out."""
+"""Divide dates into the columns of a map: days, weeks, months or years."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows of a station-day: a file of a store goes in, columns and single records come out."""
+"""Read the windows of a station-day from a store."""
 
 from __future__ import annotations
 

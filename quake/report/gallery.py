@@ -1,4 +1,4 @@
-"""Windows and the files that they come from go in, pictures come out, or why there is none."""
+"""Draw windows again from the files that they come from, or say why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A station map goes in; heads, cells with their levels and texts, and legends come out.
+"""Lay out a station map: heads, cells with their levels and texts, legends.
 
 A cell has one level of each measure. Which measure is shown is chosen in the page.
 """

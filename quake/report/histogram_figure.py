@@ -1,4 +1,4 @@
-"""Counts of a histogram go in, places and sizes of what is drawn come out, in pixels.
+"""Lay out a histogram in pixels.
 
 Heights are logarithmic: of thousands of windows of noise and three earthquakes, both are seen.
 """

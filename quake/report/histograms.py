@@ -1,4 +1,4 @@
-"""Histograms of probabilities: windows of many days go in, counts by class come out."""
+"""Count probabilities of windows by class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Journals of a store, for readers: files in, entries in order out; without a lock, in one pass.
+"""Read the journals of a store without its lock, in one pass.
 
 What is kept in memory is where the entries are, not what they say: a store of years has a journal
 of hundreds of megabytes. The files stay open, so that a run which writes the journal anew in the

@@ -1,4 +1,4 @@
-"""A survey of a store goes in, one self-contained HTML page comes out.
+"""Write the survey of a store as one self-contained HTML page.
 
 All that comes from files goes through the template engine, which escapes it. The page refers to
 nothing outside of itself, and tells the browser to load nothing else.

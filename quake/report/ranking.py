@@ -1,4 +1,4 @@
-"""The first windows of an order: windows of many days go in, a few of them come out.
+"""Rank the windows of a store, and keep the first few.
 
 Windows overlap, and one earthquake would fill a list with itself: of windows of one channel set
 that overlap, the first in the order stands for all.

@@ -1,4 +1,4 @@
-"""What all results of a store have in common: ``_quake/run.json`` in, checked facts out."""
+"""Read what all results of a store have in common, and check it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Station by time: station-days and events go in, a table of cells comes out."""
+"""Arrange station-days and events by station and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of a store: its files go in, day by day, counts by station and date come out."""
+"""Read the events of a store day by day, and count them."""
 
 from __future__ import annotations
 

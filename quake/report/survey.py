@@ -1,4 +1,4 @@
-"""A result store goes in, all that a report tells of it comes out.
+"""Survey a result store: all that a report tells of it.
 
 Nothing in the store is changed and no lock is taken: files of a store appear as a whole, and what
 its journal does not have yet belongs to the next report.

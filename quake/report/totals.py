@@ -1,4 +1,4 @@
-"""Totals of a store: station-days of its journal go in, counts and seconds that add up come out."""
+"""Add up the station-days of a journal: counts, and seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows with their pictures go in, texts of the cards that show them come out."""
+"""Word the cards that show windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orientation of sensors: StationXML in, the matrix that turns recorded into true Z, N, E out."""
+"""Find the matrix that turns recorded components into true Z, N, E."""
 
 from __future__ import annotations
 

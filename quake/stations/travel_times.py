@@ -1,4 +1,4 @@
-"""Travel times: where stations and events are in, when the first P wave arrives out.
+"""Compute when the first P wave of an event arrives at a station.
 
 The model of the Earth is iasp91 (Kennett and Engdahl, 1991, Geophysical Journal International
 105, 429-465), through ObsPy's TauP, which stops here.

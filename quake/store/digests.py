@@ -1,4 +1,4 @@
-"""Digests of inputs: a station-day and its files in, what tells whether they have changed out."""
+"""Digest the inputs of a station-day, to tell whether they have changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of a store: the onsets of its station-days in, one file of events a day out.
+"""Write the events of a store, one file a day, from the onsets of its station-days.
 
 Onsets are stored beside the windows and do not depend on thresholds, so that events can be made of
 them again, with other options, in seconds and without waveforms.

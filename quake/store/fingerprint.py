@@ -1,4 +1,4 @@
-"""Fingerprint: model and parameters in, what all results of one store have in common out."""
+"""Describe what all results of one store have in common: model and parameters."""
 
 from __future__ import annotations
 

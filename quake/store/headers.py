@@ -1,4 +1,4 @@
-"""Headers of an archive: files in, what they hold out; files that have not changed are not read."""
+"""Read the headers of an archive; those of files that have not changed are known."""
 
 from __future__ import annotations
 

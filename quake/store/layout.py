@@ -1,4 +1,4 @@
-"""Where results lie in a store: channel set and day in, paths in Hive style out."""
+"""Say where results lie in a store: paths in Hive style."""
 
 from __future__ import annotations
 

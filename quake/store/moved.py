@@ -1,4 +1,4 @@
-"""Archives that have moved: a file and the journal in, the file of before that it is out.
+"""Recognise the files of an archive that has moved.
 
 An archive may be mounted today and in a bucket tomorrow. A file is the one of before if its name,
 its size and all of its bytes are the same; then what was made of that one stands.

@@ -1,4 +1,4 @@
-"""Plan of a run: what files hold and what of it is wanted in, station-days and their inputs out."""
+"""Plan a run: station-days that are wanted, and their inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run over an archive: a plan and a store in, an entry of each station-day out, results on disk."""
+"""Run over an archive: do the station-days of a plan, and keep the journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work of one process: a station-day in, its windows and picture on disk, a journal entry out."""
+"""Do one station-day in a process: windows, onsets, a picture, an entry for the journal."""
 
 from __future__ import annotations
 

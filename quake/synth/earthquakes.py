@@ -1,4 +1,4 @@
-"""Local and regional earthquakes: source, path and site go in, three components come out.
+"""Make local and regional earthquakes of a source, a path and a site.
 
 The far field of a double couple with an omega-square spectrum is sent along the direct ray and the
 head wave; each arrival is a causal pulse followed by scattered waves (Boore, 1983, makes ground

@@ -1,4 +1,4 @@
-"""Filters by their spectra: a gain over frequency goes in, filtered samples come out.
+"""Filter by a gain over frequency.
 
 All transforms are padded, so that what rings on at the end does not come back at the beginning.
 """

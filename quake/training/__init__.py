@@ -1,4 +1,4 @@
-"""Training: a label table goes in, a model file with its measured quality comes out.
+"""Train a model on labelled data, and measure its quality.
 
 Names are loaded when they are first used, so that the configuration can be shown without torch.
 """

@@ -1,4 +1,4 @@
-"""Run a training: configuration and labelled data in, model file and measured quality out."""
+"""Run a training: configuration and labelled data become a model file."""
 
 from __future__ import annotations
 

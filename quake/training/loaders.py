@@ -1,4 +1,4 @@
-"""Loaders: examples and a configuration go in, batches of (windows, targets) come out."""
+"""Load batches of windows and targets."""
 
 from __future__ import annotations
 

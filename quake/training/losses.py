@@ -1,4 +1,4 @@
-"""Losses: logits and targets go in, a number to make small comes out."""
+"""Compute what training makes small."""
 
 from __future__ import annotations
 

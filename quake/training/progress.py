@@ -1,4 +1,4 @@
-"""What a training run reports while it goes: callables that the caller may fill in."""
+"""Report the course of a training to callables that the caller fills in."""
 
 from __future__ import annotations
 

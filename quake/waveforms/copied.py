@@ -1,4 +1,4 @@
-"""Files that may be elsewhere: a path or URI and who copies in, headers and samples out.
+"""Read files that may be elsewhere, once somebody has copied them here.
 
 The readers read files of this machine. What they say of a copy is said of what was copied.
 """

@@ -1,4 +1,4 @@
-"""State of a file: a path or a URI in, what tells whether the file has changed out."""
+"""Tell whether a file has changed, here or elsewhere."""
 
 from __future__ import annotations
 

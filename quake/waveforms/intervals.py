@@ -1,4 +1,4 @@
-"""Intervals of time: lists of (start, end) in, their union, common part or difference out.
+"""Unite, intersect and subtract intervals of time.
 
 Times are integers, ends exclusive. Every result is in the order of time, without overlaps.
 """

@@ -1,4 +1,4 @@
-"""Join the segments of one component: pieces in any order in, disjoint segments in time order out.
+"""Join the pieces of one component into disjoint segments, in time order.
 
 Pieces that touch are joined, overlaps that agree are joined, and of overlaps that disagree only
 the disputed samples are lost: nobody can say which of the two is true. The result does not

@@ -1,4 +1,4 @@
-"""Leap seconds: a time goes in; whether a second was counted twice there comes out.
+"""Tell whether a second was counted twice at a time.
 
 UTC as computers count it has no second 60: what was recorded in it has the times of the second that
 follows, so that two seconds of samples have one second of time.

@@ -1,4 +1,4 @@
-"""Sources of waveforms: files, an ObsPy stream or an array in; spans, and segments on demand, out.
+"""Read waveforms on demand from files, an ObsPy stream or an array.
 
 A source says from headers alone what it holds, so that a day or a decade can be read piece by
 piece. What is wrong with one file is a `Problem`, and the others go on.

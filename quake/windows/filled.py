@@ -1,4 +1,4 @@
-"""Stretches that no instrument recorded: samples of a component in, where they were made up out.
+"""Find stretches that no instrument recorded: zeros, repeated values, straight lines.
 
 Data centres, telemetry and processing fill gaps with zeros, with the last value, or with a straight
 line from one side to the other (``merge(fill_value="interpolate")`` of ObsPy), and recorders and

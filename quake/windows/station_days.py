@@ -1,4 +1,4 @@
-"""Station-days: spans of channel sets in, one unit of work a channel set and UTC day out.
+"""Divide channel sets into station-days, the unit of work.
 
 The windows that start in a day are worked on together. What they are follows from the spans near
 that day alone, so that a day has the same answer by itself, in a file of a month, or in an archive.

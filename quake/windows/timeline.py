@@ -1,4 +1,4 @@
-"""One component on one time axis: segments in, samples without a hole and what is wrong with them.
+"""Lay one component on one time axis, and say what is wrong with its samples.
 
 Gaps are filled so that a filter can run over the whole at once, however many there are. What the
 filter makes of the filling is thrown away afterwards.

@@ -1,1 +1,1 @@
-"""One short file a command."""
+"""Commands: a file each, or a folder where a command has more than one."""

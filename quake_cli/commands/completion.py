@@ -1,4 +1,4 @@
-"""``quake completion``: the name of a shell in, the script that has it complete out."""
+"""``quake completion``: print the script that completes command lines in a shell."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import typer
 
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages
-from quake_cli.options import AsJson, Debug, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
 
 
 def doctor(
@@ -32,7 +32,8 @@ def doctor(
 
     from quake import __version__
     from quake.doctor import Status, examine
-    from quake_cli.render import ProgressBar, show_checks
+    from quake_cli.render.checks import show_checks
+    from quake_cli.render.progress import ProgressBar
 
     messages: Messages = context.obj
     with ProgressBar(messages) as bar:

@@ -1,4 +1,4 @@
-"""``quake evaluate``: a model and labelled data in, measured quality out."""
+"""``quake evaluate``: measure a model on labelled data."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quake.errors import ParameterError
-from quake_cli.collections import (
+from quake_cli.exits import Exit
+from quake_cli.labelled_data import collect, cut_of
+from quake_cli.messages import Messages, library_messages
+from quake_cli.options.choices import Device
+from quake_cli.options.labelled_data import (
     AfterP,
     BeforeP,
+    Cache,
     Catalogue,
+    CatalogueInventory,
     Data,
-    Inventory,
     LabelColumn,
     LabelMap,
     NoiseLength,
     QuietTime,
-    collect,
-    cut_of,
 )
-from quake_cli.exits import Exit
-from quake_cli.messages import Messages, library_messages
-from quake_cli.options import AsJson, Debug, Device, DeviceOption, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
+from quake_cli.options.model import Backbone, BatchSize, DeviceOption, Model
 
 if TYPE_CHECKING:
     from quake.datasets.collection import Collection
     from quake.evaluation import EvaluateOptions, Evaluation
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
 _SHOWN = 5  # rows that could not be used; a data set can have thousands
 
@@ -55,17 +57,8 @@ class Placement(StrEnum):
 def evaluate(
     context: typer.Context,
     data: Data,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="PATH|NAME", help="Model file, or its name.")
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            help="Take the installed or bundled model of this backbone; b0 if neither is given.",
-        ),
-    ] = None,
+    model: Model = None,
+    backbone: Backbone = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -77,14 +70,14 @@ def evaluate(
     ] = None,
     part: Annotated[
         Part | None,
-        typer.Option("--part", help="Only rows of this part, as the column `split` names it."),
+        typer.Option("--part", help="Take only rows of this part, as the column `split` names it."),
     ] = None,
     placement: Annotated[
         Placement,
         typer.Option(
             "--placement",
-            help="row: each row is a record of its own, as in model cards; grid: all full windows "
-            "that quake predict would cut.",
+            help="Cut windows so: row takes each row as a record of its own, as in model cards; "
+            "grid takes all full windows that quake predict would cut.",
         ),
     ] = Placement.ROW,
     missing: Annotated[
@@ -105,7 +98,7 @@ def evaluate(
         ),
     ] = None,
     catalogue: Catalogue = None,
-    inventory: Inventory = None,
+    inventory: CatalogueInventory = None,
     before_p: BeforeP = None,
     after_p: AfterP = None,
     quiet_time: QuietTime = None,
@@ -113,17 +106,8 @@ def evaluate(
     label_column: LabelColumn = None,
     label_map: LabelMap = None,
     device: DeviceOption = Device.AUTO,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Windows that the network takes at a time.")
-    ] = None,
-    cache: Annotated[
-        str | None,
-        typer.Option(
-            "--cache",
-            metavar="DIR|none",
-            help="Keep decoded windows there; in the user's cache folder by default.",
-        ),
-    ] = None,
+    batch_size: BatchSize = None,
+    cache: Cache = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -233,7 +217,7 @@ def _run(
 ) -> Evaluation:
     from quake.evaluation import evaluate as measure
     from quake.evaluation.options import EvaluateProgress
-    from quake_cli.render import ProgressBar
+    from quake_cli.render.progress import ProgressBar
 
     with ProgressBar(messages) as bar:
         progress = EvaluateProgress(
@@ -272,8 +256,8 @@ def _tell(found: Evaluation, messages: Messages) -> None:
 
 def _show(found: Evaluation, model: dict[str, Any], as_json: bool) -> None:
     from quake.evaluation.folder import as_json as report_of
-    from quake_cli.figures import figure_sections, loss_sections
-    from quake_cli.render import show_sections
+    from quake_cli.render.figures import figure_sections, loss_sections
+    from quake_cli.render.sections import show_sections
 
     report = {"model": model, **report_of(found)}
     if as_json:
@@ -287,7 +271,7 @@ def _show(found: Evaluation, model: dict[str, Any], as_json: bool) -> None:
 
 
 def _head(report: dict[str, Any]) -> Section:
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
     data = report["data"]
     trained_on = data["trained_on"]

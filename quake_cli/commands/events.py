@@ -1,4 +1,4 @@
-"""``quake events``: events of an existing result store again, with other settings."""
+"""``quake events``: make the events of a result store again, with other settings."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quake.errors import ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Format, Quiet
+from quake_cli.options.choices import Format
+from quake_cli.options.events import EventSnr, EventThreshold, MinStations, Within
+from quake_cli.options.inputs import Inventory
+from quake_cli.options.messages import Debug, Quiet
+from quake_cli.options.outputs import OUTPUT
 
 if TYPE_CHECKING:
     from quake.events import EventOptions
@@ -27,25 +30,19 @@ def events(
             help="Result store: the folder that `quake predict --events --output DIR/` wrote.",
         ),
     ],
-    event_threshold: archives.EventThreshold = None,
-    event_snr: archives.EventSnr = None,
-    min_stations: archives.MinStations = None,
-    within: archives.Within = None,
-    inventory: Annotated[
-        Path | None,
-        typer.Option(
-            "--inventory",
-            rich_help_panel=archives.EVENTS,
-            help="StationXML; says how far stations are apart and how large peaks are in m/s.",
-        ),
-    ] = None,
+    event_threshold: EventThreshold = None,
+    event_snr: EventSnr = None,
+    min_stations: MinStations = None,
+    within: Within = None,
+    inventory: Inventory = None,
     formats: Annotated[
         list[Format] | None,
         typer.Option(
             "--format",
             "-f",
-            rich_help_panel=archives.OUTPUT,
-            help="Besides those that are there; Parquet if there are none. May be repeated.",
+            rich_help_panel=OUTPUT,
+            help="Write this format besides those that are there, or Parquet where there are none. "
+            "May be repeated.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -84,7 +81,7 @@ def _options(
 ) -> EventOptions:
     """As `quake predict --events` has them, of what the store says of its model."""
     from quake.events import EventOptions
-    from quake_cli.commands.predict import thresholds_of
+    from quake_cli.settings import thresholds_of
 
     given = thresholds_of("--event-threshold", thresholds)
     unknown = sorted(set(given) - {"", *facts.classes})

@@ -1,4 +1,4 @@
-"""``quake export``: a model file in, one graph from waveform to probability out."""
+"""``quake export``: write a model as one graph from waveform to probability."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import typer
 
 from quake.errors import ParameterError
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import AsJson, Debug, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.export import ExportReport
     from quake.export.figures import CalibrationAndTest
     from quake.model_file.card import ModelCard
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
 
 class ExportFormat(StrEnum):
@@ -39,7 +39,7 @@ def export(
         ),
     ] = None,
     format: Annotated[
-        ExportFormat, typer.Option("--format", help="What the file is for, see docs/export.md.")
+        ExportFormat, typer.Option("--format", help="Write this format, see docs/export.md.")
     ] = ExportFormat.ONNX,
     output: Annotated[
         Path | None,
@@ -47,7 +47,7 @@ def export(
             "--output",
             "-o",
             metavar="FILE",
-            help="File to write; by default named as the model, in the current folder.",
+            help="Write this file; by default it is named as the model, in the current folder.",
         ),
     ] = None,
     backbone: Annotated[
@@ -59,12 +59,13 @@ def export(
         ),
     ] = None,
     half: Annotated[
-        bool, typer.Option("--half", help="Network in float16, for GPUs that compute in it.")
+        bool, typer.Option("--half", help="Compute the network in float16, for GPUs that can.")
     ] = False,
     int8: Annotated[
         bool,
         typer.Option(
-            "--int8", help="Network in 8-bit integers (onnx, openvino); needs --calibrate."
+            "--int8",
+            help="Compute the network in 8-bit integers (onnx, openvino); needs --calibrate.",
         ),
     ] = False,
     calibrate: Annotated[
@@ -72,7 +73,7 @@ def export(
         typer.Option(
             "--calibrate",
             metavar="DATA",
-            help="Labelled data to choose the integers by, and to measure what they cost; may be "
+            help="Choose the integers by these labelled data, and measure what they cost; may be "
             "repeated.",
         ),
     ] = None,
@@ -142,8 +143,8 @@ def _export_int8(
 
 def _read_records(card: ModelCard, data: Sequence[Path], messages: Messages) -> CalibrationAndTest:
     from quake.export.figures import calibration_and_test
-    from quake_cli.collections import collect
-    from quake_cli.render import ProgressBar
+    from quake_cli.labelled_data import collect
+    from quake_cli.render.progress import ProgressBar
 
     collection = collect(data, catalogue=None, label_column=None, label_map=None, messages=messages)
     with ProgressBar(messages) as bar:
@@ -171,7 +172,7 @@ def _default_output(model: Path, format: ExportFormat) -> Path:
 def _show(
     report: ExportReport, change: dict[str, Any] | None, model: dict[str, Any], as_json: bool
 ) -> None:
-    from quake_cli.render import Section, show_sections
+    from quake_cli.render.sections import Section, show_sections
 
     check = report.check
     if as_json:
@@ -204,7 +205,7 @@ def _show(
 
 
 def _cost_section(change: dict[str, Any]) -> Section:
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
     rows = [
         (

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import AsJson, Debug, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
 
 
 def info(
@@ -28,8 +28,8 @@ def info(
     from quake.model_file.identity import model_hash
     from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
-    from quake_cli.cards import card_sections
-    from quake_cli.render import show_sections
+    from quake_cli.render.cards import card_sections
+    from quake_cli.render.sections import show_sections
 
     messages: Messages = context.obj
     with library_messages(messages):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from quake_cli.messages import Messages
-from quake_cli.options import AsJson, Debug, Quiet
+from quake_cli.options.messages import AsJson, Debug, Quiet
 
 
 def models(
@@ -15,8 +15,13 @@ def models(
     import json
 
     from quake.model_file.registry import installed_folder, list_models
-    from quake_cli.cards import backbone_facts, backbone_sections, model_facts, model_sections
-    from quake_cli.render import Section, show_sections
+    from quake_cli.render.cards import (
+        backbone_facts,
+        backbone_sections,
+        model_facts,
+        model_sections,
+    )
+    from quake_cli.render.sections import Section, show_sections
 
     messages: Messages = context.obj
     entries, problems = list_models()

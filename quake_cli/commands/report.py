@@ -11,13 +11,13 @@ import typer
 from quake.errors import ModelError, OutputError, ParameterError
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Quiet
+from quake_cli.options.messages import Debug, Quiet
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
     from quake.report import Survey
     from quake.report.run_facts import RunFacts
-    from quake_cli.render import Section
+    from quake_cli.render.sections import Section
 
 _STDOUT = "-"
 
@@ -32,17 +32,23 @@ def report(
         ),
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="The page; - is standard output.")
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write the page there; - is standard output."
+        ),
     ] = "report.html",
     top: Annotated[
-        int, typer.Option("--top", metavar="N", help="Windows in each list, with their pictures.")
+        int,
+        typer.Option(
+            "--top", metavar="N", help="Show so many windows in each list, with their pictures."
+        ),
     ] = 6,
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="File or name of the store's model, where it is neither bundled nor installed.",
+            help="Find the store's model there, where it is neither bundled nor installed.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -51,8 +57,8 @@ def report(
     """Write one page over a result store: maps, histograms, the strongest windows."""
     from quake.report import ReportOptions, survey_store
     from quake.report.run_facts import read_run_facts
-    from quake_cli.cards import card_sections
-    from quake_cli.render import ProgressBar
+    from quake_cli.render.cards import card_sections
+    from quake_cli.render.progress import ProgressBar
 
     messages: Messages = context.obj
     options = ReportOptions(top=top)

@@ -1,4 +1,4 @@
-"""``quake watch``: data that are being recorded in, each window once, as soon as it is complete."""
+"""``quake watch``: score data that are being recorded, as soon as a window is complete."""
 
 from __future__ import annotations
 
@@ -11,19 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quake.errors import ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import (
-    Debug,
-    Device,
-    DeviceOption,
-    EngineName,
-    Format,
-    LogFileOption,
-    LogFormat,
-    LogFormatOption,
-    Quiet,
-)
+from quake_cli.options.choices import Device, EngineName, Format, LogFormat
+from quake_cli.options.inputs import INPUTS, Channels, Location, Network, Sds, Start, Station
+from quake_cli.options.messages import Debug, LogFileOption, LogFormatOption, Quiet
+from quake_cli.options.model import Backbone, DeviceOption, Engine, Model, Threads
+from quake_cli.options.windows import MinCoverage, Overlap, Threshold
 
 if TYPE_CHECKING:
     from quake.inference.classifier import PredictConfig
@@ -46,18 +39,18 @@ def watch(
             show_default=False,
         ),
     ] = None,
-    sds: archives.Sds = None,
-    network: archives.Network = None,
-    station: archives.Station = None,
-    location: archives.Location = None,
-    channels: archives.Channels = None,
-    start: archives.Start = None,
+    sds: Sds = None,
+    network: Network = None,
+    station: Station = None,
+    location: Location = None,
+    channels: Channels = None,
+    start: Start = None,
     poll: Annotated[
         float | None,
         typer.Option(
             "--poll",
             metavar="S",
-            rich_help_panel=archives.INPUTS,
+            rich_help_panel=INPUTS,
             help="Look for changes every S seconds; for network file systems, which tell of none.",
         ),
     ] = None,
@@ -66,8 +59,8 @@ def watch(
         typer.Option(
             "--wait",
             metavar="S",
-            rich_help_panel=archives.INPUTS,
-            help="A component this far behind the others, in seconds, is not waited for.",
+            rich_help_panel=INPUTS,
+            help="Do not wait for a component so many seconds behind the others.",
         ),
     ] = None,
     end_after: Annotated[
@@ -75,8 +68,8 @@ def watch(
         typer.Option(
             "--end-after",
             metavar="S",
-            rich_help_panel=archives.INPUTS,
-            help="A record that has not grown for so long has ended; its last window is scored.",
+            rich_help_panel=INPUTS,
+            help="Score the last window of a record that has not grown for so long.",
         ),
     ] = None,
     stop_after: Annotated[
@@ -84,50 +77,23 @@ def watch(
         typer.Option(
             "--stop-after",
             metavar="S",
-            rich_help_panel=archives.INPUTS,
+            rich_help_panel=INPUTS,
             help="End when nothing new has come for so long; never by default.",
         ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="PATH|NAME", help="Model file, or its name.")
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            help="Take the installed or bundled model of this backbone; b0 if neither is given.",
-        ),
-    ] = None,
+    model: Model = None,
+    backbone: Backbone = None,
     device: DeviceOption = Device.AUTO,
-    engine: Annotated[
-        EngineName,
-        typer.Option("--engine", help="What runs the network."),
-    ] = EngineName.AUTO,
-    threads: Annotated[
-        int | None,
-        typer.Option("--threads", help="Of the CPU; by default as many as there are cores."),
-    ] = None,
-    overlap: Annotated[
-        float | None, typer.Option("--overlap", help="Share of a window that the next repeats.")
-    ] = None,
-    min_coverage: Annotated[
-        float | None,
-        typer.Option(
-            "--min-coverage", help="Components with data in a smaller share of a window are unused."
-        ),
-    ] = None,
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--threshold",
-            metavar="P|CLASS=P",
-            help="Probability below which a window is uncertain. Those of the model by default.",
-        ),
-    ] = None,
+    engine: Engine = EngineName.AUTO,
+    threads: Threads = None,
+    overlap: Overlap = None,
+    min_coverage: MinCoverage = None,
+    threshold: Threshold = None,
     formats: Annotated[
         list[Format] | None,
-        typer.Option("--format", "-f", help="Of the store: parquet, csv, jsonl, mseed."),
+        typer.Option(
+            "--format", "-f", help="Write the store's windows so: parquet, csv, jsonl, mseed."
+        ),
     ] = None,
     output: Annotated[
         str | None,
@@ -135,8 +101,8 @@ def watch(
             "--output",
             "-o",
             metavar="DIR",
-            help="Result store, as of `quake predict`; without it windows are printed only, and "
-            "forgotten at the end.",
+            help="Write a result store there, as `quake predict` does; without it windows are "
+            "printed only, and forgotten at the end.",
         ),
     ] = None,
     echo: Annotated[
@@ -156,8 +122,8 @@ def watch(
     """
     from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
-    from quake_cli.commands.predict import check_classes, config_of, thresholds_of
     from quake_cli.request import ModelRequest, selection_of
+    from quake_cli.settings import check_classes, config_of, thresholds_of
 
     messages: Messages = context.obj
     messages.open_log(log_file, log_format)
@@ -206,7 +172,7 @@ def _follow(
     from quake.live.follow import Follower
     from quake.store.result_store import Store
     from quake_cli.exits import Exit
-    from quake_cli.store_run import fingerprint_of
+    from quake_cli.request import fingerprint_of
 
     with ExitStack() as stack:
         root = output or stack.enter_context(tempfile.TemporaryDirectory(prefix="quake-"))

@@ -7,7 +7,7 @@ from strategies import START_NS, noise, stream, write
 
 from quake.errors import LabelError, ParameterError
 from quake.waveforms.times import format_time
-from quake_cli.collections import collect
+from quake_cli.labelled_data import collect
 from quake_cli.messages import Messages
 
 HEADER = "path,start,end,label,event_id,split\n"

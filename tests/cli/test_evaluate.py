@@ -153,7 +153,7 @@ def test_help_shows_the_default_of_the_library(quake):
 
 @pytest.mark.parametrize("part", ["test", "held out"])
 def test_an_older_report_is_shown_as_far_as_it_goes(part):
-    from quake_cli.cards import metric_sections
+    from quake_cli.render.cards import metric_sections
 
     old = {
         "rows": 2,

@@ -19,7 +19,8 @@ from quake.errors import ParameterError
 from quake_cli import logs
 from quake_cli.command import Command
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import LogFileOption, LogFormat, LogFormatOption
+from quake_cli.options.choices import LogFormat
+from quake_cli.options.messages import LogFileOption, LogFormatOption
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = re.compile(

@@ -64,7 +64,7 @@ def test_a_table_is_for_people(predict, good_file):
 
 
 def test_a_table_is_readable_at_80_columns(predict, good_file, monkeypatch):
-    monkeypatch.setattr("quake_cli.render._FILE_WIDTH", 80)
+    monkeypatch.setattr("quake_cli.render.sections._FILE_WIDTH", 80)
     lines = predict(good_file, "--format", "table").out.splitlines()
     assert len(lines) == 5
     assert max(map(len, lines)) <= 80

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from quake.inference.records import WindowRecord
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
-from quake_cli.hours import Hours
-from quake_cli.render import TableWriter
-from quake_cli.strip import MOST_WINDOWS, Strip, needs_ascii, strip_lines
+from quake_cli.render.hours import Hours
+from quake_cli.render.strip import MOST_WINDOWS, Strip, needs_ascii, strip_lines
+from quake_cli.render.window_table import TableWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("earthquake", "surface_event", "noise")

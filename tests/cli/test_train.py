@@ -16,8 +16,8 @@ from quake.model_file.safetensors_file import load_card, load_model, save_model
 from quake.training.config import TrainConfig
 from quake.training.fit import TrainResult
 from quake.training.progress import EpochResult
+from quake_cli.commands.train.course import TrainingReport
 from quake_cli.messages import Messages
-from quake_cli.training import TrainingReport
 
 
 @pytest.fixture(autouse=True)
@@ -222,7 +222,7 @@ def test_a_start_whose_card_does_not_tell_its_events_is_named(gone_on_from):
 
 def test_the_line_of_an_epoch_fits_80_columns_and_tells_what_is_left(monkeypatch, capsys):
     now_s = [0.0]
-    monkeypatch.setattr("quake_cli.training.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("quake_cli.commands.train.course.time.monotonic", lambda: now_s[0])
     report = TrainingReport(Messages(), None, 120)
     metrics = {"train_loss": 10.5, "validation_loss": 12.25, "validation_accuracy": 0.98765}
     metrics |= {"validation_f1": 0.5, "windows_per_s": 1234.5}
@@ -287,14 +287,14 @@ def test_weights_that_cannot_be_had_end_it_before_any_data_are_read(
         raise AssertionError("data were read")
 
     monkeypatch.setattr("quake.models.weights.load_imagenet_weights", none)
-    monkeypatch.setattr("quake_cli.commands.train.collect", read)
+    monkeypatch.setattr("quake_cli.commands.train.command.collect", read)
     run = quake("train", labels, "--output", output)
     assert run.status != 0
     assert "could not be downloaded" in run.errors[0]
 
 
 def test_how_an_archive_is_cut_is_an_option(monkeypatch, tmp_path):
-    from quake_cli import collections
+    from quake_cli import labelled_data as collections
     from quake_cli.messages import Messages
 
     asked = []

@@ -19,7 +19,7 @@ from quake.inference.records import WindowRecord
 from quake.output.events import columns, event_schema, write_events
 from quake.output.windows import windows_as_bytes
 from quake_cli.exits import Exit
-from quake_cli.options import Format
+from quake_cli.options.choices import Format
 
 OUTPUT = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
 EVENTS = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
@@ -200,7 +200,7 @@ def flags_of_the_code():
 
 def test_statuses_of_windows_are_those_of_the_code():
     listed = [name for row in rows(OUTPUT, "Status") for name in names(row[0])]
-    from quake_cli.report import _STATUSES
+    from quake_cli.run_report import _STATUSES
 
     assert listed == list(_STATUSES)
 
@@ -262,10 +262,15 @@ def test_keys_of_the_summary_are_those_of_the_page(summary):
     known = set().union(
         *map(
             texts_in,
-            ("quake_cli/report.py", "quake_cli/store_run.py", "quake_cli/commands/predict.py"),
+            (
+                "quake_cli/run_report.py",
+                "quake_cli/commands/predict/store_run.py",
+                "quake_cli/commands/predict/command.py",
+            ),
         )
     )
     source = "".join(
-        (ROOT / "quake_cli" / name).read_text() for name in ("store_run.py", "report.py")
+        (ROOT / "quake_cli" / name).read_text()
+        for name in ("commands/predict/store_run.py", "run_report.py")
     )
     assert all(name in known or f"{name}=" in source for name in only_sometimes)

@@ -20,7 +20,7 @@ from quake.doctor.expected import EXPECTED, GRAPH, MODEL, RECORD, bundled_folder
 from quake.doctor.probe import Answer, Probe
 from quake.errors import ModelError
 from quake_cli.app import main
-from quake_cli.render import show_checks
+from quake_cli.render.checks import show_checks
 
 ROOT = Path(__file__).resolve().parents[2]
 NMS = "operator torchvision::nms does not exist"
@@ -311,7 +311,7 @@ def test_the_doctor_loads_nothing_that_could_be_broken():
 
 MODULES = [
     *(f"quake.doctor.{module.name}" for module in pkgutil.iter_modules(quake.doctor.__path__)),
-    "quake_cli.strip",
+    "quake_cli.render.strip",
 ]
 
 

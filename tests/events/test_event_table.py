@@ -5,7 +5,7 @@ import io
 import pytest
 from event_builders import event
 
-from quake_cli.render import EventTableWriter
+from quake_cli.render.event_table import EventTableWriter
 
 SETS = tuple(f"IU.{name}.00.BH?" for name in ("ANMO", "COLA", "HRV", "KONO"))
 

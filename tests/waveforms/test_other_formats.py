@@ -192,7 +192,7 @@ def test_a_file_of_a_known_format_is_told_how_to_be_read(tmp_path):
 
 def test_damage_is_told():
     path = example("gse2/tests/data/broken_head.gse2")
-    with pytest.raises(WaveformError, match="damaged GSE2 data.*leave it out"):
+    with pytest.raises(WaveformError, match=r"damaged GSE2 data.*leave it out"):
         converted(path)
 
 

@@ -1,4 +1,4 @@
-"""Compressed files: a path of a gzip, bzip2, xz or zip file in, an open file of what is in it out.
+"""Open compressed files: gzip, bzip2, xz and zip.
 
 What was packed is written to a temporary file without a name, which goes with the process however
 it ends, so that memory is bounded and a file of a day is unpacked once, not for each hour of it.

@@ -1,4 +1,4 @@
-"""Read miniSEED records from memory: bytes in, traces without a gap out.
+"""Read miniSEED records from memory, as traces without a gap.
 
 libmseed does it, through the binding that ObsPy ships with. Its lists are walked here, because
 ObsPy makes objects of them that take ten times as long as decoding where a day has thousands of

@@ -1,4 +1,4 @@
-"""Formats beside miniSEED and SAC: a file of an observatory in, the same samples as miniSEED out.
+"""Read formats beside miniSEED and SAC, and write the same samples as miniSEED.
 
 ObsPy reads them, each by the reader of that format alone: what it would try by itself includes a
 pickle, which would run code from the file. Codes are made sense of where the format tells which

@@ -1,4 +1,4 @@
-"""Headers of miniSEED records: bytes in; the same bytes, without records that cannot be, out.
+"""Check the headers of miniSEED records, and leave out records that cannot be.
 
 libmseed believes what a header says: how many samples follow, how long the record is, where its
 blockettes are. Of a damaged header it reads and writes outside of its buffers, which ends the

@@ -1,4 +1,4 @@
-"""Read miniSEED and SAC: a path or an ObsPy stream in, spans and segments out.
+"""Read spans and segments of miniSEED and SAC files, or of an ObsPy stream.
 
 The format is found from the content. ObsPy's other formats are not tried, because one of them is
 a pickle, which would run code from the file. ObsPy stops here: all else sees `Span` and `Segment`.

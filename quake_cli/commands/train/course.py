@@ -1,4 +1,4 @@
-"""The course of a training: what the library reports goes in, messages and a bar come out."""
+"""Show the course of a training: messages and a bar."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from quake_cli.messages import Messages
-from quake_cli.render import ProgressBar
+from quake_cli.render.progress import ProgressBar
 
 if TYPE_CHECKING:
     from quake.datasets.labels import LabelledSpan

@@ -1,4 +1,4 @@
-"""`quake predict` into a result store: a request in, an exit status out."""
+"""Run `quake predict` into a result store."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from quake.errors import ParameterError
 from quake_cli.messages import Messages
 from quake_cli.outputs import StorePlace
-from quake_cli.render import ProgressBar
-from quake_cli.report import RunReport
-from quake_cli.request import ModelRequest, PredictRequest, of_whole_sets
+from quake_cli.render.progress import ProgressBar
+from quake_cli.request import PredictRequest, fingerprint_of, of_whole_sets
+from quake_cli.run_report import RunReport
 
 if TYPE_CHECKING:
-    from quake.inference.classifier import PredictConfig
     from quake.inference.coverage import Coverage
     from quake.inference.summary import Summary
     from quake.parallel.executor import Executor, Lost, Raised
@@ -281,18 +280,6 @@ def _length_s(intervals: Iterable[tuple[int, int]]) -> float:
     from quake.waveforms.times import NS_PER_S
 
     return sum(end - start for start, end in intervals) / NS_PER_S
-
-
-def fingerprint_of(
-    model: ModelRequest, config: PredictConfig, inventory: Path | str | None = None
-) -> dict[str, object]:
-    """What all results of a store have in common."""
-    from quake.inference.engine import resolve_engine
-    from quake.model_file.identity import model_hash
-    from quake.store.fingerprint import fingerprint
-
-    engine, device = resolve_engine(model.path, model.engine, model.device)
-    return fingerprint(model_hash(model.path), model.card, config, engine, device, inventory)
 
 
 def _executor(request: PredictRequest) -> Executor:

@@ -1,4 +1,4 @@
-"""Long records as characters: windows of one channel set in, a row an hour (or a day) out.
+"""Draw long records as characters, a row an hour or a day.
 
 A row has sixty characters, or fewer where the terminal is narrow: the highest probability of what
 is not noise, in eighths, in the colour of its class.
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quake_cli.strip import ASCII_LEVELS, BLOCKS, MARKS, level
+from quake_cli.render.strip import ASCII_LEVELS, BLOCKS, MARKS, level
 
 if TYPE_CHECKING:
     from quake.inference.records import WindowRecord

@@ -1,4 +1,4 @@
-"""What is shown of models: cards and facts go in, sections of text cells come out."""
+"""Word what is shown of models."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quake_cli.figures import figure_sections, loss_sections
-from quake_cli.render import Section
+from quake_cli.render.figures import figure_sections, loss_sections
+from quake_cli.render.sections import Section
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard

@@ -1,4 +1,4 @@
-"""``quake predict``: waveforms in, one record a window, or one an event, out."""
+"""``quake predict``: say of each window what it shows, or list events."""
 
 from __future__ import annotations
 
@@ -10,32 +10,46 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from quake.errors import ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.exits import Exit, status_of
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import (
-    Debug,
-    Device,
-    DeviceOption,
-    EngineName,
-    Format,
-    LogFileOption,
-    LogFormat,
-    LogFormatOption,
-    Quiet,
+from quake_cli.options.archives import (
+    DaskLocal,
+    Resume,
+    RetryFailed,
+    ScanOnly,
+    Scheduler,
+    ShardOption,
+    Workers,
 )
+from quake_cli.options.choices import Device, EngineName, Format, LogFormat
+from quake_cli.options.events import Events, EventSnr, EventThreshold, MinStations, Within
+from quake_cli.options.inputs import (
+    Channels,
+    End,
+    FilesFrom,
+    Inventory,
+    Location,
+    Network,
+    NewerThan,
+    Null,
+    ReadAny,
+    Sds,
+    Start,
+    Station,
+)
+from quake_cli.options.messages import Debug, LogFileOption, LogFormatOption, Quiet, SummaryJson
+from quake_cli.options.model import Backbone, BatchSize, DeviceOption, Engine, Model, Threads
+from quake_cli.options.outputs import OUTPUT
+from quake_cli.options.windows import MinCoverage, Overlap, Threshold
+from quake_cli.settings import check_classes, config_of, orientations_of, thresholds_of
 
 if TYPE_CHECKING:
     from quake.events import EventOptions
     from quake.inference.classifier import PredictConfig
     from quake.model_file.card import ModelCard
     from quake.pictures.album import Album
-    from quake.stations.orientation import Orientations
     from quake_cli.outputs import Destination, StorePlace
     from quake_cli.request import ModelRequest, PredictRequest
-
-_MODEL = "Model"
-_WINDOWS = "Windows"
 
 
 def predict(
@@ -49,106 +63,38 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    sds: archives.Sds = None,
-    files_from: archives.FilesFrom = None,
-    null: archives.Null = False,
-    network: archives.Network = None,
-    station: archives.Station = None,
-    location: archives.Location = None,
-    channels: archives.Channels = None,
-    start: archives.Start = None,
-    end: archives.End = None,
-    newer_than: archives.NewerThan = None,
-    read_any: archives.ReadAny = False,
-    inventory: Annotated[
-        Path | None,
-        typer.Option(
-            "--inventory",
-            rich_help_panel=archives.INPUTS,
-            help="StationXML; turns components to true Z, N, E, and says of events how far "
-            "stations are apart and how large peaks are in m/s.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="PATH|NAME",
-            rich_help_panel=_MODEL,
-            help="Model file, or its name.",
-        ),
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            rich_help_panel=_MODEL,
-            help="Take the installed or bundled model of this backbone; b0 if neither is given.",
-        ),
-    ] = None,
+    sds: Sds = None,
+    files_from: FilesFrom = None,
+    null: Null = False,
+    network: Network = None,
+    station: Station = None,
+    location: Location = None,
+    channels: Channels = None,
+    start: Start = None,
+    end: End = None,
+    newer_than: NewerThan = None,
+    read_any: ReadAny = False,
+    inventory: Inventory = None,
+    model: Model = None,
+    backbone: Backbone = None,
     device: DeviceOption = Device.AUTO,
-    engine: Annotated[
-        EngineName,
-        typer.Option(
-            "--engine",
-            rich_help_panel=_MODEL,
-            help="What runs the network; auto takes torch on CUDA and ONNX Runtime on the CPU.",
-        ),
-    ] = EngineName.AUTO,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            "--threads",
-            rich_help_panel=_MODEL,
-            help="Of the CPU; by default as many as there are cores, for all workers together.",
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size",
-            rich_help_panel=_MODEL,
-            help="Windows that the network takes at a time.",
-        ),
-    ] = None,
-    overlap: Annotated[
-        float | None,
-        typer.Option(
-            "--overlap",
-            rich_help_panel=_WINDOWS,
-            help="Share of a window that the next repeats.",
-        ),
-    ] = None,
-    min_coverage: Annotated[
-        float | None,
-        typer.Option(
-            "--min-coverage",
-            rich_help_panel=_WINDOWS,
-            help="Components with data in a smaller share of a window are unused.",
-        ),
-    ] = None,
-    threshold: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--threshold",
-            metavar="P|CLASS=P",
-            rich_help_panel=_WINDOWS,
-            help="Probability below which a window is uncertain, for all classes or one; may be "
-            "repeated. Those of the model by default.",
-        ),
-    ] = None,
-    events: archives.Events = False,
-    event_threshold: archives.EventThreshold = None,
-    event_snr: archives.EventSnr = None,
-    min_stations: archives.MinStations = None,
-    within: archives.Within = None,
+    engine: Engine = EngineName.AUTO,
+    threads: Threads = None,
+    batch_size: BatchSize = None,
+    overlap: Overlap = None,
+    min_coverage: MinCoverage = None,
+    threshold: Threshold = None,
+    events: Events = False,
+    event_threshold: EventThreshold = None,
+    event_snr: EventSnr = None,
+    min_stations: MinStations = None,
+    within: Within = None,
     plot: Annotated[
         Path | None,
         typer.Option(
             "--plot",
             metavar="DIR",
-            rich_help_panel=archives.OUTPUT,
+            rich_help_panel=OUTPUT,
             help="Draw each channel set and day there too: waveforms, spectrogram, probabilities "
             "and events, as PNG.",
         ),
@@ -158,9 +104,9 @@ def predict(
         typer.Option(
             "--format",
             "-f",
-            rich_help_panel=archives.OUTPUT,
-            help="By default a table on a terminal, JSON lines in a pipe, and Parquet in a folder, "
-            "where several may be given.",
+            rich_help_panel=OUTPUT,
+            help="Write so; by default a table on a terminal, JSON lines in a pipe, and Parquet in "
+            "a folder, where several may be given.",
         ),
     ] = None,
     output: Annotated[
@@ -169,19 +115,19 @@ def predict(
             "--output",
             "-o",
             metavar="FILE|DIR",
-            rich_help_panel=archives.OUTPUT,
+            rich_help_panel=OUTPUT,
             help="Write there instead of standard output. The suffix of a file gives the format; "
             "a folder becomes a result store, with one file a channel set and day.",
         ),
     ] = None,
-    resume: archives.Resume = None,
-    retry_failed: archives.RetryFailed = False,
-    scan_only: archives.ScanOnly = False,
-    workers: archives.Workers = None,
-    scheduler: archives.Scheduler = None,
-    dask_local: archives.DaskLocal = None,
-    shard: archives.ShardOption = None,
-    summary_json: archives.SummaryJson = None,
+    resume: Resume = None,
+    retry_failed: RetryFailed = False,
+    scan_only: ScanOnly = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    dask_local: DaskLocal = None,
+    shard: ShardOption = None,
+    summary_json: SummaryJson = None,
     log_file: LogFileOption = None,
     log_format: LogFormatOption = LogFormat.TEXT,
     quiet: Quiet = False,
@@ -277,11 +223,11 @@ def _run(
 
     try:
         if isinstance(place, StorePlace):
-            from quake_cli.store_run import run_store
+            from quake_cli.commands.predict.store_run import run_store
 
             status, report = run_store(messages, request, place)
         else:
-            from quake_cli.stream_run import run_stream
+            from quake_cli.commands.predict.stream_run import run_stream
 
             status, report = run_stream(messages, request, place)
     except BaseException as error:
@@ -346,66 +292,7 @@ def _album(
 ) -> Album | None:
     if folder is None or events is None:
         return None
-    from quake_cli.request import album_of
-    from quake_cli.store_run import fingerprint_of
+    from quake_cli.request import album_of, fingerprint_of
 
     fingerprint = fingerprint_of(model, config, inventory)
     return album_of(folder, model.card, config, events, fingerprint)
-
-
-def config_of(
-    overlap: float | None,
-    min_coverage: float | None,
-    thresholds: Mapping[str, float],
-    batch_size: int | None = None,
-) -> PredictConfig:
-    """What may be chosen when a model is applied; what was not given is as in the library."""
-    from quake.inference.classifier import PredictConfig
-
-    given: dict[str, Any] = {
-        "overlap": overlap,
-        "min_coverage": min_coverage,
-        "batch_size": batch_size,
-    }
-    return PredictConfig(
-        thresholds=thresholds,
-        **{name: value for name, value in given.items() if value is not None},
-    )
-
-
-def thresholds_of(option: str, texts: list[str]) -> dict[str, float]:
-    """Read ``0.8`` and ``earthquake=0.8``, several of them separated by commas."""
-    thresholds = {}
-    for text in ",".join(texts).split(",") if texts else []:
-        name, _, value = text.rpartition("=")
-        try:
-            thresholds[name.strip()] = float(value)
-        except ValueError as error:
-            raise ParameterError(
-                f"{option} {text}: a number or CLASS=NUMBER was expected, as in earthquake=0.8"
-            ) from error
-    return thresholds
-
-
-def check_classes(option: str, thresholds: Mapping[str, float], card: ModelCard) -> None:
-    """Refuse thresholds of classes that the model does not know."""
-    from quake.errors import LabelError
-
-    for name in filter(None, thresholds):
-        try:
-            card.labels.index(name)
-        except LabelError as error:
-            raise ParameterError(f"{option}: {error}") from error
-
-
-def orientations_of(inventory: Path | None) -> Orientations | None:
-    """Read how components are turned; None where they are taken as they are."""
-    if inventory is None:
-        return None
-    from quake.errors import WaveformError
-    from quake.stations.orientation import read_orientations
-
-    try:
-        return read_orientations(inventory)
-    except WaveformError as error:
-        raise ParameterError(f"--inventory: {error}") from error

@@ -1,4 +1,4 @@
-"""Finder of one window: inputs and a time go in, the window and what was said of it come out."""
+"""Find the window that inputs and a time ask for, and what was said of it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from quake.errors import ParameterError, WaveformError
 from quake_cli.messages import Messages
-from quake_cli.render import ProgressBar
-from quake_cli.report import ADVICE, RunReport
+from quake_cli.render.progress import ProgressBar
 from quake_cli.request import InputRequest
+from quake_cli.run_report import ADVICE, RunReport
 
 if TYPE_CHECKING:
     from quake.explain.window_choice import ChosenWindow

@@ -1,4 +1,4 @@
-"""Figures of quality as people read them: a report goes in, sections of text cells come out.
+"""Word figures of quality as people read them.
 
 Reports of older models lack some figures; what is not there is not shown.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from quake_cli.render import Section
+from quake_cli.render.sections import Section
 
 Figures = Mapping[str, Any]
 

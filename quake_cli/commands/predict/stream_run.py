@@ -1,4 +1,4 @@
-"""`quake predict` into one file or standard output: a request in, an exit status out."""
+"""Run `quake predict` into one file or standard output."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quake.errors import OutputError, ParameterError
+from quake_cli.commands.predict.store_run import is_nothing_new
 from quake_cli.messages import Messages
 from quake_cli.outputs import Destination, open_events, open_windows
-from quake_cli.render import ProgressBar, TableWriter
-from quake_cli.report import RunReport
+from quake_cli.render.progress import ProgressBar
+from quake_cli.render.window_table import TableWriter
 from quake_cli.request import PredictRequest
-from quake_cli.store_run import is_nothing_new
+from quake_cli.run_report import RunReport
 
 if TYPE_CHECKING:
     from quake.events import Onset

@@ -1,4 +1,4 @@
-"""A strip of characters: windows of one channel set in, lines of text below each other out.
+"""Draw the windows of one channel set as a strip of characters.
 
 One character stands for a window, or for some where the terminal is narrow: the highest probability
 of each class, in eighths, along a time axis.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from quake.inference.records import WindowRecord
 
 MOST_WINDOWS = 200
-"""Longer runs have a row an hour, see `quake_cli.hours`, or a picture, `quake predict --plot`."""
+"""Longer runs have a row an hour, see `hours`, or a picture, `quake predict --plot`."""
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = " .:-=+*#"

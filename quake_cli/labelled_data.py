@@ -1,4 +1,4 @@
-"""Labelled data on the command line: arguments go in, a collection comes out, and what it lacks."""
+"""Open the labelled data of a command line as one collection, and tell what of it is not used."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from quake.errors import ParameterError
 from quake_cli.messages import Messages
@@ -17,86 +15,7 @@ if TYPE_CHECKING:
     from quake.datasets.collection import Collection
     from quake.datasets.labelled_archive import ArchiveOptions
 
-_DATA = "Labelled data"
 _SHOWN = 5  # of each run's exclusions; a data set can have thousands
-
-Data = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="DATA",
-        help="Label table (CSV, Parquet), folder per class, SeisBench data set, or archive with "
-        "--catalogue; several are taken together. See docs/data.md.",
-        show_default=False,
-    ),
-]
-Catalogue = Annotated[
-    Path | None,
-    typer.Option(
-        "--catalogue",
-        metavar="FILE",
-        help="QuakeML, or CSV of picks or event times, for an archive.",
-        rich_help_panel=_DATA,
-    ),
-]
-Inventory = Annotated[
-    Path | None,
-    typer.Option(
-        "--inventory",
-        metavar="FILE",
-        help="StationXML, for a catalogue without picks.",
-        rich_help_panel=_DATA,
-    ),
-]
-LabelColumn = Annotated[
-    str | None,
-    typer.Option(
-        "--label-column",
-        metavar="NAME",
-        help="Column of a table or SeisBench data set that has the labels; =earthquake for all.",
-        rich_help_panel=_DATA,
-    ),
-]
-LabelMap = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--label-map",
-        metavar="LABEL=CLASS",
-        help="What a label of the data means; may be repeated. @FILE: a CSV file of such pairs.",
-        rich_help_panel=_DATA,
-    ),
-]
-_ARCHIVE = "Archive with a catalogue"
-
-
-def _seconds_of(option: str, text: str) -> Any:
-    return typer.Option(option, metavar="S", help=text, rich_help_panel=_ARCHIVE)
-
-
-BeforeP = Annotated[
-    float | None, _seconds_of("--before-p", "Seconds of an event before its P; 15 by default.")
-]
-AfterP = Annotated[
-    float | None, _seconds_of("--after-p", "Seconds of an event after its P; 45 by default.")
-]
-QuietTime = Annotated[
-    float | None,
-    _seconds_of("--quiet-time", "Seconds without an event around noise; 120 by default."),
-]
-NoiseLength = Annotated[
-    float | None,
-    _seconds_of(
-        "--noise-length",
-        "Seconds of a stretch of noise; 180 by default. Triggered archives have room for less.",
-    ),
-]
-IgnoreSplit = Annotated[
-    bool,
-    typer.Option(
-        "--ignore-split",
-        help="Divide by event, whatever part the data say their rows are in.",
-        rich_help_panel=_DATA,
-    ),
-]
 
 
 def collect(

@@ -1,11 +1,11 @@
-"""What is shown of one window: an explanation goes in, sections of text cells come out."""
+"""Word an explanation of one window."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from quake_cli.render import Section
+from quake_cli.render.sections import Section
 
 if TYPE_CHECKING:
     from quake.explain.explanation import Change, Explanation

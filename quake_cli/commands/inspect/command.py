@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quake.errors import OutputError, ParameterError
-from quake_cli import archive_options as archives
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
-from quake_cli.options import Debug, Quiet
+from quake_cli.options.inputs import Channels, Inventory, Location, Network, Sds, Station
+from quake_cli.options.messages import Debug, Quiet
+from quake_cli.options.model import Backbone, Model
+from quake_cli.options.outputs import OUTPUT
+from quake_cli.options.windows import MinCoverage, Overlap
 
 if TYPE_CHECKING:
     from quake.explain.explanation import Explanation
     from quake.explain.window_choice import ChosenWindow
     from quake.inference.records import WindowRecord
     from quake.model_file.card import ModelCard
-
-_MODEL = "Model"
-_WINDOWS = "Windows"
 
 
 class InspectFormat(StrEnum):
@@ -47,70 +47,33 @@ def inspect(
         typer.Option(
             "--at",
             metavar="TIME",
-            help="The window whose middle is nearest to this time (UTC); by default the one with "
-            "the highest probability of anything but noise.",
+            help="Take the window whose middle is nearest to this time (UTC); by default the one "
+            "with the highest probability of anything but noise.",
         ),
     ] = None,
     class_name: Annotated[
         str | None,
         typer.Option(
-            "--class", metavar="NAME", help="Class to explain; the most probable by default."
+            "--class", metavar="NAME", help="Explain this class; the most probable by default."
         ),
     ] = None,
-    sds: archives.Sds = None,
-    network: archives.Network = None,
-    station: archives.Station = None,
-    location: archives.Location = None,
-    channels: archives.Channels = None,
-    inventory: Annotated[
-        Path | None,
-        typer.Option(
-            "--inventory",
-            rich_help_panel=archives.INPUTS,
-            help="StationXML; turns components to true Z, N, E.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="PATH|NAME",
-            rich_help_panel=_MODEL,
-            help="Model file, or its name.",
-        ),
-    ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            metavar="NAME",
-            rich_help_panel=_MODEL,
-            help="Take the installed or bundled model of this backbone; b0 if neither is given.",
-        ),
-    ] = None,
-    overlap: Annotated[
-        float | None,
-        typer.Option(
-            "--overlap",
-            rich_help_panel=_WINDOWS,
-            help="Share of a window that the next repeats.",
-        ),
-    ] = None,
-    min_coverage: Annotated[
-        float | None,
-        typer.Option(
-            "--min-coverage",
-            rich_help_panel=_WINDOWS,
-            help="Components with data in a smaller share of a window are unused.",
-        ),
-    ] = None,
+    sds: Sds = None,
+    network: Network = None,
+    station: Station = None,
+    location: Location = None,
+    channels: Channels = None,
+    inventory: Inventory = None,
+    model: Model = None,
+    backbone: Backbone = None,
+    overlap: Overlap = None,
+    min_coverage: MinCoverage = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="PNG",
-            rich_help_panel=archives.OUTPUT,
+            rich_help_panel=OUTPUT,
             help="Draw a picture there.",
         ),
     ] = None,
@@ -119,9 +82,9 @@ def inspect(
         typer.Option(
             "--format",
             "-f",
-            rich_help_panel=archives.OUTPUT,
-            help="Of standard output: text, which is the default without --output, or all numbers "
-            "as one JSON object.",
+            rich_help_panel=OUTPUT,
+            help="Print text, which is the default without --output, or all numbers as one JSON "
+            "object.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -144,8 +107,8 @@ def inspect(
     from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
     from quake_cli import request as requests
-    from quake_cli.commands.predict import config_of, orientations_of
-    from quake_cli.window_finder import WindowFinder
+    from quake_cli.commands.inspect.window_finder import WindowFinder
+    from quake_cli.settings import config_of, orientations_of
 
     messages: Messages = context.obj
     with library_messages(messages):
@@ -219,9 +182,9 @@ def _write_json(record: WindowRecord, explanation: Explanation) -> None:
 
 
 def _show(record: WindowRecord, explanation: Explanation) -> None:
-    from quake_cli.inspection import inspection_sections
-    from quake_cli.render import show_sections
-    from quake_cli.strip import needs_ascii
+    from quake_cli.commands.inspect.sections import inspection_sections
+    from quake_cli.render.sections import show_sections
+    from quake_cli.render.strip import needs_ascii
 
     ascii_only = needs_ascii(sys.stdout)
     show_sections(inspection_sections(record, explanation, ascii_only=ascii_only))

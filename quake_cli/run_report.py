@@ -1,4 +1,4 @@
-"""The course of a prediction: records and problems go in, messages and the exit status come out."""
+"""Tell the course of a prediction: messages, the summary and the exit status."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Options, each declared once; a command says with its signature which it takes."""

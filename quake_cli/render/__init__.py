@@ -1,0 +1,1 @@
+"""What people see on a terminal. Only these modules use Rich."""
