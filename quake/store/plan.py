@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from quake.inputs.scheme import parts_of
 from quake.inputs.selection import Selection
 from quake.store.digests import digest_of_inputs
 from quake.store.journal import DayEntry, FileEntry, Journal
@@ -133,7 +134,8 @@ def make_plan_of_store(
     journal : Journal
         Files in it that are not there any more, or not as they were, are left out. Files that are
         elsewhere are taken to be as they were, unless one of the same name is in `entries`: then
-        the archive has moved.
+        the archive has moved. Station-days that need a file of a place of which nothing is in
+        `entries` are left as they are: a journal does not say whom a run may ask.
     """
     plan = make_plan(entries, selection, grid, newer_than_ns=newer_than_ns)
     near = {key: _days_near(spans, grid) for key, spans in plan.found.items()}
@@ -152,7 +154,25 @@ def make_plan_of_store(
         return plan
     whole = make_plan({**entries, **others}, selection, grid, newer_than_ns=newer_than_ns)
     jobs = [job for job in whole.jobs if job.day.day_ns // DAY_NS in near.get(job.day.id, set())]
+    asked = {parts_of(path)[:2] for path in entries if is_uri(path)}
+    far = {path for path in others if is_uri(path) and parts_of(path)[:2] not in asked}
+    left = [job for job in jobs if any(span.source in far for span in job.day.spans)]
+    if left:
+        jobs = [job for job in jobs if job not in left]
+        plan.left_out.append(_far(left, far))
     return Plan(jobs, plan.found, plan.left_out)
+
+
+def _far(jobs: Sequence[DayJob], far: Collection[str]) -> Problem:
+    """Say which station-days are not touched, because a part of them is elsewhere."""
+    sources = {span.source for job in jobs for span in job.day.spans} & set(far)
+    first = min(sources)
+    days = f"{jobs[0].day.id} on {jobs[0].key[1]}" + f" and {len(jobs) - 1} more" * (len(jobs) > 1)
+    message = (
+        f"{first}: is a part of {days}, which are left as they are, for this run names nothing of "
+        "that place; name it too"
+    )
+    return Problem(first, message, failed=False)
 
 
 def _is_there(state: FileState) -> bool:

@@ -6,6 +6,7 @@ import http.server
 import threading
 from contextlib import contextmanager
 
+import gcs_server
 import pytest
 from s3_server import serving
 
@@ -13,6 +14,7 @@ from quake.errors import ParameterError
 from quake.inputs import s3 as s3_module
 from quake.inputs.copies import Copies
 from quake.inputs.day_files import is_wanted, may_lead_to, parse_day_file
+from quake.inputs.gs import GoogleStorage
 from quake.inputs.s3 import S3
 from quake.inputs.scheme import SchemeError, Wanted
 from quake.inputs.selection import Selection, parse_moment
@@ -344,3 +346,35 @@ def test_pages_that_list_files_are_folders(web):
 def test_a_file_that_a_web_server_does_not_have(web):
     with pytest.raises(SchemeError, match="no such file"):
         Web().find(f"{web}/none.mseed", wanted())
+
+
+# --- Google -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def google(monkeypatch):
+    pytest.importorskip("gcsfs")
+    files = {f"data/2021/{n}.mseed": bytes([n]) * 50_000 for n in range(5)}
+    with gcs_server.serving({"own": {**files, "data/readme.txt": b"about them"}}) as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        yield server
+
+
+def test_a_bucket_of_google(google, tmp_path, monkeypatch):
+    monkeypatch.setattr("quake.inputs.object_store._CHUNK_BYTES", 30_000)
+    scheme = GoogleStorage()
+    found = scheme.find("gs://own/data/", wanted())
+    assert keys(found) == [f"{n}.mseed" for n in range(5)]  # of two pages
+    assert found.n_others == 1
+    assert keys(scheme.find("gs://own/data/2021/[12]*", wanted())) == ["1.mseed", "2.mseed"]
+    state = found.files[3]
+    fetched = scheme.fetch(state.path, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == bytes([3]) * 50_000
+    assert scheme.is_unchanged(fetched.state, state)
+    assert state.modified_ns == parse_moment("2024-05-06T07:08:09")
+    assert {signature for _, _, signature in google.requests} == {None}
+
+
+def test_what_is_not_in_a_bucket_of_google_is_told(google):
+    with pytest.raises(SchemeError, match="no such file or folder"):
+        GoogleStorage().find("gs://own/data/none.mseed", wanted())

@@ -139,6 +139,28 @@ def test_a_pattern_onto_standard_output(predict, server):
     assert "3 inputs (0 failed)" in run.summary
 
 
+def test_a_journal_does_not_say_whom_a_run_asks(predict, server, tmp_path):
+    """Whoever hands over a store would choose what a run without any URI fetches."""
+    root = tmp_path / "one"
+    write_sds(root, ALFA)
+    server.put("journal", files_of(root))
+    command = ("--output", tmp_path / "s", *LINES)
+    assert_status(predict("s3://journal/", *command), 0)
+    before = identities(tmp_path / "s")
+    server.requests.clear()
+    for path in root.rglob("*.063"):
+        path.unlink()  # one day of three is in the bucket alone
+    run = predict("--sds", root, *command)
+    assert_status(run, 0)
+    assert not server.requests
+    assert redone(before, tmp_path / "s") == []
+    assert "s3://journal/2021/XX/ALFA/HHE.D/XX.ALFA..HHE.D.2021.063: is a part of" in run.err
+    assert "name it too" in run.err
+    both = predict("--sds", root, "s3://journal/2021/XX/ALFA/HHE.D/*.063", *command)
+    assert_status(both, 0)
+    assert redone(before, tmp_path / "s") == []
+
+
 def test_stores_do_not_stand_in_buckets(predict, archive):
     run = predict(archive, "--output", "s3://archive/store/")
     assert run.status == 2
