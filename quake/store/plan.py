@@ -172,7 +172,7 @@ def _far(jobs: Sequence[DayJob], far: Collection[str]) -> Problem:
         f"{first}: is a part of {days}, which are left as they are, for this run names nothing of "
         "that place; name it too"
     )
-    return Problem(first, message, failed=False)
+    return Problem(first, message)
 
 
 def _is_there(state: FileState) -> bool:
