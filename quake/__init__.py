@@ -22,14 +22,25 @@ if TYPE_CHECKING:
     from quake.errors import QuakeError as QuakeError
     from quake.inference import Classifier as Classifier
     from quake.inference import WindowRecord as WindowRecord
+    from quake.store.archive_run import run_archive as predict_archive
+    from quake.store.request import ArchiveRequest as ArchiveRequest
 
 _PUBLIC = {
-    "Classifier": "quake.inference",
-    "WindowRecord": "quake.inference",
-    "QuakeError": "quake.errors",
+    "ArchiveRequest": ("quake.store.request", "ArchiveRequest"),
+    "Classifier": ("quake.inference", "Classifier"),
+    "WindowRecord": ("quake.inference", "WindowRecord"),
+    "QuakeError": ("quake.errors", "QuakeError"),
+    "predict_archive": ("quake.store.archive_run", "run_archive"),
 }
 
-__all__ = ["Classifier", "QuakeError", "WindowRecord", "__version__"]
+__all__ = [
+    "ArchiveRequest",
+    "Classifier",
+    "QuakeError",
+    "WindowRecord",
+    "__version__",
+    "predict_archive",
+]
 
 logging.getLogger("quake").addHandler(logging.NullHandler())
 
@@ -37,5 +48,6 @@ logging.getLogger("quake").addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     """Load a public name on first use (PEP 562)."""
     if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
+        module, attribute = _PUBLIC[name]
+        return getattr(import_module(module), attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 def _predict_defaults() -> Mapping[str, Any]:
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
 
     return {**vars(PredictConfig()), **_events_defaults()}
 
@@ -33,13 +33,13 @@ def _events_defaults() -> Mapping[str, Any]:
 
 
 def _inspect_defaults() -> Mapping[str, Any]:
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
 
     return vars(PredictConfig())
 
 
 def _watch_defaults() -> Mapping[str, Any]:
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
     from quake.live.follow import FollowOptions
 
     options = FollowOptions()

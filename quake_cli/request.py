@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +11,13 @@ from typing import TYPE_CHECKING
 from quake.errors import ParameterError
 
 if TYPE_CHECKING:
-    from quake.events import Event, EventOptions, Onset
-    from quake.events.amplitude import Sensitivities
-    from quake.inference.classifier import Classifier, PredictConfig
+    from quake.events import EventOptions
+    from quake.inference.classifier import Classifier
+    from quake.inference.config import PredictConfig
     from quake.inputs.selection import Selection
     from quake.model_file.card import ModelCard
     from quake.pictures.album import Album
     from quake.stations.orientation import Orientations
-    from quake.stations.travel_times import Site
     from quake.store.lock import Shard
     from quake_cli.inputs import Inputs
 
@@ -104,10 +100,9 @@ class PredictRequest:
     events: EventOptions | None
     archive: ArchiveRequest
     album: Album | None = None
-    metadata_of: str | None = None
 
-    def with_stations(self, inputs: Inputs, spool: Path, margin_days: int = 0) -> PredictRequest:
-        """Take what servers say of the stations, unless the user gave an inventory.
+    def with_stations(self, inputs: Inputs, spool: Path) -> PredictRequest:
+        """Take along what servers say of their stations, unless the user gave an inventory.
 
         Raises
         ------
@@ -120,13 +115,10 @@ class PredictRequest:
 
         if self.inventory is not None or not inputs.uris:
             return self
-        wanted = Wanted(self.inputs.selection, margin_days)
-        path = fetch_stations(inputs.uris, wanted, spool)
+        path = fetch_stations(inputs.uris, Wanted(self.inputs.selection), spool)
         if path is None:
             return self
-        return replace(
-            self, inventory=path, orientations=read_orientations(path), metadata_of="web services"
-        )
+        return replace(self, inventory=path, orientations=read_orientations(path))
 
 
 def selection_of(
@@ -154,15 +146,6 @@ def selection_of(
         start_ns=None if start is None else parse_moment(start),
         end_ns=None if end is None else parse_moment(end),
     )
-
-
-def of_whole_sets(request: InputRequest) -> InputRequest:
-    """What a store is asked for: channel sets, not components of them, so ``HHZ`` is ``HH?``."""
-    channels = tuple(
-        pattern if pattern.endswith("*") else f"{pattern[:-1]}?"
-        for pattern in request.selection.channels
-    )
-    return replace(request, selection=replace(request.selection, channels=channels))
 
 
 def newer_than_of(text: str | None) -> int | None:
@@ -231,13 +214,12 @@ def archive_of(
 
 def events_of(
     card: ModelCard,
-    config: PredictConfig,
     thresholds: dict[str, float],
     min_snr_db: float | None,
     min_stations: int | None,
     within_s: float | None,
 ) -> EventOptions:
-    """How onsets become events: all classes but noise, at the thresholds of the windows.
+    """How onsets become events: all classes but noise.
 
     Raises
     ------
@@ -246,12 +228,9 @@ def events_of(
     """
     from quake.classes import NOISE
     from quake.events import EventOptions
-    from quake.inference.classifier import effective_thresholds
+    from quake.events.options import EVENT_FROM
 
-    of_windows = effective_thresholds(card, config.thresholds or {})
-    effective = dict(zip(card.labels.names, of_windows, strict=True))
-    if "" in thresholds:
-        effective = dict.fromkeys(effective, thresholds[""])
+    effective = dict.fromkeys(card.labels.names, thresholds.get("", EVENT_FROM))
     effective.update({name: p for name, p in thresholds.items() if name})
     effective.pop(NOISE, None)
     given = {
@@ -265,95 +244,6 @@ def events_of(
     )
 
 
-def events_from(
-    onsets: Iterable[Onset], options: EventOptions, inventory: Path | None
-) -> list[Event]:
-    """Events of onsets, with what a StationXML file says of places and amplitudes."""
-    from quake.events import find_events
-    from quake.events.amplitude import with_velocities
-
-    sites, sensitivities = stations_of(inventory)
-    events = find_events(onsets, options, sites)
-    return events if sensitivities is None else [with_velocities(e, sensitivities) for e in events]
-
-
-def stations_of(
-    inventory: Path | None,
-) -> tuple[Mapping[str, Site] | None, Sensitivities | None]:
-    """Where the stations are, and how sensitive; None where nobody says.
-
-    Raises
-    ------
-    ParameterError
-        If the file cannot be read.
-    """
-    if inventory is None:
-        return None, None
-    from quake.errors import WaveformError
-    from quake.events.amplitude import read_sensitivities
-    from quake.stations.travel_times import read_sites
-
-    try:
-        return read_sites(inventory), read_sensitivities(inventory)
-    except WaveformError as error:
-        raise ParameterError(f"--inventory: {error}") from error
-
-
-def album_of(
-    folder: Path,
-    card: ModelCard,
-    config: PredictConfig,
-    events: EventOptions,
-    fingerprint: Mapping[str, object],
-) -> Album:
-    """Where pictures go, and what is drawn in them.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there.
-    card : ModelCard
-    config : PredictConfig
-    events : EventOptions
-    fingerprint : mapping
-        All that windows depend on besides the data.
-
-    Raises
-    ------
-    ParameterError
-        If nothing can be written there.
-    """
-    from quake.inference.classifier import effective_thresholds
-    from quake.pictures.album import Album
-
-    if folder.exists() and not folder.is_dir():
-        raise ParameterError(f"--plot {folder}: is a file, a folder was expected; name another one")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise ParameterError(
-            f"--plot {folder}: no folder that can be written to ({error.strerror or error}); name "
-            "another one"
-        ) from error
-    thresholds = tuple(effective_thresholds(card, config.thresholds or {}))
-    settings = json.dumps(fingerprint, sort_keys=True)
-    return Album(str(folder.absolute()), card, thresholds, events, settings)
-
-
 def _patterns(texts: Sequence[str] | None) -> tuple[str, ...]:
     """Patterns, also where several of them were given at once, with commas."""
     return tuple(part.strip() for text in texts or () for part in text.split(","))
-
-
-def fingerprint_of(
-    model: ModelRequest, config: PredictConfig, inventory: Path | str | None = None
-) -> dict[str, object]:
-    """What all results of a store have in common."""
-    from quake.inference.engine import resolve_engine
-    from quake.model_file.identity import model_hash
-    from quake.store.fingerprint import fingerprint
-
-    engine, device = resolve_engine(model.path, model.engine, model.device)
-    return fingerprint(model_hash(model.path), model.card, config, engine, device, inventory)

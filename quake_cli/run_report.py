@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,17 +11,15 @@ from quake.inference.coverage import SCORED
 from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.inference.summary import Summary
-from quake.waveforms.copied import NO_DATA
+from quake.inputs.findings import Findings
 from quake.waveforms.ids import ChannelSetId
-from quake.waveforms.readers.waveform_file import Remark
-from quake.waveforms.segments import Span
-from quake.waveforms.sources import Problem, select
+from quake.waveforms.sources import Problem
 from quake_cli.exits import Exit
 from quake_cli.inputs import Inputs
 from quake_cli.messages import Messages
 
 if TYPE_CHECKING:
-    from quake.store.journal import DayEntry
+    from quake.store.result import ChannelSetResult
 
 _STATUSES = (*SCORED, "no_data", "rejected")
 
@@ -68,8 +65,8 @@ class RunReport:
 
     Attributes
     ----------
-    found : spans by channel set, for messages
-    remarks : what is in each file that is no fault, for the summary
+    findings : Findings
+        What headers say that the user should know.
     failed : set of str
         Inputs of which something could not be used.
     totals : dict
@@ -79,8 +76,7 @@ class RunReport:
     def __init__(self, messages: Messages, inputs: Inputs) -> None:
         self.messages = messages
         self.inputs = inputs
-        self.found: Mapping[ChannelSetId, Sequence[Span]] = {}
-        self.remarks: Mapping[str, Sequence[Remark]] = {}
+        self.findings = Findings()
         self.failed: set[str] = set()
         self.totals: dict[str, Any] = {}
         self._shown: set[Problem] = set()
@@ -117,15 +113,12 @@ class RunReport:
         if record.status not in SCORED:
             outcome.reasons.update(name for name in reasons_of(record.flags) if name in ADVICE)
 
-    def add_day(self, entry: DayEntry) -> None:
-        """Count a station-day; they come in any order."""
-        self.show(entry.problems)
-        if entry.failed:
-            name = f"{entry.id} on {entry.date}"
-            self.show([Problem(name, f"{name}: {entry.failed}; --retry-failed tries it again")])
-        outcome = self._outcomes[str(entry.id)]
-        outcome.statuses.update(entry.windows)
-        outcome.reasons.update({k: n for k, n in entry.reasons.items() if k in ADVICE})
+    def add_channel_sets(self, results: Mapping[ChannelSetId, ChannelSetResult]) -> None:
+        """Count what there is of channel sets."""
+        for key, result in results.items():
+            outcome = self._outcomes[str(key)]
+            outcome.statuses.update(result.windows)
+            outcome.reasons.update({k: n for k, n in result.reasons.items() if k in ADVICE})
 
     def _end_channel_set(self, channel_set: str) -> None:
         """Say so where no window of the channel set could be scored."""
@@ -139,36 +132,29 @@ class RunReport:
         self._all_reasons += outcome.reasons
 
     def _files_of(self, channel_set: str) -> str:
-        files = sorted(
-            {
-                span.source
-                for key, spans in self.found.items()
-                if str(key) == channel_set
-                for span in spans
-            }
-        )
-        return self._shown_names(files)
+        for key in self.findings.channel_sets:
+            if str(key) == channel_set:
+                names, n_more = self.findings.files_of(key)
+                return self._shown_names(names, n_more)
+        return ""
 
-    def _shown_names(self, files: Sequence[str]) -> str:
+    def _shown_names(self, files: Sequence[str], n_more: int = 0) -> str:
         names = [self.inputs.names.get(file, file) for file in files]
-        return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if names[2:] else "")
+        n_more += len(names[2:])
+        return ", ".join(names[:2]) + (f" and {n_more} more" if n_more else "")
 
     def _warn_of_unmatched(self, patterns: Sequence[str]) -> None:
-        found = {key: list(spans) for key, spans in self.found.items()}
+        found = self.findings.channel_sets
         there_are = ", ".join(str(key) for key in sorted(found)[:5])
         more = ", ..." if len(found) > 5 else ""
         for pattern in patterns:
-            if found and not select(found, [pattern])[0]:
+            if found and not self.findings.has_match(pattern):
                 self.messages.warning(
                     f"--channels {pattern}: no channel matches; there are {there_are}{more}"
                 )
 
     def _warn_of_nameless(self) -> None:
-        files = sorted(
-            path
-            for path, remarks in self.remarks.items()
-            if any(remark.kind == "no_station" for remark in remarks)
-        )
+        files = sorted(self.findings.nameless)
         if files:
             self.messages.warning(
                 f"{self._shown_names(files)}: no station in the header (KSTNM in SAC); what has "
@@ -177,49 +163,40 @@ class RunReport:
 
     def _warn_of_calibrations(self) -> None:
         told = {
-            path: f"{_count(int(remark.value), 'record')} of a calibration, as the digitiser marks "
+            path: f"{_count(n_records, 'record')} of a calibration, as the digitiser marks "
             "them (activity flags); what is found in them is no event: leave that time out with "
             "--start and --end"
-            for path, remarks in self.remarks.items()
-            for remark in remarks
-            if remark.kind == "calibration"
+            for path, n_records in self.findings.calibrations.items()
         }
         self._warn_of_each(told, "have records of a calibration")
 
     def _warn_of_misnamed(self) -> None:
-        from quake.inputs.sds import miscoded, misnamed
-
-        spans = [span for some in self.found.values() for span in some]
         days = {
             path: f"its records are of {_date(first_ns)} to {_date(last_ns)}, its name "
             "tells another day; results have the times of the records, but --start and --end go by "
             "names: rename it, or look after the clock"
-            for path, first_ns, last_ns in misnamed(spans)
+            for path, (first_ns, last_ns) in self.findings.misnamed.items()
         }
         codes = {
             path: f"it holds {channel}, its name tells other codes; results have those of the "
             "records, but --network, --station and --channels go by names too: rename it, or move "
             "it where it belongs"
-            for path, channel in miscoded(spans)
+            for path, channel in self.findings.miscoded.items()
         }
         self._warn_of_each(days, "hold other days than their names tell")
         self._warn_of_each(codes, "hold other channels than their names tell")
 
     def _warn_of_clocks(self) -> None:
         """Name files of times at which nobody can have recorded them."""
-        now_ns = time.time_ns() + _DAY_NS
-        spans = [span for some in self.found.values() for span in some]
         early = {
-            span.source: f"records of {_date(span.start_ns)}, where the count of a clock begins "
+            path: f"records of {_date(start_ns)}, where the count of a clock begins "
             "that was never set; correct their times (msmod --timeshift), or leave it out"
-            for span in spans
-            if any(first <= span.start_ns < first + _DAY_NS for first in _EPOCHS_NS)
+            for path, start_ns in self.findings.early.items()
         }
         late = {
-            span.source: f"records of {_date(span.end_ns)}, a day that is still to come by this "
+            path: f"records of {_date(end_ns)}, a day that is still to come by this "
             "machine's clock; correct their times (msmod --timeshift), or leave it out"
-            for span in spans
-            if span.end_ns > now_ns
+            for path, end_ns in self.findings.late.items()
         }
         self._warn_of_each(early, "have records of a clock that was never set")
         self._warn_of_each(late, "have records of days that are still to come")
@@ -282,59 +259,50 @@ class RunReport:
             reason = self._why_no_channel()
         else:
             return
-        inputs = self._inputs()
-        what = inputs.pop() if len(inputs) == 1 else f"the {len(inputs)} inputs"
+        what = f"the {self._n_inputs()} inputs"
+        if self._n_inputs() == 1:
+            files = self.inputs.sources
+            (what,) = self._other_sources() or {self.inputs.names.get(f, f) for f in files}
         self.messages.error(f"nothing usable in {what}: {reason}")
 
     def _why_no_channel(self) -> str:
         beside = self._beside_waveforms()
-        if not self.found and self._n_without_data():
+        if not self.findings.channel_sets and self.findings.n_without_data:
             return "the server has no data of these channels and times; check both"
-        if self.found or not beside:
+        if self.findings.channel_sets or not beside:
             return "no channel is left; check --channels and the channel codes"
         return f"{', '.join(beside)}, and no waveforms; name files with samples"
 
-    def _n_without_data(self) -> int:
-        """Days of channel sets of which servers say that they have no data."""
-        return sum(
-            remark.kind == NO_DATA for remarks in self.remarks.values() for remark in remarks
-        )
-
     def _beside_waveforms(self) -> list[str]:
         """What files hold that are no waveforms, and no fault either."""
-        channels = {kind: sorted(self._named(kind)) for kind in ("text", "empty")}
-        n_headers = sum(
-            r.value for remarks in self.remarks.values() for r in remarks if r.kind == "control"
-        )
         told = [
-            f"{_count(len(names), 'channel', what)} ({_codes(names)})"
+            f"{_count(len(names), 'channel', what)} ({_codes(sorted(names))})"
             for names, what in (
-                (channels["text"], " of text"),
-                (channels["empty"], " without samples"),
+                (self.findings.text_channels, " of text"),
+                (self.findings.empty_channels, " without samples"),
             )
             if names
         ]
-        return told + ([_count(int(n_headers), "control header")] if n_headers else [])
+        n_headers = self.findings.n_control_headers
+        return told + ([_count(n_headers, "control header")] if n_headers else [])
 
     def _drifts(self) -> dict[str, float]:
         """How far the clock of each channel set drifted in all, seconds; of its components most."""
-        by_channel: dict[str, float] = defaultdict(float)
-        for remarks in self.remarks.values():
-            for remark in remarks:
-                if remark.kind == "drift":
-                    by_channel[remark.name] += remark.value
         found: dict[str, float] = {}
-        for name, drift_s in sorted(by_channel.items()):
+        for name, drift_s in sorted(self.findings.drifts_s.items()):
             key = f"{name[:-1]}?"
             found[key] = max(found.get(key, 0.0), round(drift_s, 6), key=abs)
         return found
 
-    def _named(self, kind: str) -> set[str]:
-        return {r.name for remarks in self.remarks.values() for r in remarks if r.kind == kind}
+    def _n_inputs(self) -> int:
+        return self.inputs.n_sources + len(self._other_sources())
 
-    def _inputs(self) -> set[str]:
-        read = {self.inputs.names.get(source, source) for source in self.inputs.sources}
-        return read | {problem.source for problem in self.inputs.problems}
+    def _other_sources(self) -> set[str]:
+        """Inputs that gave no file, by the names that the user knows."""
+        others = {problem.source for problem in self.inputs.problems}
+        for source in self.inputs.sources if others else ():
+            others.discard(self.inputs.names.get(source, source))
+        return others
 
     def _totals(self, summary: Summary, more: Mapping[str, Any]) -> dict[str, Any]:
         parts = {
@@ -344,18 +312,18 @@ class RunReport:
             "failed": round(summary.failed_s, 3),
         }
         return {
-            "inputs": len(self._inputs()),
+            "inputs": self._n_inputs(),
             "failed": len(self.failed),
             "left_out": self.inputs.left_out,
             **{
                 name: count
                 for name, count in (
-                    ("text_channels", len(self._named("text"))),
-                    ("empty_channels", len(self._named("empty"))),
+                    ("text_channels", len(self.findings.text_channels)),
+                    ("empty_channels", len(self.findings.empty_channels)),
                 )
                 if count
             },
-            **({"without_data": count} if (count := self._n_without_data()) else {}),
+            **({"without_data": n} if (n := self.findings.n_without_data) else {}),
             **({"clock_drift_s": drifts} if (drifts := self._drifts()) else {}),
             "windows": {status: summary.windows[status] for status in _STATUSES},
             "labels": dict(sorted(summary.labels.items())),

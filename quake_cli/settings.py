@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from quake.errors import ParameterError
 
 if TYPE_CHECKING:
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
     from quake.model_file.card import ModelCard
     from quake.stations.orientation import Orientations
 
@@ -21,7 +21,7 @@ def config_of(
     batch_size: int | None = None,
 ) -> PredictConfig:
     """What may be chosen when a model is applied; what was not given is as in the library."""
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
 
     given: dict[str, Any] = {
         "overlap": overlap,

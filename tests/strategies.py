@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime
 from obspy.core.inventory import Channel, Inventory, Network, Station
+from pymseed import DataEncoding, MS3TraceList, nslc2sourceid
 
 from quake.waveforms.ids import COMPONENTS, ChannelSetId
 from quake.waveforms.segments import ChannelSet, Segment, duration_ns
@@ -79,6 +80,30 @@ def write(path, traces, **kwargs):
     if isinstance(traces, Trace):
         traces = Stream([traces])
     traces.write(str(path), **options)
+    return path
+
+
+def write_3(path, traces, encoding="STEIM2", reclen=512, identifier=""):
+    """Write miniSEED 3, and return the path; times of the traces may have nanoseconds."""
+    written = MS3TraceList()
+    for one in [traces] if isinstance(traces, Trace) else traces:
+        stats = one.stats
+        codes = stats.network, stats.station, stats.location, stats.channel
+        kind = {"i": "i", "f": "f" if one.data.dtype == np.float32 else "d"}[one.data.dtype.kind]
+        written.add_data(
+            identifier or nslc2sourceid(*codes),
+            one.data,
+            kind,
+            stats.sampling_rate,
+            starttime=stats.starttime.ns,
+        )
+    written.to_file(
+        path,
+        overwrite=True,
+        max_record_length=reclen,
+        encoding=DataEncoding[encoding],
+        format_version=3,
+    )
     return path
 
 

@@ -79,6 +79,17 @@ def test_the_example_finds_the_earthquake():
     assert " earthquake " in done.stdout
 
 
+def test_the_example_of_an_archive_goes_on_where_it_was(tmp_path):
+    arguments = ("examples/predict_archive.py", "examples/BK.MHC.mseed", str(tmp_path / "store"))
+    first, second = run(*arguments), run(*arguments)
+    assert (first.returncode, first.stderr) == (0, "")
+    counts, *others = first.stdout.splitlines()
+    assert counts == "1 done, 0 done before, 0 failed"
+    assert others[0].startswith("BK.MHC..BH? {'earthquake': ")
+    assert others[1] == "1 events"
+    assert second.stdout.splitlines() == ["0 done, 1 done before, 0 failed", *others]
+
+
 def test_the_commands_of_the_readme_exist():
     named = set(re.findall(r"quake (predict|train|models|info|[a-z]+) ", README))
     from quake_cli.app import app

@@ -198,6 +198,17 @@ def test_obspy_stops_at_the_files_that_read_and_write_its_formats():
     assert importers(QUAKE, "obspy") <= allowed
 
 
+def test_libmseed_stops_at_the_reader_of_records():
+    assert importers(QUAKE, "pymseed") == {
+        f"quake/waveforms/readers/{name}.py" for name in ("mseed", "record_headers")
+    }
+
+
+def test_readers_reach_into_no_library():
+    assert not importers(QUAKE, "ctypes") & below("quake/waveforms/")
+    assert importers(QUAKE, "obspy.io.mseed") == set()
+
+
 def test_torchvision_stops_at_the_models():
     assert importers(QUAKE + CLI, "torchvision") <= below("quake/models/")
 

@@ -237,8 +237,8 @@ class CacheWriter:
         described, n_bytes = None, 0
         try:
             self._write(self._file, np.ascontiguousarray(outcome.samples, "<f4"))
-            if outcome.record is not None and self._records is not None:
-                described, n_bytes = self._write_record(self._records, outcome.record)
+            if outcome.recorded is not None and self._records is not None:
+                described, n_bytes = self._write_record(self._records, outcome.recorded)
         except OSError as error:
             self._give_up(error)
             return False
@@ -250,7 +250,7 @@ class CacheWriter:
                 "components": outcome.components,
                 "onset": outcome.onset,
                 "start_ns": outcome.start_ns,
-                "id": None if outcome.record is None else list(astuple(outcome.record.id)),
+                "id": None if outcome.recorded is None else list(astuple(outcome.recorded.id)),
                 "segments": described,
             }
         )

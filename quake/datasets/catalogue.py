@@ -52,7 +52,7 @@ _SHOWN_COLUMNS, _SHOWN_LETTERS, _FAULT_LETTERS = 30, 30, 300
 _P_PHASE = re.compile(r"[ieIE]?[Pp]")
 
 
-class Pick(NamedTuple):
+class CataloguePick(NamedTuple):
     """An arrival that somebody saw: network and station (``XX.STA``), phase, ns since the epoch."""
 
     station: str
@@ -78,7 +78,7 @@ class CatalogueEvent:
         Its type, as `canonical_label` resolves it.
     origin_ns : int or None
         Origin time, ns since the epoch.
-    picks : tuple of Pick
+    picks : tuple of CataloguePick
     latitude_deg, longitude_deg, depth_km : float or None
     group : str
         Events that must not part between training and testing have the same.
@@ -88,7 +88,7 @@ class CatalogueEvent:
     event_id: str
     label: str
     origin_ns: int | None
-    picks: tuple[Pick, ...]
+    picks: tuple[CataloguePick, ...]
     latitude_deg: float | None = None
     longitude_deg: float | None = None
     depth_km: float | None = None
@@ -250,7 +250,7 @@ def _dropped(
     ]
 
 
-def _quakeml_picks(event: Any, what: str) -> tuple[tuple[Pick, ...], list[Exclusion]]:
+def _quakeml_picks(event: Any, what: str) -> tuple[tuple[CataloguePick, ...], list[Exclusion]]:
     """Picks of an event; the phase that a location gave them counts before the picker's hint."""
     phases = {
         arrival.pick_id.id: arrival.phase
@@ -269,7 +269,7 @@ def _quakeml_picks(event: Any, what: str) -> tuple[tuple[Pick, ...], list[Exclus
         else:
             station = f"{pick.waveform_id.network_code or ''}.{pick.waveform_id.station_code}"
             phase = phases.get(_id_of(pick)) or pick.phase_hint or ""
-            picks.append(Pick(station, phase, int(pick.time.ns)))
+            picks.append(CataloguePick(station, phase, int(pick.time.ns)))
     return tuple(picks), excluded
 
 
@@ -404,7 +404,7 @@ class _PickRow(NamedTuple):
     line: int
     event_id: str
     label: str
-    pick: Pick
+    pick: CataloguePick
 
 
 def _events_of_picks(path: Path, rows: Sequence[tuple[int, _Row]]) -> Catalogue:
@@ -428,7 +428,7 @@ def _events_of_picks(path: Path, rows: Sequence[tuple[int, _Row]]) -> Catalogue:
 
 def _pick_of(line: int, row: _Row) -> _PickRow:
     station = f"{row.get('network', '')}.{_needed(row, 'station')}"
-    pick = Pick(station, _needed(row, "phase"), parse_time(_needed(row, "time")))
+    pick = CataloguePick(station, _needed(row, "phase"), parse_time(_needed(row, "time")))
     return _PickRow(line, row.get("event_id", ""), _label_of(row), pick)
 
 

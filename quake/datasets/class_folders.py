@@ -9,8 +9,8 @@ from pathlib import Path
 
 from quake.classes import canonical_label, is_known_label
 from quake.datasets.collection import Collection, Exclusion, record_of_file
+from quake.datasets.holdings import ArchiveReader, files_below
 from quake.datasets.labels import LabelledSpan
-from quake.datasets.recordings import ArchiveReader, files_below
 from quake.errors import LabelError, WaveformError
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.waveform_file import is_waveform_file, sac_p_ns, scan

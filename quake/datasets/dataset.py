@@ -23,10 +23,10 @@ from quake.classes import NOISE
 from quake.data.preprocessing import Preprocessing
 from quake.datasets import augment
 from quake.datasets.augmentation import NO_AUGMENTATION, Augmentation
-from quake.datasets.examples import Example, as_record, cut_with_loss
+from quake.datasets.examples import Example, as_channel_set, cut_with_loss
 from quake.datasets.synthetic import can_synthesise, synthetic_window
 from quake.waveforms.times import NS_PER_S
-from quake.windows.missing import KINDS, NOTHING, Loss, draw_loss
+from quake.windows.missing import KINDS, NOTHING, DataLoss, draw_loss
 from quake.windows.timeline import ABSURD_AMPLITUDE
 
 Samples = NDArray[np.float32]
@@ -137,7 +137,7 @@ class WindowDataset(Dataset[Item]):
         start_ns = example.row_start_ns(self.preprocessing)
         return example.cut(start_ns, self.preprocessing, row=True)
 
-    def _loss(self, rng: np.random.Generator) -> Loss:
+    def _loss(self, rng: np.random.Generator) -> DataLoss:
         """Draw what is missing; the same for all classes."""
         a = self.augmentation
         if rng.random() >= a.loss:
@@ -147,7 +147,7 @@ class WindowDataset(Dataset[Item]):
         coverage = float(rng.uniform(*a.loss_coverage))
         return draw_loss(kind, coverage, self.preprocessing.window_s, rng)
 
-    def _start(self, example: Example, loss: Loss, rng: np.random.Generator) -> int:
+    def _start(self, example: Example, loss: DataLoss, rng: np.random.Generator) -> int:
         """Index of the example's sample at which the window starts, so that an event shows."""
         shown = loss.shown(self.preprocessing.window_s)
         hull = (self._n(shown[0][0]), self._n(shown[-1][1])) if shown else (0, 0)
@@ -157,7 +157,7 @@ class WindowDataset(Dataset[Item]):
         starts += [self._draw_start(example, hull, rng) for _ in range(_TRIES)]
         return max(starts, key=lambda start: self._shows_event(example, start, loss))
 
-    def _shows_event(self, example: Example, start: int, loss: Loss) -> float:
+    def _shows_event(self, example: Example, start: int, loss: DataLoss) -> float:
         """How much of what tells an event is left; enough is as good as all."""
         assert example.onset is not None
         window_s = self.preprocessing.window_s
@@ -166,7 +166,7 @@ class WindowDataset(Dataset[Item]):
         share = loss.shows(first_s, first_s + _TELLING_S, window_s)
         return min(share, _TELLING_SHARE)
 
-    def _is_recorded(self, example: Example, start: int, loss: Loss) -> bool:
+    def _is_recorded(self, example: Example, start: int, loss: DataLoss) -> bool:
         """Whether the example itself has all that is not missing of a window."""
         shown = loss.shown(self.preprocessing.window_s)
         return not shown or (
@@ -174,7 +174,9 @@ class WindowDataset(Dataset[Item]):
             and start + self._n(shown[-1][1]) <= example.samples.shape[1] + 1
         )
 
-    def _raw(self, example: Example, start: int, loss: Loss, rng: np.random.Generator) -> Samples:
+    def _raw(
+        self, example: Example, start: int, loss: DataLoss, rng: np.random.Generator
+    ) -> Samples:
         """Cut out of the record as it was read, noise mixed in.
 
         The cutter is linear, and both records lose the same: the sum of the windows is the window
@@ -186,7 +188,7 @@ class WindowDataset(Dataset[Item]):
         if self._noise and rng.random() < a.noise:
             other = self._noise[rng.integers(len(self._noise))]
             track = self._noise_track(other, p.n_samples, rng)
-            added = cut_with_loss(as_record(track, p), 0, p, loss)
+            added = cut_with_loss(as_channel_set(track, p), 0, p, loss)
             window = augment.mix_noise(window, added, rng.uniform(*a.noise_snr_db))
         if rng.random() < a.polarity:
             window = -window
@@ -194,10 +196,10 @@ class WindowDataset(Dataset[Item]):
             window = augment.drop_components(window, rng)
         return _bounded(window)
 
-    def _finish(self, made: Samples, loss: Loss) -> Samples:
+    def _finish(self, made: Samples, loss: DataLoss) -> Samples:
         """Cut the window out of a record that was made."""
         p = self.preprocessing
-        return _bounded(cut_with_loss(as_record(made, p), 0, p, loss))
+        return _bounded(cut_with_loss(as_channel_set(made, p), 0, p, loss))
 
     def _made(self, example: Example, start: int, rng: np.random.Generator) -> Samples:
         """Prolong, stretch and swell the example, so that it fills the window."""
@@ -308,7 +310,7 @@ class WindowDataset(Dataset[Item]):
         start = start - fixed + moved
         if example.onset is None:  # of shorter noise as much as there is
             start = min(start, max(samples.shape[1] - self.preprocessing.n_samples, 0))
-        return replace(example, samples=samples, onset=onset, record=None), start
+        return replace(example, samples=samples, onset=onset, recorded=None), start
 
     def _fill(
         self, example: Example, kept: Samples, before: int, after: int, rng: np.random.Generator

@@ -77,7 +77,7 @@ def decode(
                     target,
                     outcome.onset,
                     span,
-                    outcome.record,
+                    outcome.recorded,
                     outcome.start_ns,
                 )
             )

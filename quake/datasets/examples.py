@@ -18,7 +18,7 @@ from quake.waveforms.segments import ChannelSet, Segment
 from quake.waveforms.times import NS_PER_S
 from quake.windows.cutting import cut
 from quake.windows.grid import MIN_COVERAGE
-from quake.windows.missing import NOTHING, Loss, inflict, within
+from quake.windows.missing import NOTHING, DataLoss, inflict, within
 
 # Of an event, so much must show in the window of its row, or it is moved to so long before it.
 _SHOWN_AFTER_ONSET_NS = 12 * NS_PER_S
@@ -40,7 +40,7 @@ class Example:
     onset : int or None
         Index of the sample at which the event begins; None for noise.
     span : LabelledSpan
-    record : ChannelSet, optional
+    recorded : ChannelSet, optional
         The same as it was read: all windows are cut out of it. Where there is none, `samples` are
         the record.
     start_ns : int
@@ -52,7 +52,7 @@ class Example:
     target: int
     onset: int | None
     span: LabelledSpan
-    record: ChannelSet | None = None
+    recorded: ChannelSet | None = None
     start_ns: int = 0
 
     def row_start_ns(self, preprocessing: Preprocessing) -> int:
@@ -62,7 +62,7 @@ class Example:
         fifteen seconds before its onset.
         """
         first_ns = self.start_ns
-        if self.record is not None:
+        if self.recorded is not None:
             first_ns = max(self.span.start_ns, first_ns)
         if self.onset is None:
             return first_ns
@@ -73,7 +73,7 @@ class Example:
         return min(max(onset_ns - _BEFORE_ONSET_NS, first_ns), latest_ns)
 
     def cut(
-        self, start_ns: int, preprocessing: Preprocessing, loss: Loss = NOTHING, *, row: bool
+        self, start_ns: int, preprocessing: Preprocessing, loss: DataLoss = NOTHING, *, row: bool
     ) -> NDArray[np.float32]:
         """Cut a window out of the record, as `quake predict` would.
 
@@ -82,7 +82,7 @@ class Example:
         start_ns : int
             Start of the window, ns since the epoch.
         preprocessing : Preprocessing
-        loss : Loss
+        loss : DataLoss
             What is missing of it.
         row : bool
             Whether the record is cut to the labelled row first.
@@ -91,13 +91,13 @@ class Example:
         -------
         array of shape (3, N); zeros where there is nothing.
         """
-        record = self.record or as_record(self.samples, preprocessing, self.start_ns)
-        if row and self.record is not None:
-            record = within(record, self.span.start_ns, self.span.end_ns)
-        return cut_with_loss(record, start_ns, preprocessing, loss)
+        recorded = self.recorded or as_channel_set(self.samples, preprocessing, self.start_ns)
+        if row and self.recorded is not None:
+            recorded = within(recorded, self.span.start_ns, self.span.end_ns)
+        return cut_with_loss(recorded, start_ns, preprocessing, loss)
 
 
-def as_record(
+def as_channel_set(
     samples: NDArray[np.float32], preprocessing: Preprocessing, start_ns: int = 0
 ) -> ChannelSet:
     """Make a record of samples (3, N) at the model's rate; components of zeros are none."""
@@ -110,9 +110,9 @@ def as_record(
 
 
 def cut_with_loss(
-    record: ChannelSet, start_ns: int, preprocessing: Preprocessing, loss: Loss
+    channel_set: ChannelSet, start_ns: int, preprocessing: Preprocessing, loss: DataLoss
 ) -> NDArray[np.float32]:
     """Inflict a loss on a record and cut a window, (3, N)."""
-    damaged = inflict(record, loss, start_ns)
+    damaged = inflict(channel_set, loss, start_ns)
     lenient = replace(preprocessing, accepts_missing_components=True)
     return cut(damaged, start_ns, lenient, MIN_COVERAGE).samples

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from quake.datasets.collection import ReadSpan
 from quake.datasets.labels import LabelledSpan
 from quake.errors import LabelError
-from quake.waveforms.ids import COMPONENTS, ChannelSetId
-from quake.waveforms.joining import join_segments
+from quake.waveforms.assembly import assemble
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.waveform_file import read_segments, scan
-from quake.waveforms.segments import ChannelSet, Span, component_map
+from quake.waveforms.segments import Span, component_map
 from quake.waveforms.times import NS_PER_S
 
 
@@ -34,11 +34,7 @@ class FileReader:
             span.path, channel_set_id, start_ns - NS_PER_S, end_ns + NS_PER_S
         )
         mapping = component_map(_headers_of(headers, channel_set_id))
-        pieces = {
-            component: join_segments(s for s in segments if mapping.get(s.code) == component)
-            for component in COMPONENTS
-        }
-        return ReadSpan(ChannelSet(channel_set_id, pieces), start_ns, end_ns)
+        return ReadSpan(assemble(channel_set_id, segments, mapping), start_ns, end_ns)
 
     def fingerprint(self, span: LabelledSpan) -> str:
         """Path, size and time of change of the file: other ones mean other samples."""

@@ -17,8 +17,8 @@ import numpy as np
 from quake.classes import NOISE
 from quake.datasets.catalogue import Catalogue, CatalogueEvent, read_catalogue
 from quake.datasets.collection import Collection, Exclusion
+from quake.datasets.holdings import ArchiveIndex, Holdings, index_archive
 from quake.datasets.labels import LabelledSpan
-from quake.datasets.recordings import ArchiveIndex, Recordings, index_archive
 from quake.errors import LabelError, ParameterError
 from quake.stations.travel_times import KM_PER_DEGREE, Site, TravelTimes, distance_deg, read_sites
 from quake.waveforms import intervals
@@ -197,7 +197,7 @@ def _name(events: Catalogue, event: CatalogueEvent) -> str:
 class _Cut:
     """A span before it is told where it comes from."""
 
-    recordings: Recordings
+    holdings: Holdings
     start_ns: int
     end_ns: int
     label: str
@@ -207,8 +207,8 @@ class _Cut:
     what: str = ""
 
     def span(self, source: str) -> LabelledSpan:
-        key = self.recordings.id
-        reader = self.recordings.reader(self.start_ns, self.end_ns)
+        key = self.holdings.id
+        reader = self.holdings.reader(self.start_ns, self.end_ns)
         record = f"{source}, {key}, {self.label} at {format_time(self.start_ns)}"
         return LabelledSpan(
             row=self.row,
@@ -309,13 +309,13 @@ def _cut_event(
 
 def _without_contradictions(cuts: Sequence[_Cut], excluded: list[Exclusion]) -> list[_Cut]:
     """Leave out spans that show two kinds of events; count those that show two of one kind."""
-    ordered = sorted(cuts, key=lambda cut: (cut.recordings.id, cut.start_ns))
+    ordered = sorted(cuts, key=lambda cut: (cut.holdings.id, cut.start_ns))
     mixed: set[int] = set()
     n_shared = 0
     for i, first in enumerate(ordered):
         for j in range(i + 1, len(ordered)):
             second = ordered[j]
-            if second.recordings is not first.recordings or second.start_ns >= first.end_ns:
+            if second.holdings is not first.holdings or second.start_ns >= first.end_ns:
                 break
             n_shared += 1
             if second.label != first.label:
@@ -343,23 +343,23 @@ def _cut_noise(
     everywhere = _disturbed(events, options)
     by_set: dict[ChannelSetId, list[_Cut]] = defaultdict(list)
     for cut in cuts:
-        by_set[cut.recordings.id].append(cut)
+        by_set[cut.holdings.id].append(cut)
     noise: list[_Cut] = []
     for station, sets in index.stations.items():
-        for recordings in sets:
-            there = by_set.get(recordings.id, [])
+        for holdings in sets:
+            there = by_set.get(holdings.id, [])
             if not there:
                 reason = "no event was cut from it, and so no noise"
-                excluded.append(Exclusion(str(recordings.id), reason))
+                excluded.append(Exclusion(str(holdings.id), reason))
                 continue
             busy = [*everywhere, *_predicted(events, arrivals, station, options)]
             busy += _widened([(cut.start_ns, cut.end_ns) for cut in there], options.quiet_s)
-            quiet = intervals.without(recordings.complete(), intervals.union(busy))
+            quiet = intervals.without(holdings.complete(), intervals.union(busy))
             n_wanted = round(options.noise_per_event * len(there))
-            found = _draw(recordings, quiet, n_wanted, options)
+            found = _draw(holdings, quiet, n_wanted, options)
             noise += found
             if len(found) < n_wanted:
-                what = f"{n_wanted - len(found)} of {n_wanted} noise spans at {recordings.id}"
+                what = f"{n_wanted - len(found)} of {n_wanted} noise spans at {holdings.id}"
                 excluded.append(Exclusion(what, "not enough quiet time"))
     return noise
 
@@ -396,11 +396,11 @@ def _predicted(
 
 
 def _draw(
-    recordings: Recordings, quiet: Sequence[Interval], n_wanted: int, options: ArchiveOptions
+    holdings: Holdings, quiet: Sequence[Interval], n_wanted: int, options: ArchiveOptions
 ) -> list[_Cut]:
     """Draw spans from the quiet time, all of it with the same chance, none overlapping another."""
     # By channel set, so that the draw does not change when a station is added.
-    rng = np.random.default_rng([options.seed, zlib.crc32(str(recordings.id).encode())])
+    rng = np.random.default_rng([options.seed, zlib.crc32(str(holdings.id).encode())])
     length_ns = round(options.noise_length_s * NS_PER_S)
     starts: list[int] = []
     for start_ns, end_ns in quiet:
@@ -409,6 +409,6 @@ def _draw(
         starts += [start_ns + shift_ns + i * length_ns for i in range(n_fit)]
     chosen = rng.permutation(len(starts))[:n_wanted]
     return [
-        _Cut(recordings, start_ns, start_ns + length_ns, NOISE, "")
+        _Cut(holdings, start_ns, start_ns + length_ns, NOISE, "")
         for start_ns in sorted(starts[i] for i in chosen)
     ]

@@ -35,7 +35,7 @@ class Decoded(NamedTuple):
     samples: NDArray[np.float32]
     components: str
     onset: int | None
-    record: ChannelSet | None = None
+    recorded: ChannelSet | None = None
     start_ns: int = 0
 
 
@@ -80,8 +80,8 @@ def _decode_row(span: LabelledSpan, preprocessing: Preprocessing) -> Decoded:
         onset = round((onset_ns - start_ns) * rate_hz / NS_PER_S) - first
         onset = min(max(onset, 0), samples.shape[1] - 1)
     first_ns = start_ns + round(first * NS_PER_S / rate_hz)
-    record = within(channel_set, start_ns, end_ns)
-    return Decoded(samples, window.components, onset, record, first_ns)
+    recorded = within(channel_set, start_ns, end_ns)
+    return Decoded(samples, window.components, onset, recorded, first_ns)
 
 
 def _onset_ns(span: LabelledSpan, what: str, start_ns: int, end_ns: int) -> int | None:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from quake.datasets.collection import ReadSpan
 from quake.datasets.labels import LabelledSpan
 from quake.errors import LabelError, WaveformError
-from quake.waveforms.ids import COMPONENTS, ChannelSetId
-from quake.waveforms.segments import ChannelSet, Segment, Span, component_map
+from quake.waveforms.assembly import assemble
+from quake.waveforms.ids import ChannelSetId
+from quake.waveforms.segments import Segment
 
 if TYPE_CHECKING:
     import h5py
@@ -68,20 +69,13 @@ class SeisBenchReader:
             for code, row in zip(self.component_order, rows, strict=True)
             if row.any()
         ]
-        mapping = component_map(
-            Span(key, s.code, s.start_ns, s.end_ns, s.sampling_rate_hz, str(span.path))
-            for s in segments
-        )
-        if not mapping:
+        channel_set = assemble(key, segments)
+        if not any(channel_set.segments.values()):
             raise WaveformError(
                 f"{span.record}: components {self.component_order} have nothing but zeros in "
                 "Z, N, E, 1, 2 and 3; leave the trace out"
             )
-        by_component = {
-            component: [s for s in segments if mapping.get(s.code) == component]
-            for component in COMPONENTS
-        }
-        return ReadSpan(ChannelSet(key, by_component), span.start_ns, span.end_ns)
+        return ReadSpan(channel_set, span.start_ns, span.end_ns)
 
     def fingerprint(self, span: LabelledSpan) -> str:
         """What changes when the waveform would: file, size, modification time, trace, layout."""

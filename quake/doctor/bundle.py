@@ -53,7 +53,7 @@ def check_record(answer: Answer) -> Check:
     record = answer.of("record")
     name = "reading"
     if "error" in record:
-        return Check(name, Status.FAILED, f"{RECORD}: {record['error']}", "see numpy and obspy")
+        return Check(name, Status.FAILED, f"{RECORD}: {record['error']}", "see numpy and pymseed")
     found = f"{RECORD}: {' '.join(record['channels'])}, {record['length_s']:.2f} s"
     return Check(name, Status.OK, found)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 MODEL = "b0.safetensors"
 GRAPH = "b0.onnx"
+ONSETS = "onsets.onnx"
 RECORD = "BK.MHC.mseed"
 EXPECTED = "expected.json"
 
@@ -97,7 +98,7 @@ def write_expected(folder: Path) -> None:
 
     classifier = Classifier(folder / MODEL, device="cpu", engine="onnx")
     values = {
-        "sha256": {name: sha256_of(folder / name) for name in (MODEL, GRAPH, RECORD)},
+        "sha256": {name: sha256_of(folder / name) for name in (MODEL, GRAPH, ONSETS, RECORD)},
         "tolerance": TOLERANCE,
         "tolerance_half": HALF_TOLERANCE,
         "windows": [

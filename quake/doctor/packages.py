@@ -11,7 +11,7 @@ from quake.doctor.probe import Answer, Probe
 from quake.installed import bound_of, install, installed_version, is_older
 
 # What `quake predict` cannot do without.
-NEEDED = ("numpy", "scipy", "obspy", "onnxruntime", "safetensors", "pyarrow")
+NEEDED = ("numpy", "scipy", "obspy", "pymseed", "onnxruntime", "safetensors", "pyarrow")
 
 # Module, and the extra of quake that brings it.
 OPTIONAL: Mapping[str, str] = {"openvino": "openvino", "distributed": "dask"}

@@ -23,7 +23,7 @@ from quake.errors import LabelError
 from quake.evaluation.options import EvaluateProgress
 from quake.model_file.card import ModelCard
 from quake.waveforms.times import NS_PER_S
-from quake.windows.missing import KINDS, NOTHING, Loss, draw_loss
+from quake.windows.missing import KINDS, NOTHING, DataLoss, draw_loss
 
 COVERAGES = (0.9, 0.8, 0.7, 0.6, 0.5)
 
@@ -140,7 +140,7 @@ def _choose(examples: Sequence[Example], rows: int, seed: int) -> list[Example]:
 
 def _losses(
     example: Example, card: ModelCard, rng: np.random.Generator, noise: int
-) -> Iterator[tuple[Loss, float]]:
+) -> Iterator[tuple[DataLoss, float]]:
     """Nothing, then each kind at each coverage; for events only what leaves the onset."""
     yield NOTHING, 1.0
     length_s, onset_s = _length_s(example, card), _onset_s(example, card, noise)
@@ -168,7 +168,7 @@ def _onset_s(example: Example, card: ModelCard, noise: int) -> float | None:
     return max((known_ns - example.row_start_ns(card.preprocessing)) / NS_PER_S, 0.0)
 
 
-def _tells(loss: Loss, onset_s: float, length_s: float) -> bool:
+def _tells(loss: DataLoss, onset_s: float, length_s: float) -> bool:
     stop_s = min(onset_s + _TELLING_S, length_s)
     if stop_s <= onset_s:
         return False
@@ -176,7 +176,7 @@ def _tells(loss: Loss, onset_s: float, length_s: float) -> bool:
     return all(b <= onset_s - 0.5 or a >= stop_s for a, b in loss.gaps) or loss.kind == _UNGRADED
 
 
-def _cut(example: Example, card: ModelCard, loss: Loss) -> NDArray[np.float32]:
+def _cut(example: Example, card: ModelCard, loss: DataLoss) -> NDArray[np.float32]:
     start_ns = example.row_start_ns(card.preprocessing)
     return example.cut(start_ns, card.preprocessing, loss, row=True)
 

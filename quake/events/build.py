@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 
 from quake.events.event import Arrival, Event
+from quake.events.evidence import event_probabilities
 from quake.events.onset import Onset, unique
 from quake.events.options import EventOptions
-from quake.events.pairs import LEAST_P
+from quake.events.picks import S_FROM
 from quake.waveforms.times import NS_PER_S
 
 # Of the same event, the first and clearest counts; S-P times of the nearest events are longer.
@@ -18,13 +20,6 @@ _APART_NS = round(1.5 * NS_PER_S)
 # An S belongs to a P up to 250 km before it; the S of events further away is seldom clear.
 _LONGEST_S_P_NS = 30 * NS_PER_S
 _SHORTEST_S_P_NS = round(0.4 * NS_PER_S)
-
-# What is a P only because an S follows has to look like an event more than others: S of traffic
-# and machines are many.
-_VOUCHED_FROM = 0.7
-
-# An S is clear from here on.
-_S_FROM = 0.5
 
 # Emergent onsets have to stand alone: nothing sharp within a minute.
 _ALONE_NS = 60 * NS_PER_S
@@ -45,7 +40,8 @@ def build_events(onsets: Iterable[Onset], options: EventOptions) -> Iterator[Eve
         Of one channel set after the other, by onset within one.
     """
     for _, of_set in groupby(unique(onsets), key=attrgetter("id")):
-        yield from _of_channel_set(list(of_set), options)
+        weighed = [replace(o, probabilities=event_probabilities(o)) for o in of_set]
+        yield from _of_channel_set(weighed, options)
 
 
 def _of_channel_set(onsets: Sequence[Onset], options: EventOptions) -> Iterator[Event]:
@@ -70,11 +66,7 @@ def event_label(onset: Onset, options: EventOptions) -> str | None:
         return None
     if onset.is_emergent:
         return label if onset.probabilities[label] >= options.emergent_from else None
-    is_p = onset.p >= options.min_p or (
-        onset.s_after >= options.min_s_after
-        and onset.p >= LEAST_P
-        and onset.probabilities[label] >= _VOUCHED_FROM
-    )
+    is_p = onset.p >= options.min_p and onset.p >= onset.s
     return label if is_p and onset.snr_db >= options.min_snr_db else None
 
 
@@ -106,6 +98,6 @@ def _s_of(onset: Onset, onsets: Sequence[Onset], following_ns: int | None) -> On
     possible = [
         o
         for o in onsets
-        if o.s >= _S_FROM and o.s > o.p and onset.time_ns + _SHORTEST_S_P_NS <= o.time_ns < last_ns
+        if o.s >= S_FROM and o.s > o.p and onset.time_ns + _SHORTEST_S_P_NS <= o.time_ns < last_ns
     ]
     return max(possible, key=lambda o: (o.s, -o.time_ns), default=None)

@@ -5,23 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.events.candidates import Candidate
-
 Samples = NDArray[np.float64]
 
 _STEP_S = 0.5
 _CONTEXT_S = 30.0
 
-# Of an onset of which one cannot say where it is to a few seconds.
-_UNCERTAINTY_S = 5.0
-
 _LEAST_STEPS = 6
 _LEAST_RISE_DB = 3.0
 
 
-def envelope_pick(
-    samples: Samples, first: int, stop: int, sampling_rate_hz: float
-) -> Candidate | None:
+def envelope_pick(samples: Samples, first: int, stop: int, sampling_rate_hz: float) -> int | None:
     """Onset of the envelope: the step that fits the logarithm of the energy best.
 
     Parameters
@@ -33,8 +26,8 @@ def envelope_pick(
 
     Returns
     -------
-    Candidate or None
-        None if the energy does not rise by 3 dB.
+    int or None
+        Sample of the onset; None if the energy does not rise by 3 dB.
     """
     n_step = max(round(_STEP_S * sampling_rate_hz), 1)
     begin = max(first - round(_CONTEXT_S * sampling_rate_hz), 0)
@@ -56,4 +49,4 @@ def envelope_pick(
     rise_db = float(after[best] - before[best])
     if rise_db < _LEAST_RISE_DB:
         return None
-    return Candidate(begin + int(k[best]) * n_step, _UNCERTAINTY_S, rise_db)
+    return begin + int(k[best]) * n_step

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
@@ -25,10 +26,8 @@ class Onset:
     time : str
         UTC, ISO 8601.
     uncertainty_s : float
-    rise_db : float
-        By how much the energy rises, see `quake.events.candidates.Candidate`.
     p, s : float
-        How probably it is a P and how probably an S, see `quake.events.phase_head`.
+        How probably it is a P and how probably an S, see `quake.events.picks`.
     s_after : float
         How probably what follows is the S that belongs to it, see `quake.events.pairs`.
     probabilities : mapping of class to float
@@ -43,6 +42,8 @@ class Onset:
         Starts of the windows of the grid that made one look here, UTC.
     model : str
         First twelve digits of the SHA-256 of the model file.
+    network : str
+        The same of the onset network.
     is_emergent : bool
         Nothing sharp was found; the onset is that of the envelope.
     """
@@ -50,7 +51,6 @@ class Onset:
     id: str
     time: str
     uncertainty_s: float
-    rise_db: float
     p: float
     s: float
     s_after: float
@@ -65,6 +65,7 @@ class Onset:
     flags: tuple[str, ...]
     windows: tuple[str, ...]
     model: str
+    network: str
     is_emergent: bool = False
 
     @property
@@ -98,9 +99,13 @@ class Onset:
 
         Raises
         ------
+        ValueError
+            If it was found by a version without an onset network.
         TypeError, KeyError
             If something is missing or unknown.
         """
+        if _is_old(values):
+            raise ValueError("found by a version of quake without an onset network")
         return cls(
             **{
                 **values,
@@ -127,12 +132,32 @@ def onsets_of_bytes(content: bytes) -> list[Onset]:
     return [Onset.from_dict(json.loads(line)) for line in content.splitlines()]
 
 
+def are_current(path: Path) -> bool:
+    """Whether the onsets of a file were found by an onset network, as far as its first one says.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        line = file.readline()
+    try:
+        return not (line and _is_old(json.loads(line)))
+    except ValueError:
+        return True  # it is damaged, and not old; who reads it says so
+
+
+def _is_old(values: Any) -> bool:
+    return isinstance(values, Mapping) and "rise_db" in values and "network" not in values
+
+
 def unique(onsets: Iterable[Onset]) -> Iterator[Onset]:
     """Onsets by channel set and time, each once.
 
     Windows of two days may speak of one onset at midnight; all of them are named.
     """
-    ordered = sorted(onsets, key=lambda o: (o.id, o.time_ns, o.is_emergent, -o.rise_db))
+    ordered = sorted(onsets, key=lambda o: (o.id, o.time_ns, o.is_emergent))
     for _, same in groupby(ordered, key=lambda o: (o.id, o.time_ns, o.is_emergent)):
         several = list(same)
         windows = tuple(sorted({start for onset in several for start in onset.windows}))

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from quake.errors import ParameterError
 
+EVENT_FROM = 0.5
+"""Probability from which on an onset is an event, where nothing else is said."""
+
 
 @dataclass(frozen=True)
 class EventOptions:
@@ -16,12 +19,11 @@ class EventOptions:
     Attributes
     ----------
     thresholds : mapping of class to float
-        Probability from which on an onset is an event of that class, 0 to 1. Classes that are not
-        in it make no events.
+        Probability from which on an onset is an event of that class, 0 to 1, see
+        `quake.events.evidence`. Classes that are not in it make no events.
     min_p : float
-        How probably an onset has to be a P and not an S, coda or noise, 0 to 1.
-    min_s_after : float
-        ... or how probably it has to be followed by an S of its own, 0 to 1.
+        How probably an onset has to be a P and not an S, coda or noise, 0 to 1; it has to be more
+        probably a P than an S as well.
     min_snr_db : float
         Weaker ones are left out, see `quake.events.measure.Measurement`.
     emergent_from : float
@@ -39,9 +41,8 @@ class EventOptions:
     """
 
     thresholds: Mapping[str, float]
-    min_p: float = 0.6
-    min_s_after: float = 0.8
-    min_snr_db: float = 6.0
+    min_p: float = 0.15
+    min_snr_db: float = 3.0
     emergent_from: float = 0.8
     min_stations: int = 1
     within_s: float = 30.0
@@ -53,9 +54,8 @@ class EventOptions:
         for name, value in self.thresholds.items():
             if not 0 <= value <= 1:
                 raise ParameterError(f"event threshold of {name} must be from 0 to 1, got {value}")
-        for name in ("min_p", "min_s_after"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ParameterError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+        if not 0 <= self.min_p <= 1:
+            raise ParameterError(f"min_p must be from 0 to 1, got {self.min_p}")
         for name in ("min_snr_db", "emergent_from"):
             if not math.isfinite(getattr(self, name)):
                 raise ParameterError(f"{name} must be a number, got {getattr(self, name)}")

@@ -31,8 +31,8 @@ def paired_s(times_ns: Sequence[int], phases: NDArray[np.float64]) -> list[float
     Parameters
     ----------
     times_ns : ns since the epoch, in the order of time
-    phases : array of shape (candidates, 3)
-        Of `quake.events.phase_head.PHASES`.
+    phases : array of shape (candidates, 2)
+        How probably each is a P, and an S.
     """
     found = [0.0] * len(times_ns)
     since_ns: int | None = None

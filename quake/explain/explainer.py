@@ -15,7 +15,7 @@ from quake.errors import ParameterError
 from quake.explain.class_map import class_map, log_odds
 from quake.explain.explanation import Change, Explanation
 from quake.explain.model_file import refuse_graph
-from quake.explain.occlusion import Part, band_parts, component_parts, hide, time_parts
+from quake.explain.occlusion import HiddenPart, band_parts, component_parts, hide, time_parts
 from quake.model_file.safetensors_file import load_model
 from quake.models.network import Network
 from quake.waveforms.ids import COMPONENTS
@@ -156,7 +156,7 @@ class Explainer:
     def _changes(
         self,
         spectrogram: Tensor,
-        parts: Sequence[Part],
+        parts: Sequence[HiddenPart],
         ends: Sequence[tuple[float, float]],
         index: int,
         odds: float,

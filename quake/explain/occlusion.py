@@ -19,7 +19,7 @@ QUIET_QUANTILE = 0.25
 
 
 @dataclass(frozen=True)
-class Part:
+class HiddenPart:
     """What of a spectrogram is hidden: rows and columns, of one component or of all.
 
     Attributes
@@ -38,7 +38,7 @@ class Part:
     is_missing: bool = False
 
 
-def hide(spectrogram: Tensor, part: Part) -> Tensor:
+def hide(spectrogram: Tensor, part: HiddenPart) -> Tensor:
     """Hide a part of what the network sees.
 
     Parameters
@@ -46,7 +46,7 @@ def hide(spectrogram: Tensor, part: Part) -> Tensor:
     spectrogram : Tensor of shape (C, H, W)
         Logarithms of magnitudes, of which the mean over time was removed from each row, as
         `quake.data.transforms.CentredLogarithm` does; zeros where nothing was recorded.
-    part : Part
+    part : HiddenPart
 
     Returns
     -------
@@ -68,13 +68,15 @@ def hide(spectrogram: Tensor, part: Part) -> Tensor:
     return (hidden - hidden.nanmean(2, keepdim=True)).nan_to_num(0.0)
 
 
-def component_parts(shape: Sequence[int]) -> list[Part]:
+def component_parts(shape: Sequence[int]) -> list[HiddenPart]:
     """One part a component of a spectrogram of shape (C, H, W)."""
     n_components, n_rows, n_columns = shape
-    return [Part((0, n_rows), (0, n_columns), i, is_missing=True) for i in range(n_components)]
+    return [
+        HiddenPart((0, n_rows), (0, n_columns), i, is_missing=True) for i in range(n_components)
+    ]
 
 
-def band_parts(shape: Sequence[int], first_row: int) -> list[Part]:
+def band_parts(shape: Sequence[int], first_row: int) -> list[HiddenPart]:
     """Half-octaves of a spectrogram of shape (C, H, W); at low frequencies single rows.
 
     Parameters
@@ -92,10 +94,10 @@ def band_parts(shape: Sequence[int], first_row: int) -> list[Part]:
     _, n_rows, n_columns = shape
     rows = range(first_row, first_row + n_rows)
     bands = [list(band) for _, band in groupby(rows, _band_of)]
-    return [Part((b[0] - first_row, b[-1] + 1 - first_row), (0, n_columns)) for b in bands]
+    return [HiddenPart((b[0] - first_row, b[-1] + 1 - first_row), (0, n_columns)) for b in bands]
 
 
-def time_parts(shape: Sequence[int], stretches: Sequence[int]) -> list[Part]:
+def time_parts(shape: Sequence[int], stretches: Sequence[int]) -> list[HiddenPart]:
     """Stretches of time of a spectrogram of shape (C, H, W).
 
     Parameters
@@ -112,7 +114,7 @@ def time_parts(shape: Sequence[int], stretches: Sequence[int]) -> list[Part]:
     _, n_rows, n_columns = shape
     columns = groupby(range(n_columns), lambda column: stretches[column])
     bounds = [list(of_stretch) for _, of_stretch in columns]
-    return [Part((0, n_rows), (b[0], b[-1] + 1)) for b in bounds]
+    return [HiddenPart((0, n_rows), (b[0], b[-1] + 1)) for b in bounds]
 
 
 def _band_of(row: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from quake.classes import NOISE
 from quake.errors import WaveformError
-from quake.inference.classifier import Prediction, Task
+from quake.inference.prediction import Prediction
 from quake.inference.records import WindowRecord
 from quake.pictures.excerpt import read_excerpt
 from quake.waveforms.ids import ChannelSetId
@@ -15,7 +15,7 @@ from quake.waveforms.segments import ChannelSet
 from quake.waveforms.sources import Source
 from quake.waveforms.times import format_time, parse_time
 from quake.windows.grid import Window, WindowGrid
-from quake.windows.station_days import StationDay
+from quake.windows.tasks import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,19 +39,10 @@ class ChosenWindow:
         cls, task: Task, start_ns: int, source: Source, predict: Callable[[Task], Prediction]
     ) -> ChosenWindow:
         """Read and classify the window of a task that begins at a time, ns since the epoch."""
-        prediction = predict(Task(task.id, task.spans, task.record, [start_ns]))
+        prediction = predict(Task(task.id, task.spans, task.recording, [start_ns]))
         (record,), (window,) = prediction, prediction.windows()
         recorded = read_excerpt(source, task.spans, task.id, window.start_ns, window.end_ns)
         return cls(window, record, recorded)
-
-
-def tasks_of(days: Iterable[StationDay], grid: WindowGrid) -> list[Task]:
-    """All windows of station-days."""
-    return [
-        Task(day.id, day.spans, record, starts)
-        for day in days
-        for record, starts in day.windows(grid)
-    ]
 
 
 def windows_at(

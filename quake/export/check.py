@@ -26,7 +26,7 @@ _ROUNDS = 7
 
 
 @dataclass(frozen=True)
-class Check:
+class Comparison:
     """What a comparison found.
 
     Attributes
@@ -44,7 +44,7 @@ class Check:
     ms_per_window: float
 
 
-def check(model: Path, run: Run) -> Check:
+def check(model: Path, run: Run) -> Comparison:
     """Compare with the library in float32.
 
     Parameters
@@ -63,7 +63,7 @@ def check(model: Path, run: Run) -> Check:
         windows = probe_windows(engine.card.preprocessing)
         expected = engine.probabilities(windows)
         largest = max(_difference(run, windows, expected, size) for size in BATCH_SIZES)
-        return Check(largest, len(windows), _ms_per_window(run, windows))
+        return Comparison(largest, len(windows), _ms_per_window(run, windows))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from quake.export.check import Check
+    from quake.export.check import Comparison
 
 TOLERANCE = 1e-4
 HALF_TOLERANCE = 5e-3
@@ -33,7 +33,7 @@ class ExportReport:
     precision : {"float32", "float16", "int8"}
     size_bytes : int
         Of all files.
-    check : Check
+    check : Comparison
     tolerance : float or None
         Largest difference that was allowed; None where none was set.
     """
@@ -42,7 +42,7 @@ class ExportReport:
     format: str
     precision: str
     size_bytes: int
-    check: Check
+    check: Comparison
     tolerance: float | None
 
 
@@ -113,7 +113,7 @@ def _refuse(model: Path, output: Path, format: ExportFormat, half: bool, int8: b
         raise ParameterError(f"{output}: {format.name} reads files named *{format.suffixes[0]}")
 
 
-def _check(model: Path, path: Path, format: ExportFormat) -> Check:
+def _check(model: Path, path: Path, format: ExportFormat) -> Comparison:
     from quake.export.check import check
 
     return check(model, format.run(path))

@@ -17,7 +17,7 @@ from quake.datasets.collection import Collection
 from quake.datasets.labels import LabelledSpan
 from quake.datasets.split import Split, check_leakage, group_rows, split_by_event
 from quake.errors import LabelError
-from quake.export.records import Records, read_records
+from quake.export.labelled_windows import LabelledWindows, read_labelled_windows
 from quake.metrics.bootstrap import EventDraws, with_interval
 from quake.metrics.calibration import bin_of, expected_calibration_error
 from quake.metrics.overlap import overlap
@@ -41,7 +41,7 @@ class CalibrationAndTest:
 
     Attributes
     ----------
-    calibration, test : Records
+    calibration, test : LabelledWindows
         No event, record or moment at one station is in both.
     divided_by : {"column split", "events of the training", "draw by event"}
         What decided where a row is: the data, the model's card, or chance.
@@ -50,8 +50,8 @@ class CalibrationAndTest:
         where its card does not tell.
     """
 
-    calibration: Records
-    test: Records
+    calibration: LabelledWindows
+    test: LabelledWindows
     divided_by: str
     n_trained_on: int | None
 
@@ -95,9 +95,9 @@ def calibration_and_test(
         calibration = [calibration[i] for i in sorted(drawn)]
     total = len(calibration) + len(test)
 
-    def read(rows: list[int], before: int) -> Records:
+    def read(rows: list[int], before: int) -> LabelledWindows:
         part = replace(collection, spans=[spans[i] for i in rows])
-        return read_records(card, part, lambda done: progress(before + done, total))
+        return read_labelled_windows(card, part, lambda done: progress(before + done, total))
 
     first, second = read(calibration, 0), read(test, len(calibration))
     seen = overlap(card.training.get("trained_on"), [span.group for span in second.spans])
@@ -154,14 +154,16 @@ def _by_training(
     return (sorted(calibration), sorted(test)) if calibration and test else None
 
 
-def compare(library: Run, exported: Run, records: Records, names: Sequence[str]) -> dict[str, Any]:
+def compare(
+    library: Run, exported: Run, records: LabelledWindows, names: Sequence[str]
+) -> dict[str, Any]:
     """Let two networks judge the same windows, and say how far their figures differ.
 
     Parameters
     ----------
     library, exported : callable
         From windows (B, 3, N) to probabilities (B, K).
-    records : Records
+    records : LabelledWindows
     names : the K classes
 
     Returns

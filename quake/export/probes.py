@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.data.preprocessing import Preprocessing
+from quake.waveforms.assembly import read_channel_set
 from quake.waveforms.ids import COMPONENTS
-from quake.waveforms.joining import join_segments
-from quake.waveforms.segments import ChannelSet, component_map
 from quake.waveforms.sources import FileSource
 from quake.waveforms.times import NS_PER_S
 from quake.windows.cutting import cut
@@ -36,14 +35,9 @@ def real_windows(preprocessing: Preprocessing) -> Windows:
     """
     source = FileSource([Path(str(files("quake") / "bundled" / "BK.MHC.mseed"))])
     ((key, spans),) = source.spans().items()
-    mapping = component_map(spans)
     start_ns, end_ns = min(s.start_ns for s in spans), max(s.end_ns for s in spans)
     window_ns = preprocessing.window_ns
-    segments = source.read(spans, key, start_ns, end_ns)
-    channel_set = ChannelSet(
-        key,
-        {c: join_segments(s for s in segments if mapping.get(s.code) == c) for c in COMPONENTS},
-    )
+    channel_set = read_channel_set(source, spans, key, start_ns, end_ns)
     last_ns = max(end_ns - window_ns // 2, start_ns + 1)
     starts = range(start_ns, last_ns, _STEP_NS)
     whole = np.stack([cut(channel_set, start, preprocessing, 0).samples for start in starts])

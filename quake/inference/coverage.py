@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from quake.waveforms.intervals import Interval, common, union
 from quake.waveforms.times import NS_PER_S
-from quake.windows.grid import Record
+from quake.windows.grid import Recording
 
 SCORED = ("ok", "uncertain")
 
@@ -26,6 +26,16 @@ class Seconds:
     no_data_s: float = 0.0
     failed_s: float = 0.0
 
+    def __add__(self, other: Seconds) -> Seconds:
+        """Add up two channel sets."""
+        return Seconds(
+            self.input_s + other.input_s,
+            self.scored_s + other.scored_s,
+            self.rejected_s + other.rejected_s,
+            self.no_data_s + other.no_data_s,
+            self.failed_s + other.failed_s,
+        )
+
 
 @dataclass
 class Coverage:
@@ -33,10 +43,10 @@ class Coverage:
 
     Attributes
     ----------
-    input : intervals of records
+    input : intervals of recordings
     scored : intervals of windows that were scored
     judged : intervals of windows that were scored, or rejected with a reason
-    failed : intervals of records whose windows could not be made, because a worker died of them
+    failed : intervals of recordings whose windows could not be made, because a worker died of them
     """
 
     input: list[Interval] = field(default_factory=list)
@@ -44,17 +54,20 @@ class Coverage:
     judged: list[Interval] = field(default_factory=list)
     failed: list[Interval] = field(default_factory=list)
 
-    def add_window(self, record: Record, start_ns: int, end_ns: int, status: str) -> None:
-        """Count one window of a record; they come in the order of their starts.
+    def add_window(self, recording: Recording, start_ns: int, end_ns: int, status: str) -> None:
+        """Count one window of a recording; they come in the order of their starts.
 
-        What a window covers beyond its record does not count. Windows that come as near to its ends
-        as its tolerance reach them: sampling instants need not lie on the grid of the windows.
+        What a window covers beyond its recording does not count. Windows that come as near to its
+        ends as its tolerance reach them: sampling instants need not lie on the grid of the windows.
         """
         if status not in (*SCORED, "rejected"):
             return
-        near_start = start_ns <= record.start_ns + record.tolerance_ns
-        near_end = end_ns >= record.end_ns - record.tolerance_ns
-        part = (record.start_ns if near_start else start_ns, record.end_ns if near_end else end_ns)
+        near_start = start_ns <= recording.start_ns + recording.tolerance_ns
+        near_end = end_ns >= recording.end_ns - recording.tolerance_ns
+        part = (
+            recording.start_ns if near_start else start_ns,
+            recording.end_ns if near_end else end_ns,
+        )
         _append(self.judged, part)
         if status in SCORED:
             _append(self.scored, part)
@@ -78,12 +91,7 @@ class Coverage:
 
 def total(coverages: Iterable[Coverage]) -> Seconds:
     """Sum over channel sets."""
-    sums = [0.0] * 5
-    for coverage in coverages:
-        s = coverage.seconds()
-        parts = (s.input_s, s.scored_s, s.rejected_s, s.no_data_s, s.failed_s)
-        sums = [a + b for a, b in zip(sums, parts, strict=True)]
-    return Seconds(*sums)
+    return sum((coverage.seconds() for coverage in coverages), Seconds())
 
 
 def _append(intervals: list[Interval], part: Interval) -> None:

@@ -1,8 +1,9 @@
 """Find what arrives in windows that speak of an event.
 
-The time is divided into cells of half a minute, counted from the epoch. A cell that a window with
-an event touches is looked at, in a stretch of samples around it that has the same length always, so
-that what is found does not depend on where files, blocks and days begin.
+The time is divided into cells of half a minute, counted from the epoch. In a cell that a window
+with an event touches, the onset network says where a P or an S arrives. Each is measured in a
+stretch of samples around the cell that has the same length always, so that what is found does not
+depend on where files, blocks and days begin.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,16 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.classes import NOISE
-from quake.events.candidates import Candidate, find_candidates
 from quake.events.emergent import envelope_pick
 from quake.events.measure import Measurement, measure
 from quake.events.onset import Onset
 from quake.events.pairs import paired_s
-from quake.events.phase_head import phase_probabilities
-from quake.inference.classifier import Classifier, PredictConfig
+from quake.events.picks import P_FROM, S_FROM, find_picks
+from quake.events.uncertainty import EMERGENT_S, uncertainty_s
+from quake.inference.classifier import Classifier
+from quake.inference.config import PredictConfig
+from quake.inference.onset_network import PREPROCESSING, RATE_HZ, OnsetNetwork, bundled_network
+from quake.inference.phase_traces import BEFORE_S, CELL_S, PhaseTraces
 from quake.inference.records import WindowRecord
-from quake.waveforms.ids import COMPONENTS, ChannelSetId
-from quake.waveforms.joining import join_segments
+from quake.waveforms.assembly import read_channel_set
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import ChannelSet, component_map
 from quake.waveforms.sources import FileSource, Source, select
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
@@ -44,16 +49,17 @@ LOOK_FROM = 0.3
 
 _EMERGENT_FROM = 0.5
 
-# At least so probably a P to be classified, and so probably an S to be kept; not yet decisions.
-_P_FROM, _S_FROM = 0.2, 0.3
+# A window with a P as probable as that has no emergent onset.
+_SHARP_FROM = 0.3
 
 # More probable ones share a record: each is shown without the others.
 _NEIGHBOUR_FROM = 0.5
 
-CELL_NS = 30 * NS_PER_S
+CELL_NS = CELL_S * NS_PER_S
 
-# Around a cell: noise before an onset at its beginning, a minute after one at its end. With the
-# windows of a day it reaches no further than its spans do, see `quake.windows.station_days`.
+# Around a cell, for measurements: noise before an onset at its beginning, a minute after one at its
+# end. With the windows of a day it reaches no further than its spans do, see
+# `quake.windows.station_days`.
 _BEFORE_CELL_NS, _AFTER_CELL_NS = 45 * NS_PER_S, 60 * NS_PER_S
 
 # As training rows have it: the onset is 15 s after the start.
@@ -76,6 +82,8 @@ class OnsetFinder:
         Of the samples.
     config : PredictConfig, optional
     orientations : Orientations, optional
+    network : OnsetNetwork, optional
+        The one that comes with the package by default.
     """
 
     def __init__(
@@ -84,6 +92,7 @@ class OnsetFinder:
         source: Source,
         config: PredictConfig | None = None,
         orientations: Orientations | None = None,
+        network: OnsetNetwork | None = None,
     ) -> None:
         self.classifier = classifier
         self.source = source
@@ -92,6 +101,7 @@ class OnsetFinder:
         self._preprocessing = classifier.card.preprocessing
         cell_s = (_BEFORE_CELL_NS + CELL_NS + _AFTER_CELL_NS) / NS_PER_S
         self._around = replace(self._preprocessing, window_s=cell_s)
+        self._network = network or bundled_network()
 
     def find(self, day: StationDay, records: Sequence[WindowRecord]) -> list[Onset]:
         """Find the onsets of a station-day.
@@ -122,10 +132,14 @@ class OnsetFinder:
     ) -> Iterator[_Found]:
         """What arrives in cells that follow one another."""
         channel_set, mapping = self._read(day, numbers)
-        per_cell = {n: self._in_cell(channel_set, mapping, n, cells[n]) for n in numbers}
+        traces = PhaseTraces(self._network, partial(self._network_windows, channel_set, mapping))
+        traces.prepare(numbers)
+        per_cell = {
+            n: self._in_cell(channel_set, mapping, n, cells[n], traces.around(n)) for n in numbers
+        }
         seen: list[int] = []
         for found in per_cell.values():
-            seen += [f.time_ns for f in found if f.p >= _P_FROM]
+            seen += [f.time_ns for f in found if f.p >= _SHARP_FROM]
             yield from found
         for look in _first_of(numbers, cells):
             if look.probability >= _EMERGENT_FROM and not any(
@@ -139,35 +153,39 @@ class OnsetFinder:
         mapping: Mapping[str, str],
         number: int,
         looks: Sequence[_Look],
+        phases: NDArray[np.float64],
     ) -> list[_Found]:
+        """What arrives in a cell, by the probabilities of P and S around it."""
+        picks = find_picks(phases, RATE_HZ)
+        begin_ns = number * CELL_NS - round(BEFORE_S * NS_PER_S)
+        times_ns = [begin_ns + round(pick.sample * NS_PER_S / RATE_HZ) for pick in picks]
+        neighbours = [
+            t for t, pick in zip(times_ns, picks, strict=True) if pick.p >= _NEIGHBOUR_FROM
+        ]
+        followed = paired_s(times_ns, np.array([(pick.p, pick.s) for pick in picks]))
+        here = [i for i, time_ns in enumerate(times_ns) if time_ns // CELL_NS == number]
+        if not here:
+            return []
         origin_ns = number * CELL_NS - _BEFORE_CELL_NS
         samples = self._samples(channel_set, mapping, origin_ns)
         rate_hz = self._preprocessing.sampling_rate_hz
-        candidates = find_candidates(samples, rate_hz)
-        phases = phase_probabilities(samples, [c.index for c in candidates], rate_hz)
-        times_ns = [origin_ns + round(c.index * NS_PER_S / rate_hz) for c in candidates]
-        neighbours = [
-            t for t, row in zip(times_ns, phases, strict=True) if row[0] >= _NEIGHBOUR_FROM
-        ]
-        followed = paired_s(times_ns, phases)
         found = []
-        for candidate, time_ns, (p, s, _), s_after in zip(
-            candidates, times_ns, phases, followed, strict=True
-        ):
-            is_p = p >= _P_FROM or s_after > 0
-            if time_ns // CELL_NS != number or not (is_p or s >= _S_FROM):
-                continue
-            shown = _shown(time_ns, neighbours)
-            window = self._cut(within(channel_set, *shown), mapping, time_ns) if is_p else None
+        for i in here:
+            pick, time_ns = picks[i], times_ns[i]
+            window = None
+            if pick.p >= P_FROM:
+                shown = _shown(time_ns, neighbours)
+                window = self._cut(within(channel_set, *shown), mapping, time_ns)
+            index = round((time_ns - origin_ns) * rate_hz / NS_PER_S)
             found.append(
                 _Found(
                     id=channel_set.id,
                     time_ns=time_ns,
-                    candidate=candidate,
-                    p=float(p),
-                    s=float(s),
-                    s_after=s_after,
-                    measured=measure(samples, candidate.index, rate_hz),
+                    uncertainty_s=uncertainty_s(max(pick.p, pick.s)),
+                    p=pick.p,
+                    s=pick.s,
+                    s_after=followed[i],
+                    measured=measure(samples, index, rate_hz),
                     window=window,
                     looks=tuple(looks),
                 )
@@ -183,18 +201,18 @@ class OnsetFinder:
         rate_hz = self._preprocessing.sampling_rate_hz
         first = round((look.start_ns - origin_ns) * rate_hz / NS_PER_S)
         stop = round((look.end_ns - origin_ns) * rate_hz / NS_PER_S)
-        candidate = envelope_pick(samples, first, stop, rate_hz)
-        if candidate is None:
+        index = envelope_pick(samples, first, stop, rate_hz)
+        if index is None:
             return
-        time_ns = origin_ns + round(candidate.index * NS_PER_S / rate_hz)
+        time_ns = origin_ns + round(index * NS_PER_S / rate_hz)
         yield _Found(
             id=channel_set.id,
             time_ns=time_ns,
-            candidate=candidate,
+            uncertainty_s=EMERGENT_S,
             p=1.0,
             s=0.0,
             s_after=0.0,
-            measured=measure(samples, candidate.index, rate_hz),
+            measured=measure(samples, index, rate_hz),
             window=self._cut(channel_set, mapping, time_ns),
             looks=(look,),
             is_emergent=True,
@@ -206,18 +224,25 @@ class OnsetFinder:
         begin_ns = numbers[0] * CELL_NS - _BEFORE_CELL_NS - CELL_NS
         end_ns = (numbers[-1] + 1) * CELL_NS + _AFTER_CELL_NS + CELL_NS
         mapping = component_map(day.spans)
-        here = [s for s in day.spans if s.start_ns < end_ns and s.end_ns > begin_ns]
-        segments = self.source.read(here, day.id, begin_ns, end_ns)
-        return (
-            ChannelSet(
-                day.id,
-                {
-                    c: join_segments(s for s in segments if mapping.get(s.code) == c)
-                    for c in COMPONENTS
-                },
-            ),
-            mapping,
-        )
+        return read_channel_set(self.source, day.spans, day.id, begin_ns, end_ns, mapping), mapping
+
+    def _network_windows(
+        self,
+        channel_set: ChannelSet,
+        mapping: Mapping[str, str],
+        number: int,
+        starts_ns: Sequence[int],
+    ) -> NDArray[np.float32]:
+        """Windows of the onset network that begin in a cell, (B, 3, N)."""
+        origin_ns = number * CELL_NS
+        stretch = Stretch(channel_set, origin_ns, origin_ns + 2 * CELL_NS, PREPROCESSING)
+        rotations = None
+        if self.orientations is not None:
+            rotations = [
+                self.orientations.rotation(channel_set.id, mapping, start) for start in starts_ns
+            ]
+        windows = stretch.windows(starts_ns, 0.0, rotations)
+        return np.stack([window.samples for window in windows])
 
     def _samples(
         self, channel_set: ChannelSet, mapping: Mapping[str, str], origin_ns: int
@@ -260,9 +285,7 @@ class OnsetFinder:
             for f, row in zip(some, self.classifier.probabilities(windows), strict=True):
                 scores[id(f)] = row
         onsets = [
-            self._onset(f, scores.get(id(f)))
-            for f in found
-            if id(f) in scores or (f.window is None or f.s >= _S_FROM)
+            self._onset(f, scores.get(id(f))) for f in found if id(f) in scores or f.s >= S_FROM
         ]
         return sorted(onsets, key=lambda onset: (onset.time_ns, onset.is_emergent))
 
@@ -272,8 +295,7 @@ class OnsetFinder:
         return Onset(
             id=str(found.id),
             time=format_time(found.time_ns),
-            uncertainty_s=round(found.candidate.uncertainty_s, 3),
-            rise_db=round(found.candidate.rise_db, 2),
+            uncertainty_s=round(found.uncertainty_s, 3),
             p=round(found.p, 4) if scores is not None else 0.0,
             s=round(found.s, 4),
             s_after=round(found.s_after, 4),
@@ -290,6 +312,7 @@ class OnsetFinder:
             flags=window.flags if window is not None else (),
             windows=tuple(look.start for look in found.looks),
             model=self.classifier.hash,
+            network=self._network.hash,
             is_emergent=found.is_emergent,
         )
 
@@ -319,7 +342,7 @@ class _Found:
 
     id: ChannelSetId
     time_ns: int
-    candidate: Candidate
+    uncertainty_s: float
     p: float
     s: float
     s_after: float

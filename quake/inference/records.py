@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from quake.waveforms.times import format_time
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from quake.windows.grid import Window
 
 
 @dataclass(frozen=True)
@@ -63,3 +71,45 @@ class WindowRecord:
             "flags": list(self.flags),
             "model": self.model,
         }
+
+
+def window_record(
+    window: Window,
+    scores: NDArray[np.float64] | None,
+    names: Sequence[str],
+    thresholds: Sequence[float],
+    model: str,
+) -> WindowRecord:
+    """Say of a window what its scores mean.
+
+    Parameters
+    ----------
+    window : Window
+    scores : array of shape (K,), or None
+        Probabilities of the classes; None of a window that the network does not see.
+    names : classes, in the order of the scores
+    thresholds : one a class
+        Below that of the most probable one, the window is "uncertain".
+    model : str
+        Hash of the model file.
+    """
+    label, status = None, window.status
+    if scores is not None:
+        best = int(scores.argmax())
+        label = names[best]
+        status = "ok" if scores[best] >= thresholds[best] else "uncertain"
+    return WindowRecord(
+        id=str(window.id),
+        start=format_time(window.start_ns),
+        end=format_time(window.end_ns),
+        label=label,
+        status=status,
+        probabilities=(
+            {} if scores is None else dict(zip(names, scores.round(6).tolist(), strict=True))
+        ),
+        coverage=window.coverage,
+        components=window.components,
+        sampling_rate_hz=window.sampling_rate_hz,
+        flags=window.flags,
+        model=model,
+    )

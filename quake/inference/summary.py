@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from quake.inference.coverage import Coverage, total
+from quake.inference.coverage import Coverage, Seconds, total
 
 
 @dataclass
@@ -39,7 +39,10 @@ class Summary:
 
     def close(self, coverages: Iterable[Coverage]) -> None:
         """Take the seconds of all channel sets."""
-        seconds = total(coverages)
+        self.take(total(coverages))
+
+    def take(self, seconds: Seconds) -> None:
+        """Take the seconds of all channel sets, added up."""
         self.input_s, self.scored_s = seconds.input_s, seconds.scored_s
         self.rejected_s, self.no_data_s = seconds.rejected_s, seconds.no_data_s
         self.failed_s = seconds.failed_s

@@ -23,6 +23,9 @@ from quake.waveforms.sources import Problem
 
 STDIN = "standard input"
 
+MARGIN_DAYS = 1
+"""Of stores: windows of a day depend on the days beside it."""
+
 
 @dataclass(frozen=True)
 class Naming:
@@ -112,7 +115,7 @@ _KINDS_OF_LISTS = (KINDS[1], KINDS[3])
 
 def collect(
     arguments: Sequence[str],
-    spool: Path,
+    spool: Path | None = None,
     *,
     sds: Sequence[str] = (),
     files_from: str | None = None,
@@ -120,6 +123,7 @@ def collect(
     selection: Selection | None = None,
     margin_days: int = 0,
     read_any: bool = False,
+    found: Inputs | None = None,
     stdin: IO[str] | None = None,
 ) -> Inputs:
     """Resolve what the user named, in that order.
@@ -127,8 +131,9 @@ def collect(
     Parameters
     ----------
     arguments : files, folders, patterns, URIs, ``-``
-    spool : Path
-        Folder for copies of what can be read only once: standard input and named pipes.
+    spool : Path, optional
+        Folder for copies of what can be read only once: standard input and named pipes, which are
+        refused without one.
     sds : roots of SDS archives, folders or URIs
     files_from : file with one name a line, or ``-``
     null : bool
@@ -139,6 +144,8 @@ def collect(
         Of URIs: days beside the selected ones that results depend on.
     read_any : bool
         Files of other formats are inputs, too.
+    found : Inputs, optional
+        What was found before, to be added to.
     stdin : text file, optional
         Standard input.
 
@@ -149,7 +156,7 @@ def collect(
         scheme that is known, or one that needs what is not there.
     """
     _check(arguments, files_from, null)
-    found = Inputs(spool=spool, read_any=read_any)
+    found = found or Inputs(spool=spool, read_any=read_any)
     naming = Naming(found, Wanted(selection or Selection(), margin_days), stdin)
     for argument in dict.fromkeys(arguments):
         _add(naming, KINDS, argument)

@@ -114,7 +114,7 @@ def miscoded(spans: Iterable[Span]) -> list[tuple[str, str]]:
     told: dict[str, tuple[str, str, str, str] | None] = {}
     for span in spans:
         if span.source not in told:
-            name = parse_name(plain_name(Path(span.source).name))
+            name = parse_name(plain_name(os.path.basename(span.source)))  # noqa: PTH119
             told[span.source] = None if name is None else _codes(name)
         key = span.id
         codes = (key.network, key.station, key.location, key.band_instrument + span.code)
@@ -145,7 +145,7 @@ def misnamed(spans: Iterable[Span]) -> list[tuple[str, int, int]]:
     return [
         (path, first, last)
         for path, (first, last) in sorted(found.items())
-        if (name := parse_name(plain_name(Path(path).name))) is not None
+        if (name := parse_name(plain_name(os.path.basename(path)))) is not None  # noqa: PTH119
         and not (
             (name.days - _MARGIN_DAYS) * _DAY_NS <= first
             and last <= (name.days + 1 + _MARGIN_DAYS) * _DAY_NS

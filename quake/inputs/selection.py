@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -121,6 +121,20 @@ class Selection:
                 or any(_may_match(p, network, station, channel) for p in self.channels)
             )
         )
+
+
+def of_whole_sets(selection: Selection) -> Selection:
+    """What a result store is asked for: channel sets, not components of them.
+
+    Examples
+    --------
+    >>> of_whole_sets(Selection(channels=("HHZ", "BH*"))).channels
+    ('HH?', 'BH*')
+    """
+    channels = tuple(
+        pattern if pattern.endswith("*") else f"{pattern[:-1]}?" for pattern in selection.channels
+    )
+    return replace(selection, channels=channels)
 
 
 def select_spans(

@@ -10,6 +10,8 @@ import glob
 import os
 import shutil
 import stat
+import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,10 +28,15 @@ from quake.waveforms.readers.waveform_file import is_waveform_file, packed_fault
 from quake.waveforms.sources import Problem
 
 # Files of a folder that are so named and cannot be read are failures; others are no waveforms.
-_WAVEFORM_SUFFIXES = {".mseed", ".miniseed", ".ms", ".sac", ".seed"}
+_WAVEFORM_SUFFIXES = {".mseed", ".miniseed", ".ms", ".ms3", ".mseed3", ".sac", ".seed"}
 
 # A folder with this file is a store of results, which are no inputs.
 _STORE_FILE = ("_quake", "run.json")
+
+# Names that are compressed together, and names at hand of the folders that were added to last:
+# a list may be in the order of days, in which folders take turns.
+_PACKED = 64
+_AT_HAND = 50_000
 
 _CHUNK_BYTES = 1 << 16
 _SHOWN_CHARACTERS = 200
@@ -38,15 +45,16 @@ _SHOWN_CHARACTERS = 200
 class PathList:
     """Paths of files, each once, in the order in which they were added.
 
-    Names are kept folder by folder: three million of an archive take half a gigabyte, as paths
-    they would take two.
+    Names are kept folder by folder, and compressed where others have followed: of three million
+    files of an archive they take some twenty megabytes, as paths they would take two gigabytes.
     """
 
     def __init__(self) -> None:
-        self._runs: list[tuple[str, list[str]]] = []
-        self._seen: dict[str, set[str]] = {}
+        self._runs: list[tuple[str, _Names]] = []
+        self._seen: dict[str, _Names] = {}
+        self._unpacked: OrderedDict[str, set[str]] = OrderedDict()
         self._real_folder = lru_cache(1024)(os.path.realpath)
-        self._length = 0
+        self._n_at_hand = self._length = 0
 
     def __len__(self) -> int:
         return self._length
@@ -70,15 +78,55 @@ class PathList:
             real_folder, real_name = os.path.split(os.path.realpath(path))
         else:
             real_folder, real_name = self._real_folder(folder), name
-        seen = self._seen.setdefault(real_folder, set())
+        seen = self._seen_in(real_folder)
         if real_name in seen:
             return False
         seen.add(real_name)
+        self._n_at_hand += 1
+        self._seen[real_folder].add(real_name)
         if not self._runs or self._runs[-1][0] != folder:
-            self._runs.append((folder, []))
-        self._runs[-1][1].append(name)
+            if self._runs:
+                self._runs[-1][1].pack()
+            self._runs.append((folder, _Names()))
+        self._runs[-1][1].add(name)
         self._length += 1
         return True
+
+    def _seen_in(self, folder: str) -> set[str]:
+        """Names of a folder that are there already; those of the last folders are at hand."""
+        if folder not in self._unpacked:
+            while self._n_at_hand > _AT_HAND:
+                before, names = self._unpacked.popitem(last=False)
+                self._seen[before].pack()
+                self._n_at_hand -= len(names)
+            self._unpacked[folder] = set(self._seen.setdefault(folder, _Names()))
+            self._n_at_hand += len(self._unpacked[folder])
+        return self._unpacked[folder]
+
+
+class _Names:
+    """Names of files of one folder, which can be packed."""
+
+    __slots__ = ("_loose", "_packed")
+
+    def __init__(self) -> None:
+        self._packed: list[bytes] = []
+        self._loose: list[str] = []
+
+    def add(self, name: str) -> None:
+        self._loose.append(name)
+
+    def pack(self) -> None:
+        """Compress, where there are enough; no file system has names with a NUL."""
+        if len(self._loose) >= _PACKED:
+            text = "\0".join(self._loose).encode("utf-8", "surrogateescape")
+            self._packed.append(zlib.compress(text, 1))
+            self._loose = []
+
+    def __iter__(self) -> Iterator[str]:
+        for packed in self._packed:
+            yield from zlib.decompress(packed).decode("utf-8", "surrogateescape").split("\0")
+        yield from self._loose
 
 
 @dataclass

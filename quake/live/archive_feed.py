@@ -17,8 +17,9 @@ from quake.errors import QuakeError, WaveformError
 from quake.inputs.sds import parse_name
 from quake.inputs.selection import Selection
 from quake.store.digests import digest_of_inputs
+from quake.store.entries import FileEntry, FileState, state_of
 from quake.store.headers import scan_file
-from quake.store.journal import FileEntry, FileState, Journal, state_of
+from quake.store.journal import Journal
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.compressed import plain_name
 from quake.waveforms.readers.file_index import FileIndex
@@ -170,7 +171,7 @@ class ArchiveFeed:
         if entry.state == FileState(path, 0, 0):
             return self._drop(path)
         # Not written: the journal would have a line for each record that is added to a file.
-        self._journal.files[path] = entry
+        self._journal.files.remembered[path] = entry
         entry = replace(entry, spans=tuple(self._chosen(entry)))
         self._warn(entry)
         known = {(s.id, s.code): s.end_ns for s in before.spans} if before else {}

@@ -1,4 +1,4 @@
-"""Tell which windows of a growing record are complete."""
+"""Tell which windows of a growing recording are complete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from quake.waveforms.ids import COMPONENTS
 from quake.waveforms.segments import component_map
-from quake.windows.grid import Record, WindowGrid
+from quake.windows.grid import Recording, WindowGrid
 from quake.windows.station_days import StationDay
 
 
@@ -22,7 +22,7 @@ class Arrivals:
     wait_ns : int
         A component that is so far behind another one is not waited for.
     has_ended : bool
-        Nothing has come for so long that its end is taken for the end of a record.
+        Nothing has come for so long that its end is taken for the end of a recording.
     """
 
     reach_ns: Mapping[str, int]
@@ -53,12 +53,12 @@ def arrivals(day: StationDay, wait_ns: int, *, has_ended: bool = False) -> Arriv
 
 def due_windows(
     day: StationDay, grid: WindowGrid, arrived: Arrivals, scored: Collection[int]
-) -> Iterator[tuple[Record, list[int]]]:
+) -> Iterator[tuple[Recording, list[int]]]:
     """Windows that can be scored now and have not been.
 
-    A window flush with the end of a record is due when the record has ended: when another one has
-    begun, or nothing has come for long. One flush with its beginning is left out where windows that
-    were scored reach into it: what looks like a beginning is where reading began again.
+    A window flush with the end of a recording is due when the recording has ended: when another one
+    has begun, or nothing has come for long. One flush with its beginning is left out where windows
+    that were scored reach into it: what looks like a beginning is where reading began again.
 
     Parameters
     ----------
@@ -69,40 +69,42 @@ def due_windows(
 
     Yields
     ------
-    record : Record
+    recording : Recording
     starts_ns : list of int
     """
-    records = list(day.records(grid.window_ns))
-    last = records[-1] if records else None
-    for record, starts in day.windows(grid):
-        has_ended = arrived.has_ended or record != last
+    recordings = list(day.recordings(grid.window_ns))
+    last = recordings[-1] if recordings else None
+    for recording, starts in day.windows(grid):
+        has_ended = arrived.has_ended or recording != last
         due = [
             start
             for start in starts
             if start not in scored
-            and _is_complete(start, record, grid, arrived, has_ended=has_ended)
-            and not _continues(start, record, grid, scored)
+            and _is_complete(start, recording, grid, arrived, has_ended=has_ended)
+            and not _continues(start, recording, grid, scored)
         ]
         if due:
-            yield record, due
+            yield recording, due
 
 
 def _is_complete(
-    start_ns: int, record: Record, grid: WindowGrid, arrived: Arrivals, *, has_ended: bool
+    start_ns: int, recording: Recording, grid: WindowGrid, arrived: Arrivals, *, has_ended: bool
 ) -> bool:
     end_ns = start_ns + grid.window_ns
     if has_ended:
         return True
     is_on_grid = start_ns % grid.hop_ns == 0
-    if end_ns > record.end_ns + record.tolerance_ns or not (
-        is_on_grid or start_ns == record.start_ns
+    if end_ns > recording.end_ns + recording.tolerance_ns or not (
+        is_on_grid or start_ns == recording.start_ns
     ):
         return False
-    return arrived.are_complete_to(end_ns - record.tolerance_ns)
+    return arrived.are_complete_to(end_ns - recording.tolerance_ns)
 
 
-def _continues(start_ns: int, record: Record, grid: WindowGrid, scored: Collection[int]) -> bool:
+def _continues(
+    start_ns: int, recording: Recording, grid: WindowGrid, scored: Collection[int]
+) -> bool:
     """Whether a window off the grid, at a beginning, follows on one that was scored."""
-    if start_ns != record.start_ns or start_ns % grid.hop_ns == 0:
+    if start_ns != recording.start_ns or start_ns % grid.hop_ns == 0:
         return False
     return any(start_ns - grid.window_ns <= other <= start_ns for other in scored)

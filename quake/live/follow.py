@@ -17,12 +17,13 @@ from typing import Protocol
 
 from quake.errors import OutputError, WaveformError
 from quake.files import write_whole
-from quake.inference.classifier import Classifier, PredictConfig, Task
+from quake.inference.classifier import Classifier
+from quake.inference.config import PredictConfig
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.records import WindowRecord
 from quake.live.due import arrivals, due_windows
 from quake.output.windows import READABLE, read_windows, windows_as_bytes
-from quake.store.journal import DayEntry
+from quake.store.entries import DayEntry
 from quake.store.layout import date_of, day_of_date
 from quake.store.result_store import Store
 from quake.store.station_work import reasons
@@ -33,6 +34,7 @@ from quake.waveforms.sources import Problem, Source
 from quake.waveforms.times import NS_PER_S, parse_time
 from quake.windows.grid import WindowGrid
 from quake.windows.station_days import DAY_NS, StationDay, day_of, station_days
+from quake.windows.tasks import Task
 
 logger = logging.getLogger(__name__)
 
@@ -298,7 +300,7 @@ def last_scored(store: Store) -> dict[ChannelSetId, int]:
         If a file of windows cannot be read back.
     """
     newest: dict[ChannelSetId, DayEntry] = {}
-    for entry in store.journal.days.values():
+    for entry in store.journal.days.entries():
         if entry.outputs and (entry.id not in newest or newest[entry.id].date < entry.date):
             newest[entry.id] = entry
     return {key: _last_start(store, entry) for key, entry in newest.items()}

@@ -34,6 +34,7 @@ import numpy as np
 from quake.errors import ParameterError, WaveformError
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.mseed import first_line, read_records
+from quake.waveforms.readers.record_headers import find_records
 from quake.waveforms.segments import Segment
 from quake.waveforms.times import NS_PER_S, format_time
 
@@ -53,13 +54,11 @@ _MATCHED_BYTES = 16
 
 _LAST_SEQUENCE = 0xFFFFFF
 
-# Station, location, channel, network: libmseed cannot name other ones in what it complains of.
+# Station, location, channel, network.
 _CODES = re.compile(rb"[A-Za-z0-9 \0_-]{12}")
 
-# A record of 512 bytes cannot hold more samples; of a damaged one libmseed would read on past its
-# end, up to so many values of eight bytes.
+# A record of 512 bytes cannot hold more samples.
 _MOST_SAMPLES = 7 * (_RECORD_BYTES - 48) // 4
-_SLACK_BYTES = 8 * _MOST_SAMPLES
 
 _FUTURE_NS = 86_400 * NS_PER_S
 
@@ -142,7 +141,7 @@ class SeedLinkAddress:
 
 
 @dataclass(frozen=True, eq=False)
-class Arrival:
+class ReceivedSamples:
     """Samples of one record."""
 
     id: ChannelSetId
@@ -265,7 +264,7 @@ def _code(field: bytes) -> str:
     return field.decode("ascii").strip(" \0")
 
 
-def _decode(record: bytes) -> Arrival | None:
+def _decode(record: bytes) -> ReceivedSamples | None:
     """Decode a record; None if it holds text.
 
     Raises
@@ -273,24 +272,22 @@ def _decode(record: bytes) -> Arrival | None:
     Exception
         If it is damaged: whatever the reader makes of it, or `ValueError`.
     """
-    data = np.zeros(_RECORD_BYTES + _SLACK_BYTES, np.int8)
-    data[:_RECORD_BYTES] = np.frombuffer(record, np.int8)
-    traces, complaints = read_records(data[:_RECORD_BYTES])
+    data = np.frombuffer(record, np.int8)
+    records = find_records(data)
+    traces, complaints = read_records(data, records)
     if complaints:
         raise ValueError(complaints[0])
-    if len(traces) != 1 or not traces[0].samples or traces[0].record_bytes != _RECORD_BYTES:
+    if records.n_bytes != _RECORD_BYTES or len(traces) != 1 or not traces[0].samples:
         raise ValueError("no record of 512 bytes with samples")
     trace, samples = traces[0], traces[0].samples[0]
     if samples.dtype.kind not in "iuf":
         return None
-    if samples.dtype.kind == "f" and samples.nbytes > _RECORD_BYTES - 48:
-        raise ValueError(f"more samples than it can hold: {len(samples)}")
     if not 0 < trace.sampling_rate_hz < np.inf:
         raise ValueError(f"a sampling rate of {trace.sampling_rate_hz:g} Hz")
     if trace.start_ns > time.time_ns() + _FUTURE_NS:
         raise ValueError(f"a time in the future, {format_time(trace.start_ns)}")
     channel = trace.channel
-    return Arrival(
+    return ReceivedSamples(
         channel.id, Segment(channel.code, trace.start_ns, trace.sampling_rate_hz, samples)
     )
 
@@ -513,7 +510,7 @@ class SeedLinkFeed:
             # It may be looking up a host, which nothing interrupts; it ends after that.
             self._thread.join(_JOIN_S)
 
-    def read(self, timeout_s: float) -> list[Arrival]:
+    def read(self, timeout_s: float) -> list[ReceivedSamples]:
         """Take what has arrived since the last call.
 
         Parameters
@@ -523,7 +520,7 @@ class SeedLinkFeed:
 
         Returns
         -------
-        list of Arrival
+        list of ReceivedSamples
             In the order of each station's packets; empty if nothing came.
         """
         until_s = time.monotonic() + timeout_s
@@ -547,7 +544,7 @@ class SeedLinkFeed:
                 found.append(item)
         return found
 
-    def _arrival(self, packet: _Packet) -> Arrival | None:
+    def _arrival(self, packet: _Packet) -> ReceivedSamples | None:
         """Decode a packet, or leave it out, with a warning the first time."""
         header = packet.header
         if header is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from quake.inputs.selection import Selection
-from quake.live.seedlink import Arrival, SeedLinkFeed
+from quake.live.seedlink import ReceivedSamples, SeedLinkFeed
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Segment, Span
 from quake.waveforms.sources import Problem, Source
@@ -70,7 +70,7 @@ class SeedLinkArrivals:
         spans = self._spans[channel_set]
         spans[:] = [span for span in spans if span.end_ns > before_ns - 86_400 * NS_PER_S]
 
-    def _add(self, arrival: Arrival) -> bool:
+    def _add(self, arrival: ReceivedSamples) -> bool:
         segment = arrival.segment
         span = Span(
             arrival.id,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from quake.classes import NOISE
+from quake.errors import ParameterError
 from quake.events import EventOptions
 from quake.files import write_whole
 from quake.inference.records import WindowRecord
@@ -121,6 +124,45 @@ class Album:
         about = [_VERSION, inputs, self.settings, dict(self.events.thresholds), self.thresholds]
         text = json.dumps(about, sort_keys=True, default=dict)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def open_album(
+    folder: Path,
+    card: ModelCard,
+    thresholds: Sequence[float],
+    events: EventOptions,
+    fingerprint: Mapping[str, object],
+) -> Album:
+    """Prepare a folder for pictures.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    card : ModelCard
+    thresholds : of the windows, in the order of the classes
+    events : EventOptions
+    fingerprint : mapping
+        All that windows depend on besides the data, see `quake.store.fingerprint`.
+
+    Raises
+    ------
+    ParameterError
+        If nothing can be written there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ParameterError(f"--plot {folder}: is a file, a folder was expected; name another one")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise ParameterError(
+            f"--plot {folder}: no folder that can be written to ({error.strerror or error}); name "
+            "another one"
+        ) from error
+    settings = json.dumps(fingerprint, sort_keys=True)
+    return Album(str(folder.absolute()), card, tuple(thresholds), events, settings)
 
 
 def ends_of(day: StationDay, records: Sequence[WindowRecord]) -> tuple[int, int]:

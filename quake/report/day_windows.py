@@ -14,7 +14,7 @@ from quake.errors import WaveformError
 from quake.inference.coverage import SCORED
 from quake.inference.records import WindowRecord
 from quake.output.windows import READABLE, read_windows
-from quake.store.journal import DayEntry
+from quake.store.entries import DayEntry
 from quake.store.layout import day_of_date, windows_file
 from quake.waveforms.times import format_time, parse_time
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from quake.errors import QuakeError
 from quake.model_file.card import ModelCard
-from quake.report.ranking import Choice
-from quake.store.journal import FileEntry, FileState, state_of
+from quake.report.shortlist import Choice
+from quake.store.entries import FileEntry, FileState, state_of
 from quake.store.layout import day_of_date
 from quake.waveforms.file_state import is_uri
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import SpanSource
-from quake.windows.station_days import DAY_NS
+from quake.windows.station_days import reach_of_day
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class SpanFinder:
         for path in files:
             if is_uri(path):
                 return f"{path}: is not on this machine, and a report fetches nothing"
-            now = _state_of(path)
+            now = state_of(path)
             if now != self._states[path]:
                 is_gone = not (now.size or now.modified_ns)
                 return f"{path}: " + ("is not there any more" if is_gone else "has changed since")
@@ -98,15 +98,7 @@ class SpanFinder:
 
 def _surroundings(choice: Choice) -> tuple[int, int]:
     """Times between which spans can belong to the station-day of a window, see `station_days`."""
-    day_ns, window_ns = day_of_date(choice.key[1]), choice.end_ns - choice.start_ns
-    return day_ns - window_ns, day_ns + DAY_NS + 2 * window_ns
-
-
-def _state_of(path: str) -> FileState:
-    try:
-        return state_of(path)
-    except ValueError:  # no path can be like that
-        return FileState(path, 0, 0)
+    return reach_of_day(day_of_date(choice.key[1]), choice.end_ns - choice.start_ns)
 
 
 def draw(

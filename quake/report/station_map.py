@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from quake.report.calendar import Calendar, make_calendar
 from quake.report.stored_events import Station
-from quake.store.journal import DayEntry
+from quake.store.entries import DayEntry
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.intervals import Interval, clip, union
 from quake.windows.station_days import DAY_NS

@@ -19,13 +19,13 @@ from quake.model_file.card import ModelCard
 from quake.report.day_windows import DayWindows, find_windows, read_day
 from quake.report.gallery import Exhibit, SpanFinder, draw
 from quake.report.histograms import Histograms
-from quake.report.journal_reader import JournalReader
-from quake.report.ranking import Choice, Ranking, margin_scores, strength_scores
 from quake.report.run_facts import RunFacts
+from quake.report.shortlist import Choice, Shortlist, margin_scores, strength_scores
 from quake.report.station_map import MapMaker, StationMap
 from quake.report.stored_events import StoredEvents, count_events
 from quake.report.totals import Failure, FirstOf, Totals
-from quake.store.journal import DayEntry
+from quake.store.entries import DayEntry
+from quake.store.journal import JournalReader
 from quake.store.layout import ONSETS
 
 logger = logging.getLogger(__name__)
@@ -134,16 +134,16 @@ class _Surveyor:
         self.facts, self.options, self.journal = facts, options, journal
         self.totals = Totals()
         self.histograms = Histograms(facts.classes)
-        self.strongest = {name: Ranking(options.top) for name in facts.event_classes}
-        self.least_certain = Ranking(options.top)
+        self.strongest = {name: Shortlist(options.top) for name in facts.event_classes}
+        self.least_certain = Shortlist(options.top)
         self.missing = FirstOf()
         self.events = count_events(facts.root)
         self.damaged = self.events.unreadable
         self.map = self._map()
 
     def run(self) -> Survey:
-        n_days = len(self.journal.keys)
-        for done, entry in enumerate(self.journal.days(), start=1):
+        n_days = len(self.journal.days)
+        for done, entry in enumerate(self.journal.days.entries(), start=1):
             self._add(entry)
             self.options.on_progress("reading windows", done, n_days)
         strongest = {name: ranking.choices() for name, ranking in self.strongest.items()}
@@ -166,7 +166,7 @@ class _Surveyor:
         )
 
     def _map(self) -> MapMaker:
-        keys = self.journal.keys
+        keys = list(self.journal.days)
         found = self.events.by_station_day
         maker = MapMaker(
             [(key.network, key.station) for key, _ in keys] + [station for station, _ in found],
@@ -215,11 +215,11 @@ class _Surveyor:
         return int(np.count_nonzero((windows.statuses == "ok") & is_event))
 
     def _read_files(self, choices: Sequence[Choice]) -> SpanFinder:
-        finder = SpanFinder(choices)
-        for done, entry in enumerate(self.journal.files(), start=1):
+        finder, n_files = SpanFinder(choices), self.journal.files.n_entries
+        for done, entry in enumerate(self.journal.files.entries(), start=1):
             self.totals.add_file(entry)
             finder.add_file(entry)
-            self.options.on_progress("looking for files", done, self.journal.n_files)
+            self.options.on_progress("looking for files", done, n_files)
         return finder
 
     def _drawer(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from quake.inference.coverage import SCORED, Coverage, Seconds, total
-from quake.store.journal import DayEntry, FileEntry
+from quake.inference.coverage import SCORED, Coverage, Seconds
+from quake.store.entries import DayEntry, FileEntry
 from quake.waveforms.ids import ChannelSetId
 
 STATUSES = (*SCORED, "no_data", "rejected")
@@ -81,7 +81,7 @@ class Totals:
     files: int = 0
     files_with_problems: int = 0
     failures: set[Failure] = field(default_factory=set)
-    _seconds: list[Seconds] = field(default_factory=list)
+    _seconds: Seconds = field(default_factory=Seconds)
     _id: ChannelSetId | None = None
     _coverage: Coverage = field(default_factory=Coverage)
 
@@ -110,10 +110,10 @@ class Totals:
 
     def seconds(self) -> Seconds:
         """Input and its parts, over all station-days added so far; a second counts once."""
-        return _sum([*self._seconds, self._coverage.seconds()])
+        return self._seconds + self._coverage.seconds()
 
     def _end_channel_set(self) -> None:
-        self._seconds = [_sum([*self._seconds, total([self._coverage])])]
+        self._seconds = self.seconds()
         self._coverage = Coverage()
 
 
@@ -121,8 +121,3 @@ def _outcome(entry: DayEntry) -> str:
     if entry.failed:
         return "failed"
     return "done" if sum(entry.windows.values()) else "without windows"
-
-
-def _sum(parts: list[Seconds]) -> Seconds:
-    names = vars(Seconds())
-    return Seconds(**{name: sum(getattr(part, name) for part in parts) for name in names})

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from quake.errors import WaveformError
-from quake.store.journal import FileEntry
+from quake.store.entries import FileEntry
 from quake.waveforms.copied import Copier, in_place, read_segments
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span

@@ -9,16 +9,15 @@ from __future__ import annotations
 import io
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from quake.errors import OutputError, WaveformError
-from quake.events import Event, EventOptions, Onset, find_events
-from quake.events.amplitude import Sensitivities, with_velocities
+from quake.events import Event, EventOptions, Onset
 from quake.events.onset import onsets_of_bytes
+from quake.events.station_facts import StationFacts
 from quake.files import write_whole
 from quake.output.events import SUFFIXES, write_events
-from quake.stations.travel_times import Site
-from quake.store.journal import DayEntry
+from quake.store.entries import DayEntry
 from quake.store.layout import ONSETS, day_of_date, events_folder
 from quake.store.result_store import Store
 
@@ -29,8 +28,7 @@ def write_store_events(
     store: Store,
     options: EventOptions,
     formats: Sequence[str],
-    sites: Mapping[str, Site] | None = None,
-    sensitivities: Sensitivities | None = None,
+    facts: StationFacts | None = None,
 ) -> int:
     """Bring the events of a store up to date with its onsets.
 
@@ -43,9 +41,8 @@ def write_store_events(
         Open.
     options : EventOptions
     formats : of `quake.output.events.SUFFIXES`
-    sites : mapping of ``NETWORK.STATION`` to Site, optional
-        Where the stations are.
-    sensitivities : Sensitivities, optional
+    facts : StationFacts, optional
+        Where the stations are, and how sensitive.
 
     Returns
     -------
@@ -57,13 +54,11 @@ def write_store_events(
     OutputError
         If they cannot be written.
     """
-    events = find_events(_onsets(store), options, sites)
-    if sensitivities is not None:
-        events = [with_velocities(event, sensitivities) for event in events]
+    events = (facts or StationFacts()).events(_onsets(store), options)
     by_date: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_date[event.onset[:10]].append(event)
-    dates = {entry.date for entry in store.journal.days.values() if ONSETS in entry.outputs}
+    dates = {entry.date for entry in store.journal.days.entries() if ONSETS in entry.outputs}
     formats = sorted({*formats, *_formats_there(store)})
     dates |= set(by_date)
     try:
@@ -83,14 +78,13 @@ def station_days_without_onsets(store: Store) -> int:
     """How many station-days have windows, and no onsets that events could be made of."""
     return sum(
         1
-        for entry in store.journal.days.values()
+        for entry in store.journal.days.entries()
         if sum(entry.windows.values()) and ONSETS not in entry.outputs
     )
 
 
 def _onsets(store: Store) -> Iterator[Onset]:
-    for key in sorted(store.journal.days):
-        entry = store.journal.days[key]
+    for entry in store.journal.days.entries():
         if ONSETS in entry.outputs:
             yield from _onsets_of(store, entry)
 
@@ -103,8 +97,9 @@ def _onsets_of(store: Store, entry: DayEntry) -> Iterator[Onset]:
         logger.warning("%s on %s: its onsets are gone; no events of it", entry.id, entry.date)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise WaveformError(
-            f"{path}: holds no onsets that quake wrote ({type(error).__name__}: {error}); remove "
-            "the file, and run quake predict --events again"
+            f"{path}: holds no onsets that this version reads ({type(error).__name__}: {error}); "
+            "run quake predict --events with the same inputs again, which finds them anew; if the "
+            "file is damaged, remove it first"
         ) from error
 
 

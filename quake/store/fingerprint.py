@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from quake.errors import ParameterError
-from quake.inference.classifier import PredictConfig, effective_thresholds
+from quake.inference.config import PredictConfig, effective_thresholds
+from quake.inference.engine import resolve_engine
 from quake.model_file.card import ModelCard
+from quake.model_file.identity import model_hash
 
 # Raised when the same model and parameters give other answers than they did before.
 RESULTS_VERSION = 1
@@ -56,6 +58,35 @@ def fingerprint(
         "device": device,
         "inventory": _digest(inventory) if isinstance(inventory, Path) else inventory,
     }
+
+
+def fingerprint_of(
+    model: str | Path,
+    card: ModelCard,
+    config: PredictConfig,
+    device: str = "auto",
+    engine: str = "auto",
+    inventory: str | Path | None = None,
+    metadata_of: str | None = None,
+) -> dict[str, Any]:
+    """Fingerprint of a model file and of what would run it on this machine.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or damaged.
+    ParameterError
+        If the device or the engine is not there.
+    """
+    used_engine, used_device = resolve_engine(model, engine, device)
+    return fingerprint(
+        model_hash(model),
+        card,
+        config,
+        used_engine,
+        used_device,
+        metadata_of or (None if inventory is None else Path(inventory)),
+    )
 
 
 def check_fingerprint(root: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from quake.errors import QuakeError, WaveformError
 from quake.inputs.copies import Copies
@@ -15,7 +19,8 @@ from quake.parallel.executor import Executor, Lost, Raised
 from quake.parallel.inline import InlineExecutor
 from quake.store import moved
 from quake.store.digests import heads_of
-from quake.store.journal import FileEntry, Journal
+from quake.store.entries import FileEntry, says_unchanged
+from quake.store.journal import Journal
 from quake.waveforms.copied import Copier, contents_of, in_place
 from quake.waveforms.file_state import FileState, is_uri, state_of
 
@@ -57,8 +62,8 @@ def read_headers(
     copies: Copies | None = None,
     retry_failed: bool = False,
     on_file: Callable[[int], None] = lambda done: None,
-) -> dict[str, FileEntry]:
-    """Say of each file what it holds, from the journal or from its headers.
+) -> NDArray[np.uint64]:
+    """Have in the journal what each file holds; headers are read where it does not know yet.
 
     Parameters
     ----------
@@ -78,78 +83,92 @@ def read_headers(
 
     Returns
     -------
-    dict of absolute path, or URI, to FileEntry
-        Files that went away meanwhile have a problem.
+    array of shape (N,)
+        Places of the entries in the journal, sorted. Files that went away meanwhile have a problem.
     """
-    found: dict[str, FileEntry] = {}
-    unknown: list[str] = []
+    places = array("Q")
     suspects = _suspects(journal) if retry_failed else set()
-    for path in paths:
-        listed = (remote or {}).get(str(path))
-        absolute = str(path) if listed else os.path.abspath(path)  # noqa: PTH100 - a link keeps its name
-        entry = None if absolute in suspects else _known(absolute, journal, listed)
-        if entry is None:
-            unknown.append(absolute)
-        else:
-            found[absolute] = entry
-            on_file(len(found))
-    before = moved.Archive.of(journal.files, {*found, *unknown})
-    for scanned in _scanned(unknown, executor, copies or Copies("")):
+    elsewhere = remote or {}
+    before = moved.Archive.of(journal, elsewhere)
+
+    def unknown() -> Iterator[str]:
+        for path in paths:
+            listed = elsewhere.get(str(path))
+            absolute = str(path) if listed else os.path.abspath(path)  # noqa: PTH100 - a link keeps its name
+            place = None if absolute in suspects else _known(absolute, journal, listed)
+            if place is None:
+                yield absolute
+            else:
+                places.append(place)
+                on_file(len(places))
+
+    for scanned in _scanned(unknown(), executor, copies or Copies("")):
         entry = moved.recognised(_kept(scanned, journal), before)
-        found[entry.state.path] = entry
-        journal.add_file(entry)
-        on_file(len(found))
+        places.append(journal.add_file(entry))
+        on_file(len(places))
     journal.sync()
-    return found
+    return np.sort(np.array(places, np.uint64))
 
 
-def _known(path: str, journal: Journal, listed: FileState | None) -> FileEntry | None:
-    """What the journal says of a file, if it has not changed since."""
-    entry = journal.files.get(path)
-    if entry is None:
+def _known(path: str, journal: Journal, listed: FileState | None) -> int | None:
+    """Place of what the journal has of a file, unless the file has changed."""
+    place = journal.files.find(path)
+    if place is None:
         return None
-    if listed is None:
-        return entry if entry.state == state_of(path) else None
-    return entry if scheme_of(path).is_unchanged(entry.state, listed) else None
+    if listed is not None:
+        known = journal.files.entry_at(place).state
+        return place if scheme_of(path).is_unchanged(known, listed) else None
+    return place if says_unchanged(journal.files.line_at(place), state_of(path)) else None
 
 
 def _kept(entry: FileEntry, journal: Journal) -> FileEntry:
     """An entry that says of a file which was asked for again what it said, if it is the same."""
-    before = journal.files.get(entry.state.path)
-    if before is None or not entry.content or before.content != entry.content:
+    place = journal.files.find(entry.state.path) if entry.content else None
+    if place is None:
         return entry
-    return replace(entry, same_as=before.same_as)
+    before = journal.files.entry_at(place)
+    return replace(entry, same_as=before.same_as) if before.content == entry.content else entry
 
 
 def _suspects(journal: Journal) -> set[str]:
     """Files with problems: in their headers, or in samples of which something was made."""
-    of_files = {path for path, entry in journal.files.items() if entry.problems}
+    places = journal.files.places_with_problems().tolist()
+    of_files = {journal.files.entry_at(place).state.path for place in places}
     return of_files | {
-        problem.source for entry in journal.days.values() for problem in entry.problems
+        problem.source for entry in journal.days.entries() for problem in entry.problems
     }
 
 
-def _scanned(paths: list[str], executor: Executor, copies: Copies) -> Iterator[FileEntry]:
+def _scanned(paths: Iterator[str], executor: Executor, copies: Copies) -> Iterator[FileEntry]:
     """Scan files of this machine, and of others by so many processes as their servers bear."""
-    here = [path for path in paths if not is_uri(path)]
-    shared = [path for path in paths if is_uri(path) and scheme_of(path).at_once > 1]
-    alone = [path for path in paths if is_uri(path) and scheme_of(path).at_once == 1]
-    yield from _scanned_by(here, executor, copies, _WORTH_PROCESSES, _CHUNK)
-    yield from _scanned_by(shared, executor, copies, _WORTH_FETCHING, 1)
+    shared: list[str] = []
+    alone: list[str] = []
+
+    def here() -> Iterator[str]:
+        for path in paths:
+            if not is_uri(path):
+                yield path
+            else:
+                (shared if scheme_of(path).at_once > 1 else alone).append(path)
+
+    yield from _scanned_by(here(), executor, copies, _WORTH_PROCESSES, _CHUNK)
+    if isinstance(executor, InlineExecutor) and shared:
+        shared_ahead = copies.ahead(shared, scheme_of(shared[0]).at_once)
+        yield from (scan_file(path, copies) for path in shared_ahead)
+    else:
+        yield from _scanned_by(iter(shared), executor, copies, _WORTH_FETCHING, 1)
     for path in alone:
         yield scan_file(path, copies)
 
 
 def _scanned_by(
-    paths: list[str], executor: Executor, copies: Copies, worth_processes: int, chunk_size: int
+    paths: Iterator[str], executor: Executor, copies: Copies, worth_processes: int, size: int
 ) -> Iterator[FileEntry]:
-    if len(paths) < worth_processes or isinstance(executor, InlineExecutor):
-        are_here = not paths or not is_uri(paths[0])
-        ahead = paths if are_here else copies.ahead(paths, scheme_of(paths[0]).at_once)
-        for path in ahead:
-            yield scan_file(path, copies)
+    first = list(islice(paths, worth_processes))
+    if len(first) < worth_processes:
+        yield from (scan_file(path, copies) for path in first)
         return
-    for chunk, answer in executor.run(ScanOpener(copies), _chunks(paths, chunk_size)):
+    for chunk, answer in executor.run(ScanOpener(copies), _chunks(chain(first, paths), size)):
         if isinstance(answer, Raised):
             raise QuakeError(f"{chunk[0]} and others: cannot be scanned ({answer.error})")
         if isinstance(answer, Lost):
@@ -162,9 +181,8 @@ def _lost(path: str, lost: Lost) -> str:
     return f"{path}: one of {_CHUNK} files of which {lost.reason}; try it alone"
 
 
-def _chunks(paths: list[str], size: int) -> Iterator[tuple[str, ...]]:
-    waiting = iter(paths)
-    while chunk := tuple(islice(waiting, size)):
+def _chunks(paths: Iterator[str], size: int) -> Iterator[tuple[str, ...]]:
+    while chunk := tuple(islice(paths, size)):
         yield chunk
 
 

@@ -53,13 +53,13 @@ def day_folder(root: Path, channel_set: ChannelSetId, day_ns: int, what: str = "
     """
     key = channel_set
     channels = f"{_encoded(key.location)}.{_encoded(key.band_instrument)}"
-    return (
-        root
-        / what
-        / f"network={_encoded(key.network) or _NOTHING}"
-        / f"station={_encoded(key.station) or _NOTHING}"
-        / f"channels={channels}"
-        / f"date={date_of(day_ns)}"
+    return Path(
+        root,
+        what,
+        f"network={_encoded(key.network) or _NOTHING}",
+        f"station={_encoded(key.station) or _NOTHING}",
+        f"channels={channels}",
+        f"date={date_of(day_ns)}",
     )
 
 

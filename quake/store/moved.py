@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Self
 
 from quake.inputs.scheme import parts_of
-from quake.store.journal import FileEntry, state_of
-from quake.waveforms.file_state import content_of, is_uri
+from quake.store.entries import FileEntry
+from quake.store.journal import Journal
+from quake.waveforms.file_state import content_of, is_uri, state_of
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,19 @@ class Archive:
     files: Mapping[tuple[str, int], list[FileEntry]]
 
     @classmethod
-    def of(cls, files: Mapping[str, FileEntry], named: Collection[str]) -> Self:
-        """Take the files of a journal but for those that are named.
+    def of(cls, journal: Journal, named: Collection[str]) -> Self:
+        """Take the files of a journal, but for URIs that are named.
 
-        Nothing is compared where all were, or will be, on this machine: there, a file that has
+        Where no URI is named, only those that are elsewhere: on this machine, a file that has
         another path is another file.
         """
         found: dict[tuple[str, int], list[FileEntry]] = {}
-        are_here = not any(map(is_uri, named))
-        for path, entry in files.items():
-            if path not in named and entry.spans and not (are_here and not is_uri(path)):
-                found.setdefault((lasting_name(path), entry.state.size), []).append(entry)
+        files = journal.files
+        far = (files.newest_at(place) for place in files.places_elsewhere().tolist())
+        for entry in files.entries() if named else far:
+            if entry is not None and entry.spans and entry.state.path not in named:
+                key = lasting_name(entry.state.path), entry.state.size
+                found.setdefault(key, []).append(entry)
         return cls(found)
 
 

@@ -7,17 +7,18 @@ import logging
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from quake.errors import OutputError, ParameterError
+from quake.events.onset import are_current
 from quake.files import write_whole
+from quake.store.entries import DayEntry
 from quake.store.fingerprint import check_fingerprint
-from quake.store.journal import DayEntry, Journal
+from quake.store.journal import Journal
 from quake.store.layout import ONSETS, day_of_date, windows_file
 from quake.store.lock import Shard, StoreLock
-from quake.store.plan import DayJob
+from quake.store.plan import PlannedDay
 
 logger = logging.getLogger(__name__)
 
@@ -89,34 +90,41 @@ class Store:
             if kind is None:
                 self._compact()
 
-    def is_done(self, job: DayJob, *, retry_failed: bool = False) -> bool:
-        """Whether a station-day has been done, with these inputs and in these formats.
+    def find_done(
+        self, day: PlannedDay, wanted: Collection[str], *, retry_failed: bool = False
+    ) -> DayEntry | None:
+        """Entry of a station-day that has been done, with its inputs and in the formats wanted.
 
         What has failed counts as done unless it is to be tried again. Results that somebody has
         removed, or that have another size, are to be made again.
         """
-        entry = self.journal.days.get(job.key)
-        if entry is None or entry.inputs != job.inputs_of(entry):
-            return False
-        if retry_failed and entry.has_failed:
-            return False
-        if entry.failed or not sum(entry.windows.values()):
-            return True
-        return set(job.formats) <= entry.outputs.keys() and all(
-            self._has(entry, name, size) for name, size in entry.outputs.items()
-        )
-
-    def without_onsets(self, job: DayJob) -> DayEntry | None:
-        """Entry of a station-day that would be done if there were onsets of it."""
-        windows = replace(job, formats=tuple(name for name in job.formats if name != ONSETS))
-        entry = self.journal.days.get(job.key)
-        if entry is None or ONSETS in entry.outputs or entry.has_failed:
+        entry = self.journal.days.get(day.key)
+        if entry is None or entry.inputs != day.inputs(has_failed=entry.has_failed):
             return None
-        return entry if self.is_done(windows) else None
+        if retry_failed and entry.has_failed:
+            return None
+        if entry.failed or not sum(entry.windows.values()):
+            return entry
+        return entry if self._has_all(entry, wanted, entry.outputs) else None
 
-    def formats_of(self, job: DayJob, wanted: Collection[str]) -> tuple[str, ...]:
+    def without_onsets(self, day: PlannedDay, wanted: Collection[str]) -> DayEntry | None:
+        """Entry of a station-day that would be done if there were onsets of it.
+
+        Onsets that an older version found, before there was an onset network, count as none.
+        """
+        entry = self.journal.days.get(day.key)
+        if entry is None or entry.has_failed or entry.inputs != day.inputs(has_failed=False):
+            return None
+        outputs = dict(entry.outputs)
+        size = outputs.pop(ONSETS, None)
+        if size is not None and self._has(entry, ONSETS, size):
+            return None
+        is_done = self._has_all(entry, set(wanted) - {ONSETS}, outputs)
+        return entry if is_done or not sum(entry.windows.values()) else None
+
+    def formats_of(self, day: PlannedDay, wanted: Collection[str]) -> tuple[str, ...]:
         """Formats to write: those wanted, and those there already, which would be outdated."""
-        entry = self.journal.days.get(job.key)
+        entry = self.journal.days.get(day.key)
         return tuple(sorted({*wanted, *(entry.outputs if entry else ())}))
 
     def add(self, entry: DayEntry) -> None:
@@ -141,16 +149,23 @@ class Store:
     def tidy(self) -> None:
         """Write the journal anew, each key once, and go on with it."""
         self.temporary.mkdir(parents=True, exist_ok=True)
-        self.journal.compact(self.temporary)
-        self.journal.open()
+        self.journal.tidy(self.temporary)
 
     def path_of(self, entry: DayEntry, name: str) -> Path:
         """File of a station-day in a format."""
         return windows_file(self.root, entry.id, day_of_date(entry.date), name)
 
+    def _has_all(
+        self, entry: DayEntry, formats: Collection[str], outputs: Mapping[str, int]
+    ) -> bool:
+        return set(formats) <= outputs.keys() and all(
+            self._has(entry, name, size) for name, size in outputs.items()
+        )
+
     def _has(self, entry: DayEntry, name: str, size: int) -> bool:
+        path = self.path_of(entry, name)
         try:
-            return self.path_of(entry, name).stat().st_size == size
+            return path.stat().st_size == size and (name != ONSETS or are_current(path))
         except OSError:
             return False
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from quake.errors import WaveformError
 from quake.events.onset import onsets_as_bytes
 from quake.files import write_whole
-from quake.inference.classifier import Classifier, PredictConfig
+from quake.inference.classifier import Classifier
+from quake.inference.config import PredictConfig
 from quake.inference.coverage import SCORED, Coverage
 from quake.inference.onsets import OnsetFinder
 from quake.inference.reasons import reasons_of
 from quake.inference.records import WindowRecord
 from quake.output.windows import READABLE, read_windows, windows_as_bytes
-from quake.store.journal import DayEntry
+from quake.store.entries import DayEntry
 from quake.store.layout import ONSETS, date_of, windows_file
 from quake.store.plan import DayJob
 from quake.waveforms.copied import Copier, in_place

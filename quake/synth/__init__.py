@@ -18,7 +18,7 @@ from quake.synth.faults import FAULTS
 from quake.synth.mixing import add_to, loudest_span, measure_snr_db
 from quake.synth.path import Crust, Scattering
 from quake.synth.records import LABELS, SyntheticRecord
-from quake.synth.stations import Instrument, Site, draw_instrument, draw_site
+from quake.synth.stations import Instrument, SiteResponse, draw_instrument, draw_site
 from quake.synth.surface_events import Pulse, SurfaceEvent, draw_surface_event, surface_event
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     "Phase",
     "Pulse",
     "Scattering",
-    "Site",
+    "SiteResponse",
     "SurfaceEvent",
     "SyntheticRecord",
     "add_to",

@@ -15,7 +15,7 @@ from quake.synth.spectra import (
     padded_length,
     smooth_curve,
 )
-from quake.synth.stations import Instrument, Site
+from quake.synth.stations import Instrument, SiteResponse
 
 LOWEST_HZ, HIGHEST_HZ = 0.005, 100.0
 # Below, ocean waves shake the three components together and steadily; above, the neighbourhood
@@ -63,7 +63,7 @@ def noise(
     *,
     window_s: float,
     sampling_rate_hz: float,
-    site: Site | None = None,
+    site: SiteResponse | None = None,
     instrument: Instrument | None = None,
 ) -> SyntheticRecord:
     """Ground velocity of ambient noise in m/s.
@@ -76,7 +76,7 @@ def noise(
     model : NoiseModel
     rng : numpy.random.Generator
     window_s, sampling_rate_hz : float
-    site : Site or None
+    site : SiteResponse or None
         Ground that resonates; None is rock.
     instrument : Instrument or None
         Sensor that the noise has passed since long before the window; None records the ground.

@@ -29,7 +29,7 @@ from quake.synth.records import (
     SyntheticRecord,
     count_samples,
 )
-from quake.synth.stations import Site, draw_instrument, draw_site
+from quake.synth.stations import SiteResponse, draw_instrument, draw_site
 from quake.synth.surface_events import draw_surface_event, surface_event
 
 Rng = np.random.Generator
@@ -113,7 +113,12 @@ def draw(
 
 
 def _draw_event(
-    rng: Rng, label: str, site: Site, window_s: float, sampling_rate_hz: float, onset_s: float
+    rng: Rng,
+    label: str,
+    site: SiteResponse,
+    window_s: float,
+    sampling_rate_hz: float,
+    onset_s: float,
 ) -> SyntheticRecord:
     """An event of the label alone, at a site."""
     size = {"window_s": window_s, "sampling_rate_hz": sampling_rate_hz}

@@ -21,7 +21,7 @@ from quake.synth.spectra import (
     minimum_phase,
     padded_length,
 )
-from quake.synth.stations import Site, draw_site
+from quake.synth.stations import SiteResponse, draw_site
 
 FREE_SURFACE = 2.0
 # Root-mean-square radiation over the focal sphere (Boore and Boatwright, 1984).
@@ -66,7 +66,7 @@ class Earthquake:
         Angle of the ray from the vertical at the surface; None bends the straight ray up as a
         soft surface does.
     crust : Crust
-    site : Site
+    site : SiteResponse
     p_scattering, s_scattering : Scattering
     phases : tuple of Phase
         Other arrivals: reflections, conversions, depth phases.
@@ -91,7 +91,7 @@ class Earthquake:
     p_corner_ratio: float = 1.5
     incidence_deg: float | None = None
     crust: Crust = field(default_factory=Crust)
-    site: Site = field(default_factory=Site)
+    site: SiteResponse = field(default_factory=SiteResponse)
     p_scattering: Scattering = field(default_factory=Scattering)
     s_scattering: Scattering = field(default_factory=Scattering)
     phases: tuple[Phase, ...] = ()

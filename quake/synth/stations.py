@@ -12,7 +12,7 @@ from quake.synth.spectra import Spectrum, filtered, frequencies, log_uniform, pa
 
 
 @dataclass(frozen=True)
-class Site:
+class SiteResponse:
     """Loss and resonance of the ground under a station.
 
     Attributes
@@ -91,12 +91,12 @@ class Instrument:
         return np.round(samples / step) * step if step > 0 else samples
 
 
-def draw_site(rng: np.random.Generator) -> Site:
+def draw_site(rng: np.random.Generator) -> SiteResponse:
     """Rock in half of the draws, else a layer that resonates between 0.7 and 15 Hz."""
     kappa_s = float(np.clip(0.025 * np.exp(0.6 * rng.standard_normal()), 0.002, 0.12))
     if rng.random() < 0.15:  # young volcanoes lose nearly all above a few hertz
         kappa_s = log_uniform(rng, 0.05, 0.2)
-    return Site(
+    return SiteResponse(
         kappa_s=kappa_s,
         resonance_hz=log_uniform(rng, 0.7, 15.0),
         reflection=float(rng.uniform(0.1, 0.75)) if rng.random() < 0.5 else 0.0,

@@ -19,7 +19,7 @@ from quake.synth.spectra import (
     minimum_phase,
     padded_length,
 )
-from quake.synth.stations import Site, draw_site
+from quake.synth.stations import SiteResponse, draw_site
 
 ONSET_SHARE = 0.1
 
@@ -87,7 +87,7 @@ class SurfaceEvent:
     long_period : float
         Amplitude of the slow push on the ground by the accelerating mass (0.01 to 0.1 Hz) over
         the envelope's; 0 for none.
-    site : Site
+    site : SiteResponse
     """
 
     kind: str = "rockfall"
@@ -109,7 +109,7 @@ class SurfaceEvent:
     azimuth_deg: float = 60.0
     horizontal: float = 1.0
     long_period: float = 0.0
-    site: Site = field(default_factory=Site)
+    site: SiteResponse = field(default_factory=SiteResponse)
 
     def envelope(self, times_s: Array) -> Array:
         """Expected amplitude over time, the first surge's peak at time 0."""

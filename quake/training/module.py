@@ -15,7 +15,7 @@ from quake.data.transforms import build_transform
 from quake.models.network import Network
 from quake.training.config import TrainConfig
 from quake.training.losses import build_loss
-from quake.training.schedule import Stage, learning_rate_factor, phase_factor, stage_of
+from quake.training.schedule import ProgressiveStage, learning_rate_factor, phase_factor, stage_of
 from quake.training.spectrogram_augment import SpecAugment, draw_share, mix, shrink
 from quake.training.teachers import Teacher
 
@@ -47,7 +47,7 @@ class WindowClassifier(pl.LightningModule):
         self.config = config
         self.transform = build_transform(config.preprocessing)
         self.spec_augment = SpecAugment(config.spec_augment)
-        self.stage = Stage()
+        self.stage = ProgressiveStage()
         self.loss = build_loss(config.loss, class_weights, config.label_smoothing)
         self.validation_loss = nn.CrossEntropyLoss(class_weights)
         n_classes = len(class_weights)

@@ -33,7 +33,7 @@ def phase_factor(progress: float, starts_at: float) -> float:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ProgressiveStage:
     """A stage of progressive training.
 
     Attributes
@@ -48,7 +48,7 @@ class Stage:
     strength: float = 1.0
 
 
-def stage_of(epoch: int, epochs: int, n_stages: int) -> Stage:
+def stage_of(epoch: int, epochs: int, n_stages: int) -> ProgressiveStage:
     """Stage of an epoch: images grow from half to full size, regularisation from a third to all.
 
     Tan & Le (2021), EfficientNetV2: smaller models and faster training, arXiv 2104.00298, section
@@ -60,9 +60,9 @@ def stage_of(epoch: int, epochs: int, n_stages: int) -> Stage:
     [0.5, 0.75, 1.0]
     """
     if n_stages <= 1:
-        return Stage()
+        return ProgressiveStage()
     share = min(epoch * n_stages // epochs, n_stages - 1) / (n_stages - 1)
-    return Stage(
+    return ProgressiveStage(
         _SMALLEST_FRACTION + (1 - _SMALLEST_FRACTION) * share,
         _LEAST_STRENGTH + (1 - _LEAST_STRENGTH) * share,
     )

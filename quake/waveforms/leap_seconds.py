@@ -58,3 +58,15 @@ def is_leap_second(start_ns: int, length_s: float) -> bool:
     """
     near = any(abs(start_ns - midnight_ns) <= _NEAR_NS for midnight_ns in _MIDNIGHTS_NS)
     return near and length_s <= _LONGEST_S
+
+
+def spans_leap_second(first_ns: int, last_ns: int) -> bool:
+    """Whether there was a leap second between two times.
+
+    Examples
+    --------
+    >>> midnight_ns = parse_time("2017-01-01")
+    >>> spans_leap_second(midnight_ns - 1, midnight_ns), spans_leap_second(midnight_ns, 2**62)
+    (True, False)
+    """
+    return any(first_ns < midnight_ns <= last_ns for midnight_ns in _MIDNIGHTS_NS)

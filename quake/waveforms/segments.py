@@ -86,7 +86,7 @@ def duration_ns(n_samples: int, sampling_rate_hz: float) -> int:
     return round(n_samples * NS_PER_S / sampling_rate_hz)
 
 
-def component_map(spans: Iterable[Span]) -> dict[str, str]:
+def component_map(pieces: Iterable[Span | Segment]) -> dict[str, str]:
     """Say which component each code of a channel set stands for.
 
     1 is N and 2 is E; 3 is Z. Where a true component and its alias were recorded at the same
@@ -97,9 +97,9 @@ def component_map(spans: Iterable[Span]) -> dict[str, str]:
     -------
     dict of code to "Z", "N" or "E"; codes that are none of these are left out.
     """
-    by_code: dict[str, list[Span]] = {}
-    for span in spans:
-        by_code.setdefault(span.code, []).append(span)
+    by_code: dict[str, list[Span | Segment]] = {}
+    for piece in pieces:
+        by_code.setdefault(piece.code, []).append(piece)
     mapping = {code: ALIASES[code] for code in by_code if code in ALIASES}
     for code, component in list(mapping.items()):
         rival = by_code.get(component, [])
@@ -108,6 +108,6 @@ def component_map(spans: Iterable[Span]) -> dict[str, str]:
     return mapping
 
 
-def _overlap(first: Iterable[Span], second: Iterable[Span]) -> bool:
+def _overlap(first: Iterable[Span | Segment], second: Iterable[Span | Segment]) -> bool:
     second = list(second)
     return any(a.start_ns < b.end_ns and b.start_ns < a.end_ns for a in first for b in second)

@@ -423,7 +423,7 @@ def select(
     kept: dict[ChannelSetId, list[Span]] = {}
     left_out: list[Problem] = []
     for key in sorted(found):
-        spans = [s for s in found[key] if not channels or _matches(s, channels)]
+        spans = [s for s in found[key] if not channels or matches_channel(key, s.code, channels)]
         usable = [span for span in spans if span.code in ALIASES]
         if usable:
             kept[key] = usable
@@ -449,7 +449,9 @@ def _left_out(
     return Problem(source, message, failed=False)
 
 
-def _matches(span: Span, patterns: Sequence[str]) -> bool:
-    channel = span.id.band_instrument + span.code
-    whole = f"{span.id.network}.{span.id.station}.{span.id.location}.{channel}"
+def matches_channel(channel_set: ChannelSetId, code: str, patterns: Sequence[str]) -> bool:
+    """Whether a component matches one of the patterns of `select`."""
+    key = channel_set
+    channel = key.band_instrument + code
+    whole = f"{key.network}.{key.station}.{key.location}.{channel}"
     return any(fnmatchcase(name, pattern) for pattern in patterns for name in (whole, channel))

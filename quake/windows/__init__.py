@@ -1,1 +1,1 @@
-"""Windows: where they lie, how a record is filtered and cut, and what becomes of missing data."""
+"""Windows: where they lie, how recordings are filtered and cut, what becomes of missing data."""

@@ -1,8 +1,8 @@
-"""A stretch of a record: filtered and resampled once, and then cut into windows that overlap.
+"""A stretch of a recording: filtered and resampled once, and then cut into windows that overlap.
 
 A window depends on its own samples alone, so that its answer is the same wherever its file begins
-and however the record was cut into files. `quake.windows.filtering` says how that goes with
-filtering but once. Quality is counted for all windows together, from sums along the record.
+and however the recording was cut into files. `quake.windows.filtering` says how that goes with
+filtering but once. Quality is counted for all windows together, from sums along the recording.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from quake.data.preprocessing import Preprocessing
 from quake.waveforms.ids import COMPONENTS
 from quake.waveforms.joining import true_runs
 from quake.waveforms.segments import ChannelSet, Segment
-from quake.windows.filtering import RecordFilter, ratio, record_filter
+from quake.windows.filtering import RecordingFilter, ratio, recording_filter
 from quake.windows.grid import Window
 from quake.windows.timeline import PLATEAU_SAMPLES, Counts, Mask, Timeline, index_at, timelines
 
@@ -88,13 +88,15 @@ class Stretch:
         starts = [(start - self.origin_ns) for start in starts_ns]
         samples = np.zeros((len(starts), len(COMPONENTS), p.n_samples))
         filled = np.zeros(samples.shape, np.bool_)
-        parts: list[dict[str, _Part]] = [{} for _ in starts]
+        parts: list[dict[str, _Quality]] = [{} for _ in starts]
         for row, component in enumerate(COMPONENTS):
             tracks = self._tracks[component]
             for track in tracks:
                 track.cut(starts, samples[:, row], filled[:, row])
             if tracks:
-                for part, counted in zip(parts, _parts(component, tracks, starts, p), strict=True):
+                for part, counted in zip(
+                    parts, _qualities(component, tracks, starts, p), strict=True
+                ):
                     if counted.rates_hz:
                         part[component] = counted
         chosen = rotations or [self.channel_set.rotation] * len(starts)
@@ -130,7 +132,7 @@ class Stretch:
     def _prepare(self, segments: list[Segment], end_ns: int) -> list[_Track]:
         p = self.preprocessing
         filters = {
-            rate: record_filter(rate, p.sampling_rate_hz, p.band_hz[0])
+            rate: recording_filter(rate, p.sampling_rate_hz, p.band_hz[0])
             for rate in {segment.sampling_rate_hz for segment in segments}
         }
         pads = {rate: found.reach for rate, found in filters.items()}
@@ -165,7 +167,7 @@ class _Track:
     """One component of one sampling rate: the timeline, and what the filter made of it."""
 
     def __init__(
-        self, timeline: Timeline, filter_: RecordFilter, preprocessing: Preprocessing
+        self, timeline: Timeline, filter_: RecordingFilter, preprocessing: Preprocessing
     ) -> None:
         self.timeline = timeline
         self.preprocessing = preprocessing
@@ -194,6 +196,7 @@ class _Track:
         A sample belongs to a window if its time, rounded to the axis, does.
         """
         n = len(self.timeline.valid)
+        # Each start is rounded by itself: steps between windows need not be whole samples.
         first = np.array([index_at(start, 0, self.rate_hz) for start in starts], np.int64)
         return np.clip(first, 0, n), np.clip(first + self._n_raw, 0, n)
 
@@ -211,9 +214,11 @@ class _Track:
         firsts = [index_at(start, 0, self.preprocessing.sampling_rate_hz) for start in starts]
         rows = sliding_window_view(_extended(self._filtered, firsts, n_samples), n_samples)[firsts]
         self._forget_surroundings(rows, firsts)
+        # Nearly all windows are whole, and then no mask has to be made of where samples are.
         if self._is_whole and max(firsts) + n_samples <= len(self._filtered):
             samples[:], filled[:] = rows, True
             return
+        # Of two rates of one component the higher one has been written before, and stands.
         there = self._shown(firsts, n_samples)
         np.logical_and(there, ~filled, out=there)
         np.copyto(samples, rows, where=there)
@@ -238,6 +243,7 @@ class _Track:
         if self.timeline.bridged is self.timeline.valid:
             return windows
         bridged = _extended(self._bridged_outputs, firsts, n_samples)
+        # Running "or" from both sides: there was a sample before, and there will be one.
         begun = np.logical_or.accumulate(windows, axis=1)
         unfinished = np.logical_or.accumulate(windows[:, ::-1], axis=1)[:, ::-1]
         return np.asarray(begun & unfinished & sliding_window_view(bridged, n_samples)[firsts])
@@ -251,9 +257,12 @@ class _Track:
         return self._there(self.timeline.bridged)
 
     def _there(self, valid: Mask) -> Mask:
-        """Which outputs have a sample of the record before the next output's."""
+        """Which outputs have a sample of the recording before the next output's."""
         up, down = self._filter.up_down
         n = len(self._filtered)
+        # An output stands for the inputs from its own instant up to that of the next output. At a
+        # whole multiple of the model's rate these are rows of equal length; at other rates, the
+        # nearest input, and as many behind it as fit before the next output.
         if up == 1 and self.rate_hz == down * self.preprocessing.sampling_rate_hz:
             padded = np.zeros(n * down, np.bool_)
             padded[: len(valid)] = valid
@@ -268,10 +277,13 @@ class _Track:
     def _forget_surroundings(self, rows: Samples, firsts: Sequence[int]) -> None:
         """Make windows, in place, what the filter would have made of each by itself.
 
-        The filter is linear: what is not what a window's own reflection would have been, times the
-        response to it, is all that lies between the two.
+        A window by itself is continued by its own odd reflection, 2 x[0] - x[k] at k samples before
+        its first one; the filter saw what was recorded there instead. The filter is linear, so
+        the two results differ by its response to the difference of the two continuations, called
+        ``bend`` here. It acts on outputs within reach of either end, and nowhere else.
         """
         reach, n_outputs = self._filter.reach, rows.shape[1]
+        # Indices into the padded samples: the origin is `reach` samples after their beginning.
         left = self._filter.input_index(np.asarray(firsts, np.int64)) + reach
         right = left + self._n_raw - 1
         x = self.timeline.samples
@@ -279,7 +291,9 @@ class _Track:
         if missing > 0:
             x = np.concatenate([x, np.zeros(missing)])
         stretches = sliding_window_view(x, reach)
+        # A window shorter than the reach is reflected as far as it goes; its last sample goes on.
         inner = np.minimum(np.arange(1, reach + 1), self._n_raw - 1)
+        # Column k is k + 1 samples outside; what lies before a window is therefore turned around.
         bend = 2 * x[left][:, None] - x[left[:, None] + inner] - stretches[left - reach][:, ::-1]
         effect = self._filter.end_effects(bend, n_outputs)
         rows[:, : effect.shape[1]] += effect
@@ -295,7 +309,7 @@ def _extended(values: NDArray[Any], firsts: Sequence[int], n_samples: int) -> ND
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Quality:
     """What is known of one component of one window."""
 
     coverage: float
@@ -304,9 +318,9 @@ class _Part:
     flags: tuple[str, ...]
 
 
-def _parts(
+def _qualities(
     component: str, tracks: Sequence[_Track], starts: Sequence[int], preprocessing: Preprocessing
-) -> Iterator[_Part]:
+) -> Iterator[_Quality]:
     """Count what is there of a component, window by window."""
     counted = [_Counts.of(track, starts, preprocessing) for track in tracks]
     for i in range(len(starts)):
@@ -329,7 +343,7 @@ def _parts(
         ]
         coverage = sum(float(counts.coverage[i]) for counts in here)
         rates = frozenset(counts.track.rate_hz for counts in here)
-        yield _Part(min(coverage, 1.0), rates, dead, tuple(flags))
+        yield _Quality(min(coverage, 1.0), rates, dead, tuple(flags))
 
 
 @dataclass(frozen=True, eq=False)
@@ -348,7 +362,7 @@ class _Counts:
     coverage: Samples
     dead: Mask
     clean: Mask
-    clean_part: _Part
+    clean_part: _Quality
 
     @classmethod
     def of(cls, track: _Track, starts: Sequence[int], preprocessing: Preprocessing) -> _Counts:
@@ -358,6 +372,7 @@ class _Counts:
         recorded, valid, bad, flat, straight, wild, plateau = (
             line.count(name, first, stop) for name in names
         )
+        # Every mask has its running sum, so that a window costs two look-ups however long it is.
         # A window in which nothing but flat stretches is left is dead, not full of gaps.
         filled = flat + straight
         all_flat = (valid == 0) & (filled > 0)
@@ -380,7 +395,7 @@ class _Counts:
             coverage=coverage,
             dead=dead,
             clean=(coverage == 1.0) & (bad + filled + wild + plateau == 0) & ~dead,
-            clean_part=_Part(1.0, frozenset({line.sampling_rate_hz}), False, ()),
+            clean_part=_Quality(1.0, frozenset({line.sampling_rate_hz}), False, ()),
         )
 
     def is_clipped(self, i: int) -> bool:
@@ -412,7 +427,7 @@ class _Verdict:
 
 
 def _judge(
-    present: Mapping[str, _Part],
+    present: Mapping[str, _Quality],
     samples: Samples,
     filled: Mask,
     preprocessing: Preprocessing,
@@ -444,8 +459,8 @@ def _judge(
 
 
 def _usable(
-    present: Mapping[str, _Part], preprocessing: Preprocessing, min_coverage: float
-) -> dict[str, _Part]:
+    present: Mapping[str, _Quality], preprocessing: Preprocessing, min_coverage: float
+) -> dict[str, _Quality]:
     return {
         component: part
         for component, part in present.items()
@@ -461,7 +476,7 @@ def _far_too_slow(rate_hz: float, preprocessing: Preprocessing) -> bool:
     return rate_hz / 2 < preprocessing.band_hz[1] / 2
 
 
-def _why_unusable(present: Mapping[str, _Part], preprocessing: Preprocessing) -> tuple[str, str]:
+def _why_unusable(present: Mapping[str, _Quality], preprocessing: Preprocessing) -> tuple[str, str]:
     """Status and reason of a window without a component that can be used."""
     if present and all(
         _far_too_slow(min(part.rates_hz), preprocessing) for part in present.values()
@@ -472,12 +487,12 @@ def _why_unusable(present: Mapping[str, _Part], preprocessing: Preprocessing) ->
     return "no_data", "low_coverage"
 
 
-def _coverage(parts: Mapping[str, _Part], choose: Any) -> float:
+def _coverage(parts: Mapping[str, _Quality], choose: Any) -> float:
     return float(round(choose((part.coverage for part in parts.values()), default=0.0), 6))
 
 
 def _shared_flags(
-    used: Mapping[str, _Part], present: Mapping[str, _Part], preprocessing: Preprocessing
+    used: Mapping[str, _Quality], present: Mapping[str, _Quality], preprocessing: Preprocessing
 ) -> list[str]:
     flags = []
     if any(part.coverage < 1 - 1e-9 for part in present.values()):
@@ -496,7 +511,8 @@ def _rotate(samples: Samples, filled: Mask, rotation: Samples, n_used: int) -> l
         return ["not_rotated"] if n_used else []
     if np.allclose(rotation, np.eye(3), atol=1e-6):
         return []
-    # A gap of one component is a gap of all that it would be mixed into.
+    # Each true component is a sum of all three: a gap of one would be mixed into the others as if
+    # zeros had been recorded, so it is a gap of all.
     filled[:] = filled.all(axis=0)
     samples[:] = (rotation @ samples) * filled
     return ["rotated"]

@@ -4,7 +4,7 @@ Data centres, telemetry and processing fill gaps with zeros, with the last value
 line from one side to the other (``merge(fill_value="interpolate")`` of ObsPy), and recorders and
 telemetry produce single wild samples. All of these are gaps: `docs/conventions.md` has the policy.
 
-Records are long and such stretches rare. Each search looks at a few samples first, and at all
+Recordings are long and such stretches rare. Each search looks at a few samples first, and at all
 of them only where those few leave room for a stretch.
 """
 
@@ -76,6 +76,8 @@ def straight(samples: Samples, there: Mask, n_least: int, quantum: float) -> Mas
 
 def _candidates(samples: Samples, n_least: int, quantum: float) -> Iterator[tuple[int, int]]:
     """Stretches that may hold a line: a quarter of its length apart, samples lie on one."""
+    # At every quarter of the least length: a line has three looks at it and more, so two in a row
+    # that show no bend are where one may be; its ends are up to a step further out.
     step = max(n_least // 4, 1)
     at = np.arange(1, len(samples) - 1, step)
     if not len(at):
@@ -116,6 +118,8 @@ def wild(samples: Samples, there: Mask, sampling_rate_hz: float, quantum: float)
     found = np.zeros(len(samples), np.bool_)
     if len(samples) < 3:
         return found
+    # bend[i] is of sample i + 1. A wild sample has its height there, and half of it on either side:
+    # the two next to it are not counted among the others.
     bend = samples[1:-1] - 0.5 * (samples[:-2] + samples[2:])
     np.abs(bend, out=bend)
     bend[~(there[:-2] & there[1:-1] & there[2:])] = 0.0
@@ -132,6 +136,8 @@ def wild(samples: Samples, there: Mask, sampling_rate_hz: float, quantum: float)
 
 def _outstanding(bend: Samples, least: float) -> Iterator[int]:
     """Index of the largest value of each block in which it makes up much of the sum."""
+    # A wild sample and half of it on either side are twice its height. A fifth of the sum leaves
+    # three times its height for all others of the block together.
     n_blocks = -(-len(bend) // _WILD_BLOCK_SAMPLES)
     padded = np.zeros(n_blocks * _WILD_BLOCK_SAMPLES)
     padded[: len(bend)] = bend
@@ -152,6 +158,8 @@ def repeated(samples: Samples, there: Mask, n_least: int) -> Mask:
     steps = np.diff(same)
     starts, stops = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
     long = stops - starts + 1 >= n_least
+    # A run of pairs has one sample more than pairs; +1 where it begins and -1 behind its end make a
+    # running sum that is one inside.
     inside = np.zeros(len(samples) + 1, np.int8)
     inside[starts[long]] += 1
     inside[stops[long] + 1] -= 1

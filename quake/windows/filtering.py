@@ -1,7 +1,7 @@
-"""Resample and high-pass a record once, and make its windows forget what lies around them.
+"""Resample and high-pass a recording once, and make its windows forget what lies around them.
 
 One linear-phase filter does both: a resampled output is a sum of inputs up to `reach_s` away. The
-whole of a record goes through it once, in blocks of FFTs. A window must not depend on what
+whole of a recording goes through it once, in blocks of FFTs. A window must not depend on what
 lies outside of it, or its answer would change with where a file begins; the filter is linear, so
 what the outside did to the two ends of a window is taken away again by one matrix product,
 and what the window's own reflection does there is added.
@@ -41,7 +41,7 @@ _BLOCKS_AT_A_TIME = 4
 
 @lru_cache(maxsize=64)
 def ratio(sampling_rate_hz: float, model_rate_hz: float) -> tuple[int, int]:
-    """Ratio of the model's rate to a record's, as numerator and denominator.
+    """Ratio of the model's rate to a recording's, as numerator and denominator.
 
     Rates whose ratio is no simple fraction (99.9987 Hz) are taken as the nearest one with terms
     under a thousand; over a block of the FFT the error in time is far below a sample.
@@ -52,13 +52,15 @@ def ratio(sampling_rate_hz: float, model_rate_hz: float) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=16)
-def record_filter(sampling_rate_hz: float, model_rate_hz: float, corner_hz: float) -> RecordFilter:
+def recording_filter(
+    sampling_rate_hz: float, model_rate_hz: float, corner_hz: float
+) -> RecordingFilter:
     """The filter for one rate; the last few are kept."""
-    return RecordFilter(sampling_rate_hz, model_rate_hz, corner_hz)
+    return RecordingFilter(sampling_rate_hz, model_rate_hz, corner_hz)
 
 
 @dataclass(frozen=True)
-class RecordFilter:
+class RecordingFilter:
     """Brings samples to the model's rate and cuts off low frequencies, without a delay.
 
     The response is that of a Butterworth high-pass of order 4 that is run forward and backward,
@@ -112,11 +114,16 @@ class RecordFilter:
         array of shape (ceil(n * model_rate / rate),)
             The first output is at the time of the first of the n samples.
         """
+        # Overlap-save: a product of spectra is a convolution on a circle, where what is beyond one
+        # end of a block comes in at the other. That spoils `reach` inputs at both ends of a block,
+        # so blocks overlap by twice that, and only the outputs between are kept.
         n = len(padded) - 2 * self.reach
         n_out = int(np.ceil(n * self.model_rate_hz / self.sampling_rate_hz - 1e-9))
         n_fft, step_out = self._block
         up, down = self.up_down
         n_blocks = -(-n_out // step_out)
+        # From the exact rates, not from the fraction that stands for their ratio: its error starts
+        # anew in each block instead of adding up over a day.
         firsts = self.input_index(np.arange(n_blocks) * step_out)
         missing = int(firsts[-1]) + n_fft - len(padded)
         if missing > 0:
@@ -165,6 +172,9 @@ class RecordFilter:
 
     def _outputs(self, spectra: NDArray[Any], n_inputs: int, response: NDArray[Any]) -> Samples:
         """From spectra of blocks of inputs to outputs."""
+        # A block is as long in time before and after, so its bins are as wide in Hz: to leave out
+        # those above the lower Nyquist frequency, or to add empty ones, is to resample. An inverse
+        # FFT divides by its own length, and the forward one was longer by down / up.
         up, down = self.up_down
         n_outputs = n_inputs // down * up
         n_kept = min(n_outputs // 2 + 1, spectra.shape[1])
@@ -173,6 +183,7 @@ class RecordFilter:
     @cached_property
     def _block(self) -> tuple[int, int]:
         """Inputs of a block of the FFT, and outputs that are kept of it."""
+        # Multiples of `down` inputs give multiples of `up` outputs, without a rest.
         up, down = self.up_down
         lost = self.reach // down
         length = _smooth((_BLOCK_REACHES + 2) * lost)
@@ -193,6 +204,9 @@ class RecordFilter:
     @cached_property
     def _response_at_end(self) -> tuple[int, NDArray[np.complex128]]:
         """The same, where the last sample is not at the time of the last output."""
+        # Time runs backwards here: the end is treated as a beginning. Outputs are at every
+        # `down / up`-th input from the first one on, so the last input comes that much, less one,
+        # after the last output; a shift in time is a phase that grows with frequency.
         up, down = self.up_down
         n_inputs, response = self._response_at_start
         late = down / up - 1  # inputs from the last output to the last input
@@ -201,6 +215,8 @@ class RecordFilter:
 
     def _response_of(self, n_inputs: int) -> Samples:
         """Frequency response of the kernel that ends after `reach`, for blocks of a length."""
+        # Lags on a circle: the second half of a block are the negative ones. The kernel is even, so
+        # its spectrum is real.
         lag = np.minimum(np.arange(n_inputs), n_inputs - np.arange(n_inputs))
         kernel = np.where(lag <= self.reach, self._kernel[np.minimum(lag, self.reach)], 0.0)
         response: Samples = np.fft.rfft(kernel).real
@@ -212,9 +228,11 @@ class RecordFilter:
         n_fft, _ = self._block
         frequency_hz = np.arange(n_fft // 2 + 1) * (self.sampling_rate_hz / n_fft)
         kernel = np.fft.irfft(self._ideal(frequency_hz), n_fft)[: self.reach + 1]
-        # An edge, however small, would spread over all frequencies.
+        # An edge, however small, would spread over all frequencies: the last quarter fades out.
         kernel *= _smooth_step((self.reach + 1 - np.arange(self.reach + 1)) / (self.reach / 4))
-        # What is cut off would let a constant through.
+        # What is cut off would let a constant through: with the sum of the kernel taken away, in a
+        # shape too smooth to matter elsewhere, it gives zero to rounding. As the kernel is even, a
+        # straight line then gives zero too.
         taper = 1 + np.cos(np.pi * np.arange(self.reach + 1) / (self.reach + 1))
         both_sides = np.where(np.arange(self.reach + 1) > 0, 2.0, 1.0)
         kernel -= taper * ((kernel @ both_sides) / (taper @ both_sides))
@@ -255,10 +273,10 @@ def _smooth(n: int) -> int:
 
 
 def high_pass(samples: Samples, sampling_rate_hz: float, corner_hz: float) -> Samples:
-    """Cut off the low frequencies of samples without a gap, shape (n,); see `RecordFilter`."""
+    """Cut off the low frequencies of samples without a gap, shape (n,); see `RecordingFilter`."""
     from quake.windows.timeline import bridge
 
-    found = record_filter(sampling_rate_hz, sampling_rate_hz, corner_hz)
+    found = recording_filter(sampling_rate_hz, sampling_rate_hz, corner_hz)
     padded = np.pad(samples.astype(np.float64), found.reach)
     there = np.zeros(len(padded), np.bool_)
     there[found.reach : -found.reach] = True

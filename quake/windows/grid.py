@@ -1,4 +1,4 @@
-"""Windows: where they lie on the grid, which records they belong to, and what is known of each."""
+"""Windows: where they lie on the grid, what recordings they belong to, what is known of each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Window:
     components : str
         The components that were really recorded and are used, in the order ZNE.
     sampling_rate_hz : float
-        Of the record; the lowest one where components differ. 0 where there is no data at all.
+        Of the recording; the lowest one where components differ. 0 where there is no data at all.
     flags : tuple of str
         What is unusual, and for "no_data" and "rejected" the reason.
     """
@@ -91,29 +91,33 @@ class WindowGrid:
         since_ns: int | None = None,
         until_ns: int | None = None,
     ) -> list[int]:
-        """Starts of the windows of one record: grid, plus one flush with either end.
+        """Starts of the windows of one recording: grid, plus one flush with either end.
 
-        With these every sample lies in one window at least. A record shorter than a window gets
+        With these every sample lies in one window at least. A recording shorter than a window gets
         one window, which begins with it.
 
         Parameters
         ----------
         start_ns, end_ns : int
-            The record, end exclusive.
+            The recording, end exclusive.
         tolerance_ns : int
             By how much a window may stand out at either end; half a sampling interval, because
             sampling instants need not lie on the grid.
         since_ns, until_ns : int, optional
             Of these, only those that start at or after the one and before the other.
         """
-        last_ns = end_ns - self.window_ns
+        last_ns = end_ns - self.window_ns  # a window that starts later reaches beyond the end
         lowest = start_ns - tolerance_ns if since_ns is None else since_ns
         highest = end_ns if until_ns is None else until_ns
         if last_ns < start_ns - tolerance_ns:
             return [start_ns] if lowest <= start_ns < highest else []
+        # Multiples of the step from start - tolerance to last + tolerance. The lower bound is
+        # rounded up; integers do that by rounding its negative down, without becoming floats.
         first = -((tolerance_ns - start_ns) // self.hop_ns)
         final = (last_ns + tolerance_ns) // self.hop_ns
         flush = self._flush(start_ns, last_ns, tolerance_ns, first, final)
+        # The whole recording decides what is flush; only then is the part that was asked for taken,
+        # so that a day has the same windows as in a longer run.
         chosen = range(
             max(first, -(-lowest // self.hop_ns)), min(final, (highest - 1) // self.hop_ns) + 1
         )
@@ -124,8 +128,8 @@ class WindowGrid:
     def _flush(
         self, start_ns: int, last_ns: int, tolerance_ns: int, first: int, final: int
     ) -> list[int]:
-        """Starts off the grid: at either end of a record, where the grid leaves samples out."""
-        if first > final:
+        """Starts off the grid: at either end of a recording, where the grid leaves samples out."""
+        if first > final:  # a recording so short that no multiple of the step fits
             # Two windows that differ by a rounding error would say the same thing twice.
             return [start_ns] if last_ns <= start_ns + tolerance_ns else [start_ns, last_ns]
         flush = []
@@ -137,7 +141,7 @@ class WindowGrid:
 
 
 @dataclass(frozen=True)
-class Record:
+class Recording:
     """A stretch of time in which a channel set has no gap as long as a window."""
 
     start_ns: int
@@ -145,18 +149,20 @@ class Record:
     tolerance_ns: int
 
 
-def records(spans: Iterable[Span], window_ns: int) -> list[Record]:
+def recordings(spans: Iterable[Span], window_ns: int) -> list[Recording]:
     """Divide the spans of a channel set at gaps of a window's length or more."""
-    found: list[Record] = []
+    found: list[Recording] = []
     for span in sorted(spans, key=lambda s: s.start_ns):
+        # Samples need not lie on the grid of the windows, so an end is known to half a sample. Of
+        # several rates the slowest is the least sure.
         tolerance_ns = round(NS_PER_S / span.sampling_rate_hz / 2)
         if found and span.start_ns - found[-1].end_ns < window_ns:
             last = found[-1]
-            found[-1] = Record(
+            found[-1] = Recording(
                 last.start_ns,
-                max(last.end_ns, span.end_ns),
+                max(last.end_ns, span.end_ns),  # a span may lie within one that began before it
                 max(last.tolerance_ns, tolerance_ns),
             )
         else:
-            found.append(Record(span.start_ns, span.end_ns, tolerance_ns))
+            found.append(Recording(span.start_ns, span.end_ns, tolerance_ns))
     return found

@@ -1,7 +1,7 @@
-"""What may be missing of a record: kinds of loss, drawn at random and inflicted on raw samples.
+"""What may be missing of a recording: kinds of loss, drawn at random and inflicted on raw samples.
 
 Training draws losses from one distribution for all classes, and `quake evaluate --missing` measures
-each kind by itself; both do it to the samples of the record, before anything is filtered. So what
+each kind by itself; both do it to the samples of the recording before anything is filtered. So what
 is missing looks in training as it does in an archive, and says nothing about the class.
 """
 
@@ -30,8 +30,8 @@ KINDS = (
     "line",
     "spike",
 )
-"""A record that ends early or begins late; a gap, several, in one component only; a gap filled with
-zeros, with the last value or with a straight line; a single wild sample."""
+"""A recording that ends early or begins late; a gap, several, in one component only; a gap filled
+with zeros, with the last value or with a straight line; a single wild sample."""
 
 _FILLED = ("zeros", "repeated", "line")
 
@@ -42,7 +42,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Loss:
+class DataLoss:
     """What is missing of one window.
 
     Attributes
@@ -79,10 +79,10 @@ class Loss:
         return sum(max(length, 0.0) for length in inside) / (to_s - from_s)
 
 
-NOTHING = Loss()
+NOTHING = DataLoss()
 
 
-def draw_loss(kind: str, coverage: float, window_s: float, rng: np.random.Generator) -> Loss:
+def draw_loss(kind: str, coverage: float, window_s: float, rng: np.random.Generator) -> DataLoss:
     """Draw a loss of a kind.
 
     Parameters
@@ -103,17 +103,17 @@ def draw_loss(kind: str, coverage: float, window_s: float, rng: np.random.Genera
         raise ParameterError(f"{kind!r} is no kind of loss; there are {', '.join(KINDS)}")
     lost_s = (1 - coverage) * window_s
     if kind == "short":
-        return Loss(kind, ((window_s - lost_s, window_s),))
+        return DataLoss(kind, ((window_s - lost_s, window_s),))
     if kind == "start":
-        return Loss(kind, ((0.0, lost_s),))
+        return DataLoss(kind, ((0.0, lost_s),))
     if kind == "spike":
         at = float(rng.uniform(0.02, 0.98)) * window_s
         size = float(np.exp(rng.uniform(*np.log(_SPIKE_TIMES_LARGEST))))
-        return Loss(kind, ((at, at),), _some_components(rng), size)
+        return DataLoss(kind, ((at, at),), _some_components(rng), size)
     n_gaps = int(rng.integers(*_SEVERAL)) if kind == "several" else 1
     gaps = _spread(lost_s, n_gaps, window_s, rng)
     components = _some_components(rng) if kind == "component" else "".join(COMPONENTS)
-    return Loss(kind, gaps, components)
+    return DataLoss(kind, gaps, components)
 
 
 def _some_components(rng: np.random.Generator) -> str:
@@ -126,6 +126,8 @@ def _spread(
     lost_s: float, n_gaps: int, window_s: float, rng: np.random.Generator
 ) -> tuple[Interval, ...]:
     """Gaps of a total length, anywhere in a window, that do not touch."""
+    # Shares that add up to one: of the lost time for the gaps, of the rest for what lies between,
+    # before and after them. With 2, few gaps are tiny; with 1, all places are as probable.
     lengths = rng.dirichlet(np.full(n_gaps, 2.0)) * lost_s
     between = rng.dirichlet(np.ones(n_gaps + 1)) * (window_s - lost_s)
     starts = np.cumsum(between[:-1]) + np.concatenate(([0.0], np.cumsum(lengths[:-1])))
@@ -134,14 +136,14 @@ def _spread(
     )
 
 
-def inflict(channel_set: ChannelSet, loss: Loss, start_ns: int) -> ChannelSet:
-    """Take from a record what a loss takes from the window that begins at a time.
+def inflict(channel_set: ChannelSet, loss: DataLoss, start_ns: int) -> ChannelSet:
+    """Take from a recording what a loss takes from the window that begins at a time.
 
     Parameters
     ----------
     channel_set : ChannelSet
         Joined segments; left as it is.
-    loss : Loss
+    loss : DataLoss
     start_ns : int
         Start of the window, ns since the epoch.
     """
@@ -155,7 +157,9 @@ def inflict(channel_set: ChannelSet, loss: Loss, start_ns: int) -> ChannelSet:
     return replace(channel_set, segments=changed)
 
 
-def _inflict(segments: list[Segment], loss: Loss, gaps: Sequence[tuple[int, int]]) -> list[Segment]:
+def _inflict(
+    segments: list[Segment], loss: DataLoss, gaps: Sequence[tuple[int, int]]
+) -> list[Segment]:
     if loss.kind in _FILLED:
         return [_filled(segment, loss.kind, gaps) for segment in segments]
     if loss.kind == "spike":
@@ -166,7 +170,7 @@ def _inflict(segments: list[Segment], loss: Loss, gaps: Sequence[tuple[int, int]
 
 
 def within(channel_set: ChannelSet, start_ns: int, end_ns: int) -> ChannelSet:
-    """Cut a record to the samples from one time to another."""
+    """Cut a recording to the samples from one time to another."""
     cut = {
         component: [
             inside
@@ -188,6 +192,8 @@ def without(segment: Segment, gap: tuple[int, int]) -> Iterable[Segment]:
 
 def _indices(segment: Segment, gap: tuple[int, int]) -> tuple[int, int]:
     """First and stop index of the samples of a segment from one time to another."""
+    # Rounded up at both ends: a sample at the very end belongs to what follows. Times are rounded
+    # to nanoseconds, which must not push a sample across.
     n, rate_hz = len(segment.samples), segment.sampling_rate_hz
     first, stop = (
         int(np.ceil((time_ns - segment.start_ns) * rate_hz / NS_PER_S - 1e-6)) for time_ns in gap
@@ -226,6 +232,7 @@ def _spiked(segment: Segment, size: float, time_ns: int) -> Segment:
     samples = np.array(segment.samples)
     largest = float(np.abs(samples - np.median(samples)).max(initial=0.0))
     if samples.dtype.kind != "f":
+        # Half of the type's range, as the sample it is added to may have the same sign.
         largest = min(largest * size, np.iinfo(samples.dtype).max / 2) / size
     samples[first] = samples[first] + samples.dtype.type(largest * size)
     return replace(segment, samples=samples)

@@ -52,7 +52,7 @@ class Timeline:
     samples : float64 array of shape (pad + n + pad,)
         Sample `pad` is at the origin. Finite everywhere; gaps are bridged.
     recorded : array of shape (n,)
-        Where the record has a sample, good or bad.
+        Where the recording has a sample, good or bad.
     valid : array of shape (n,)
         Where it has one that can be used: finite, possible, not filled, not wild.
     flat, line, wild : arrays of shape (n,)
@@ -133,12 +133,12 @@ class Timeline:
 
     @property
     def bad(self) -> Mask:
-        """Where the record has NaN, Inf or an absurd amplitude, shape (n,)."""
+        """Where the recording has NaN, Inf or an absurd amplitude, shape (n,)."""
         return self.recorded & ~self.valid & ~self.flat & ~self.line & ~self.wild
 
 
 def _sums(mask: Mask) -> NDArray[np.int32] | bool:
-    """Running sum of a mask, from 0 on; or what all of it is, as in most records."""
+    """Running sum of a mask, from 0 on; or what all of it is, as in most recordings."""
     if mask.all():
         return True
     if not mask.any():
@@ -184,6 +184,8 @@ def _end_ns(segment: Segment) -> int:
 
 def index_at(time_ns: int, origin_ns: int, sampling_rate_hz: float) -> int:
     """Index of the sample nearest to a time."""
+    # Halves are rounded up, not to the even neighbour, so that two samples in a row never share an
+    # index; a half that fell short by the rounding of nanoseconds is one still.
     return math.floor((time_ns - origin_ns) * sampling_rate_hz / NS_PER_S + 0.5 + 1e-8)
 
 
@@ -200,7 +202,7 @@ def _timeline(
         if first < stop:
             axis[first:stop] = segment.samples[first - at : stop - at]
             recorded[first:stop] = True
-    valid = recorded
+    valid = recorded  # shared until something is found, which is rare
     if any(segment.samples.dtype.kind == "f" for segment in segments):
         with np.errstate(invalid="ignore"):
             possible = np.abs(axis) <= ABSURD_AMPLITUDE
@@ -227,7 +229,7 @@ def _made_up(
 
 
 def _quantum(samples: NDArray[Any]) -> float:
-    """Step of the numbers of a record: a count, or what the rounding of floats leaves."""
+    """Step of the numbers of a recording: a count, or what the rounding of floats leaves."""
     if samples.dtype.kind != "f":
         return 1.0
     with np.errstate(invalid="ignore"):
@@ -249,6 +251,8 @@ def bridge(samples: NDArray[np.float64], there: Mask, reach: int) -> None:
     reach : int
         How far from the edge of a gap its filling matters, samples.
     """
+    # All gaps at once, cell by cell, without a loop over them: there may be thousands. Pieces and
+    # gaps alternate, so the bounds are, from the first gap on, its start, its stop, and so on.
     edges = np.flatnonzero(there[1:] != there[:-1]) + 1
     bounds = np.concatenate(([0], edges, [len(there)]))
     first_gap = int(there[0])
@@ -256,13 +260,17 @@ def bridge(samples: NDArray[np.float64], there: Mask, reach: int) -> None:
     if not len(starts) or not there.any():
         return
     lengths = stops - starts
+    # Each cell knows the number of its gap, and how many cells of the gap come before it.
     gap = np.repeat(np.arange(len(starts)), lengths)
     cell = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    # The filter looks `reach` into a gap. Further in, filling matters only where a gap is so short
+    # that both sides meet; the middle of a longer one stays as it is.
     near = (cell < 2 * reach) | (cell >= lengths[gap] - 2 * reach)
     gap, cell = gap[near], cell[near]
     left = _from_left(samples, starts, stops, gap, cell)
     right = _from_right(samples, starts, stops, gap, cell)
     weight = _weight_of_right(lengths[gap], cell, reach)
+    # Before the first sample, and after the last one, there is one side only.
     weight[starts[gap] == 0] = 1.0
     weight[stops[gap] == len(there)] = 0.0
     samples[starts[gap] + cell] = (1 - weight) * left + weight * right
@@ -292,6 +300,8 @@ def _from_right(
 
 def _weight_of_right(length: Counts, cell: Counts, reach: int) -> NDArray[np.float64]:
     """Share of what comes from the right: none within reach of the left edge if there is room."""
+    # In a long gap the cells within reach of an edge are of that edge's side alone, and the fade is
+    # between them; in a short one it goes over the whole gap.
     flank = np.clip(length // 2, 0, reach)
     flank = np.where(length < 2 * reach, 0, flank)
     share = (cell + 1 - flank) / np.maximum(length + 1 - 2 * flank, 1)

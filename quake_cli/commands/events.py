@@ -49,17 +49,17 @@ def events(
     debug: Debug = False,
 ) -> int:
     """Make the events of a result store again with other settings, without waveforms."""
+    from quake.events.station_facts import read_station_facts
     from quake.report.run_facts import read_run_facts
     from quake.store.events import station_days_without_onsets, write_store_events
     from quake.store.result_store import Store
-    from quake_cli.request import stations_of
 
     messages: Messages = context.obj
     with library_messages(messages):
         facts = read_run_facts(store)
         options = _options(facts, event_threshold or [], event_snr, min_stations, within)
         names = _formats(formats or [], facts.root)
-        places = stations_of(inventory)
+        stations = read_station_facts(inventory)
         with Store(facts.root, facts.values) as opened:
             missing = station_days_without_onsets(opened)
             if missing:
@@ -67,7 +67,7 @@ def events(
                     f"{store}: {missing} station-days have windows and no onsets, and so no "
                     "events; run quake predict --events once"
                 )
-            n_events = write_store_events(opened, options, names, *places)
+            n_events = write_store_events(opened, options, names, stations)
         messages.note(f"{store}: {n_events} events")
     return Exit.SOME_FAILED if missing else Exit.OK
 
@@ -81,6 +81,7 @@ def _options(
 ) -> EventOptions:
     """As `quake predict --events` has them, of what the store says of its model."""
     from quake.events import EventOptions
+    from quake.events.options import EVENT_FROM
     from quake_cli.settings import thresholds_of
 
     given = thresholds_of("--event-threshold", thresholds)
@@ -90,7 +91,7 @@ def _options(
             f"--event-threshold: the store's model knows no class {', '.join(unknown)}; its "
             f"classes are {', '.join(facts.classes)}"
         )
-    chosen = {n: given.get("", facts.thresholds[n]) for n in facts.event_classes}
+    chosen = {n: given.get("", EVENT_FROM) for n in facts.event_classes}
     chosen.update({name: p for name, p in given.items() if name in chosen})
     numbers = {"min_snr_db": min_snr_db, "min_stations": min_stations, "within_s": within_s}
     return EventOptions(

@@ -19,7 +19,7 @@ from quake_cli.options.model import Backbone, DeviceOption, Engine, Model, Threa
 from quake_cli.options.windows import MinCoverage, Overlap, Threshold
 
 if TYPE_CHECKING:
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
     from quake.inputs.selection import Selection
     from quake.live.follow import Feed, FollowOptions
     from quake.store.result_store import Store
@@ -170,17 +170,19 @@ def _follow(
     messages: Messages, inputs: Sequence[str], request: _Request, output: str | None, *, echo: bool
 ) -> Exit:
     from quake.live.follow import Follower
+    from quake.store.fingerprint import fingerprint_of
     from quake.store.result_store import Store
     from quake_cli.exits import Exit
-    from quake_cli.request import fingerprint_of
 
+    model = request.model
     with ExitStack() as stack:
         root = output or stack.enter_context(tempfile.TemporaryDirectory(prefix="quake-"))
-        store = stack.enter_context(
-            Store(Path(root), fingerprint_of(request.model, request.config))
+        fingerprint = fingerprint_of(
+            model.path, model.card, request.config, model.device, model.engine
         )
+        store = stack.enter_context(Store(Path(root), fingerprint))
         feed: Feed = stack.enter_context(_feed(inputs, request, store))
-        classifier = request.model.load()
+        classifier = model.load()
         follower = Follower(classifier, request.config, feed, store, request.options)
         messages.note(f"watching {', '.join(inputs)}; interrupt to end")
         n_windows = 0

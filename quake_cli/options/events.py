@@ -25,7 +25,7 @@ EventThreshold = Annotated[
         "--event-threshold",
         metavar="P|CLASS=P",
         rich_help_panel=EVENTS,
-        help="Call onsets from this probability on events; as --threshold by default.",
+        help="Call onsets from this probability on events; 0.5 by default.",
     ),
 ]
 

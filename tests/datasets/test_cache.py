@@ -85,10 +85,10 @@ def test_records_come_back_as_they_were_read(spans, tmp_path):
     decode(spans, tmp_path / "cache")
     for a, b in zip(plain, decode(spans, tmp_path / "cache")[0], strict=True):
         assert a.start_ns == b.start_ns
-        assert a.record.id == b.record.id
-        assert a.record.segments.keys() >= b.record.segments.keys()
-        for component, segments in a.record.segments.items():
-            found = b.record.segments.get(component, [])
+        assert a.recorded.id == b.recorded.id
+        assert a.recorded.segments.keys() >= b.recorded.segments.keys()
+        for component, segments in a.recorded.segments.items():
+            found = b.recorded.segments.get(component, [])
             for one, other in zip(segments, found, strict=True):
                 assert (one.code, one.start_ns) == (other.code, other.start_ns)
                 assert one.sampling_rate_hz == other.sampling_rate_hz
@@ -121,13 +121,13 @@ def test_records_of_any_numbers_and_of_any_pieces_come_back(tmp_path_factory, pi
     assert writer.finish()
     first, reason, last = cache.load(writer.folder, 3)
     assert reason == "cannot be read"
-    assert (last.record, last.onset, last.start_ns) == (None, None, 0)
-    assert (first.onset, first.start_ns, first.record.id) == (3, 12_345, record.id)
-    assert {c: len(s) for c, s in first.record.segments.items()} == {
+    assert (last.recorded, last.onset, last.start_ns) == (None, None, 0)
+    assert (first.onset, first.start_ns, first.recorded.id) == (3, 12_345, record.id)
+    assert {c: len(s) for c, s in first.recorded.segments.items()} == {
         c: len(s) for c, s in segments.items()
     }
     for component, some in segments.items():
-        for one, other in zip(some, first.record.segments[component], strict=True):
+        for one, other in zip(some, first.recorded.segments[component], strict=True):
             np.testing.assert_array_equal(one.samples, other.samples)
             assert (one.start_ns, one.sampling_rate_hz) == (other.start_ns, other.sampling_rate_hz)
 

@@ -12,8 +12,7 @@ from obspy.core.event import (
     WaveformStreamID,
 )
 
-from quake.datasets.catalogue import Pick as CataloguePick
-from quake.datasets.catalogue import read_catalogue
+from quake.datasets.catalogue import CataloguePick, read_catalogue
 from quake.errors import LabelError
 from quake.waveforms.times import parse_time
 

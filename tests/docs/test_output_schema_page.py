@@ -194,7 +194,7 @@ def flags_of_the_code():
     yield from re.findall(r'return "(?:no_data|rejected)", "(\w+)"', source)
     yield from re.findall(r'return \["(\w+)"\]', source)
     yield from re.findall(r'\("(\w+)", (?:any\(|not dead|dead\))', source)
-    source = (ROOT / "quake" / "inference" / "classifier.py").read_text(encoding="utf-8")
+    source = (ROOT / "quake" / "windows" / "task_cutter.py").read_text(encoding="utf-8")
     yield from re.findall(r'f"(\w+):\{component\}"', source)
 
 

@@ -9,7 +9,15 @@ import pytest
 from quake.datasets.cache import default_cache
 from quake.doctor import bundle, cuda, folders, machine, packages, torch_pair
 from quake.doctor.check import Check, Status, guarded
-from quake.doctor.expected import EXPECTED, GRAPH, MODEL, RECORD, bundled_folder, read_expected
+from quake.doctor.expected import (
+    EXPECTED,
+    GRAPH,
+    MODEL,
+    ONSETS,
+    RECORD,
+    bundled_folder,
+    read_expected,
+)
 from quake.doctor.probe import Answer
 from quake.errors import ModelError
 from quake.model_file.graphs import graph_folder
@@ -19,7 +27,7 @@ from quake.models.torch_pair import explained, is_pair
 @pytest.fixture
 def copy(tmp_path):
     """A copy of the bundled files, to be damaged."""
-    for name in (MODEL, GRAPH, RECORD, EXPECTED):
+    for name in (MODEL, GRAPH, ONSETS, RECORD, EXPECTED):
         shutil.copy(bundled_folder() / name, tmp_path / name)
     return tmp_path
 
@@ -28,7 +36,7 @@ def test_the_bundled_files_are_as_they_were_shipped():
     assert bundle.check_files(bundled_folder()).status is Status.OK
 
 
-@pytest.mark.parametrize("name", [MODEL, GRAPH, RECORD])
+@pytest.mark.parametrize("name", [MODEL, GRAPH, ONSETS, RECORD])
 def test_a_flipped_bit_in_a_bundled_file_is_seen(copy, name):
     data = bytearray((copy / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -201,7 +209,7 @@ def test_versions_are_compared_as_numbers(version, is_older):
 
 
 def test_a_package_that_is_not_there_is_seen(monkeypatch):
-    hidden = {"numpy", "scipy", "obspy", "onnxruntime", "safetensors", "pyarrow", "openvino"}
+    hidden = {*packages.NEEDED, "openvino"}
     monkeypatch.setattr(packages, "is_there", lambda name: name not in hidden)
     checks = {check.name: check for check in packages.check_packages(10)}
     assert checks["numpy"].status is Status.FAILED

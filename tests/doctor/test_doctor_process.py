@@ -16,7 +16,7 @@ import pytest
 
 import quake.doctor
 from quake.doctor import Check, Status, examination, examine, packages
-from quake.doctor.expected import EXPECTED, GRAPH, MODEL, RECORD, bundled_folder
+from quake.doctor.expected import EXPECTED, GRAPH, MODEL, ONSETS, RECORD, bundled_folder
 from quake.doctor.probe import Answer, Probe
 from quake.errors import ModelError
 from quake_cli.app import main
@@ -252,7 +252,7 @@ def without_optional(monkeypatch):
 
 
 def test_a_damaged_model_is_not_given_to_engines(tmp_path, without_optional):
-    for name in (MODEL, GRAPH, RECORD, EXPECTED):
+    for name in (MODEL, GRAPH, ONSETS, RECORD, EXPECTED):
         shutil.copy(bundled_folder() / name, tmp_path / name)
     with (tmp_path / MODEL).open("r+b") as file:
         file.seek(-1, os.SEEK_END)

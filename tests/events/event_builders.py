@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
-from quake.events import Event, EventOptions, Onset, build_events
+from quake.events import Arrival, Event, EventOptions, Onset
 from quake.inference.records import WindowRecord
 from quake.waveforms.times import NS_PER_S, format_time, parse_time
 
 START_NS = parse_time("2020-05-02T20:00:00Z")
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "BK.MHC.jsonl"
 MODEL = "589a6ed490a9"
+NETWORK = "0123456789ab"
 CLASSES = ("earthquake", "surface_event", "noise")
 
 
@@ -46,7 +47,6 @@ def onset(time_s, label="earthquake", prob=0.9, key="XX.STA..HH?", **changes):
         "id": key,
         "time": at(time_s),
         "uncertainty_s": 0.1,
-        "rise_db": 20.0,
         "p": 0.95,
         "s": 0.01,
         "s_after": 0.0,
@@ -61,6 +61,7 @@ def onset(time_s, label="earthquake", prob=0.9, key="XX.STA..HH?", **changes):
         "flags": (),
         "windows": (at(time_s // 30 * 30),),
         "model": MODEL,
+        "network": NETWORK,
     }
     return Onset(**{**values, **changes})
 
@@ -76,8 +77,7 @@ def event(time_s, end_s=None, label="earthquake", p=0.9, keys=("XX.STA..HH?",), 
     arrivals = []
     for key in keys:
         one = onset(time_s, label, p, key, duration_s=duration_s, **changes)
-        (found,) = build_events([one], EventOptions({label: 0.0}))
-        arrivals += found.arrivals
+        arrivals.append(Arrival.of(one, label, None, None))
     return Event(label, tuple(arrivals))
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from quake.explain.occlusion import (
     QUIET_QUANTILE,
-    Part,
+    HiddenPart,
     band_parts,
     component_parts,
     hide,
@@ -18,13 +18,13 @@ from quake.explain.occlusion import (
 
 def test_a_row_that_is_quiet_from_end_to_end_is_zero():
     image = torch.tensor([[[-1.0, 3.0, -2.0], [1.0, 1.0, -2.0]]])
-    found = hide(image, Part((0, 1), (0, 3)))
+    found = hide(image, HiddenPart((0, 1), (0, 3)))
     assert found.tolist() == [[[0, 0, 0], [1, 1, -2]]]
 
 
 def test_a_burst_that_is_made_quiet_leaves_quiet_behind():
     image = torch.tensor([[[-1.0, -1.0, -1.0, 3.0]]])  # the lower quartile is -1
-    assert hide(image, Part((0, 1), (3, 4))).tolist() == [[[0, 0, 0, 0]]]
+    assert hide(image, HiddenPart((0, 1), (3, 4))).tolist() == [[[0, 0, 0, 0]]]
 
 
 def test_what_is_hidden_is_what_quiet_data_would_have_given():
@@ -35,14 +35,14 @@ def test_what_is_hidden_is_what_quiet_data_would_have_given():
     quiet = torch.quantile(logarithms, QUIET_QUANTILE, dim=2, keepdim=True)
     expected[:, 1:3, 4:9] = quiet.expand_as(logarithms)[:, 1:3, 4:9]
     expected -= expected.mean(2, keepdim=True)
-    assert torch.allclose(hide(image, Part((1, 3), (4, 9))), expected, atol=1e-6)
+    assert torch.allclose(hide(image, HiddenPart((1, 3), (4, 9))), expected, atol=1e-6)
 
 
 def test_columns_without_data_stay_without_and_do_not_count():
     image = torch.tensor([[[0.0, -1.0, -1.0, 2.0], [0.0, 1.0, -2.0, 1.0]]])
-    found = hide(image, Part((0, 2), (0, 4)))
+    found = hide(image, HiddenPart((0, 2), (0, 4)))
     assert found.tolist() == [[[0, 0, 0, 0], [0, 0, 0, 0]]]
-    found = hide(image, Part((0, 1), (3, 4)))
+    found = hide(image, HiddenPart((0, 1), (3, 4)))
     assert found[0, 0].tolist() == [0, 0, 0, 0]  # -1 everywhere but in the gap
     assert found[0, 1].tolist() == [0, 1, -2, 1]
 
@@ -59,7 +59,7 @@ def test_hiding_changes_no_other_component_and_not_the_input():
     image = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(2))
     image -= image.mean(2, keepdim=True)
     before = image.clone()
-    found = hide(image, Part((0, 4), (1, 3), component=0))
+    found = hide(image, HiddenPart((0, 4), (1, 3), component=0))
     assert torch.equal(image, before)
     assert torch.allclose(found[1:], image[1:], atol=1e-6)
     assert not torch.allclose(found[0], image[0], atol=1e-3)
@@ -68,7 +68,7 @@ def test_hiding_changes_no_other_component_and_not_the_input():
 def test_a_component_that_was_not_recorded_stays_zero():
     image = torch.randn(3, 4, 6)
     image[1] = 0
-    assert not hide(image, Part((0, 4), (0, 3)))[1].any()
+    assert not hide(image, HiddenPart((0, 4), (0, 3)))[1].any()
 
 
 @given(st.integers(1, 200), st.integers(1, 300))
@@ -98,6 +98,6 @@ def test_stretches_hold_each_column_once(numbers):
     assert len(parts) == len(set(numbers))
 
 
-@pytest.mark.parametrize("part", [Part((0, 4), (0, 6)), Part((1, 2), (0, 6))])
+@pytest.mark.parametrize("part", [HiddenPart((0, 4), (0, 6)), HiddenPart((1, 2), (0, 6))])
 def test_zeros_stay_zeros(part):
     assert not hide(torch.zeros(3, 4, 6), part).any()

@@ -4,11 +4,11 @@ import pytest
 
 from quake.errors import WaveformError
 from quake.explain.window_choice import place_of, strongest, windows_at
-from quake.inference.classifier import Task
 from quake.inference.records import WindowRecord
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.times import NS_PER_S, parse_time
-from quake.windows.grid import Record, WindowGrid
+from quake.windows.grid import Recording, WindowGrid
+from quake.windows.tasks import Task
 
 ONE, TWO = ChannelSetId("XX", "ONE", "", "HH"), ChannelSetId("XX", "TWO", "", "HH")
 GRID = WindowGrid.from_overlap(60.0, 0.5)
@@ -20,7 +20,7 @@ def at(seconds):
 
 
 def task(id, *starts_s):
-    record = Record(at(starts_s[0]), at(starts_s[-1] + 60), 0)
+    record = Recording(at(starts_s[0]), at(starts_s[-1] + 60), 0)
     return Task(id, (), record, [at(start_s) for start_s in starts_s])
 
 

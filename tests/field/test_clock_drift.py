@@ -10,6 +10,7 @@ from strategies import ID, START_NS, trace
 
 from quake.waveforms.readers import file_index
 from quake.waveforms.readers.waveform_file import contents_of, read_segments
+from quake.waveforms.sources import FileSource
 from quake.waveforms.times import NS_PER_S
 
 RATE_HZ = 100.0
@@ -129,3 +130,24 @@ def test_a_time_correction_that_was_not_applied_is_applied(file):
     (segment,) = read_segments(path, ID)[0]
     lost = N_RECORDS * N_SAMPLES - len(segment.samples)
     assert lost == pytest.approx(0.4 * (N_RECORDS - 1), abs=1)
+
+
+def test_a_second_that_was_counted_twice_is_a_gap_and_no_drift(file):
+    """Records over the end of 2016: second 60 lasts from 60 s to 61 s after 23:59:00."""
+    begin_ns = 1_483_228_740 * NS_PER_S
+    samples = np.random.default_rng(0).integers(-1000, 1000, 12_000, np.int32)
+    content = io.BytesIO()
+    for first in range(0, 12_000 - 370, 370):
+        late_ns = (NS_PER_S if first >= 6100 else 0) - first * NS_PER_S // 100
+        piece = trace(samples[first : first + 370], "HHZ", begin_ns - late_ns, RATE_HZ)
+        piece.write(content, format="MSEED", reclen=4096, encoding="INT32")
+    source = FileSource([file(content.getvalue())])
+    spans = source.spans()[ID]
+    first, second = spans
+    segments = source.read(spans, ID, first.start_ns, second.end_ns)
+    (problem,) = source.problems
+    assert source.remarks == {}
+    assert second.start_ns == first.end_ns - NS_PER_S
+    assert sum(len(segment.samples) for segment in segments) == 32 * 370
+    assert "as around a leap second; that second counts as a gap" in problem.message
+    assert not problem.failed

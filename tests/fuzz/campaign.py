@@ -33,7 +33,7 @@ MOST_INPUTS = 40_000
 _OF_ARRAYS = ("waveform", "predict", "class_folder", "seedlink")
 _LATE = (
     "obspy.core.event",
-    "obspy.io.mseed.core",
+    "pymseed",
     "obspy.io.quakeml.core",
     "obspy.io.sac.core",
     "quake.store.result_store",
@@ -137,7 +137,8 @@ def fuzz(target, found, arguments):
     import atheris
 
     with atheris.instrument_imports(
-        include=["quake", "obspy.io", "obspy.core", "fuzz_targets"], enable_loader_override=False
+        include=["quake", "obspy.io", "obspy.core", "fuzz_targets"],
+        enable_loader_override=False,
     ):
         import fuzz_targets
         from fuzz_mutator import mutated

@@ -21,7 +21,41 @@ def mutated(data, seed, other=b""):
     changed = bytearray(data)
     for _ in range(draw.choice((1, 1, 2, 4, 8))):
         draw.choice(_CHANGES)(changed, draw, other or data)
-    return bytes(changed)
+    return sealed(changed) if draw.random() < 0.8 else bytes(changed)
+
+
+def sealed(data):
+    """Give what seem to be records of miniSEED 3 the checksums of what is in them."""
+    data = bytearray(data)
+    at = data.find(b"MS\x03")
+    while 0 <= at <= len(data) - 40:
+        sid, extra, payload = struct.unpack_from("<BHI", data, at + 33)
+        end = at + 40 + sid + extra + payload
+        if end <= len(data):
+            data[at + 28 : at + 32] = bytes(4)
+            data[at + 28 : at + 32] = _crc32c(data[at:end]).to_bytes(4, "little")
+        at = data.find(b"MS\x03", at + 3)
+    return bytes(data)
+
+
+def _table_of_crc32c():
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+_CRC32C = _table_of_crc32c()
+
+
+def _crc32c(data):
+    """Checksum of RFC 3720, appendix B.4, which miniSEED 3 has."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value = value >> 8 ^ _CRC32C[(value ^ byte) & 255]
+    return value ^ 0xFFFFFFFF
 
 
 def _place(data, draw):

@@ -62,6 +62,24 @@ def made_records():
     return found
 
 
+def version_3(data, n_records=None):
+    """Records of miniSEED 2 as miniSEED 3, by libmseed."""
+    from pymseed import MS3Record
+
+    found = []
+    for record in MS3Record.from_buffer(data, unpack_data=True):
+        record.formatversion, record.reclen = 3, 2 * record.reclen
+        found += record.generate()
+    return b"".join(found[:n_records])
+
+
+def records_3():
+    """Several encodings in miniSEED 3, and both versions in one file."""
+    made = [data for data in made_records() if data[6:7] == b"D"]
+    example = EXAMPLE.read_bytes()[:4096]
+    return [*map(version_3, made), version_3(example), example + version_3(example) + example]
+
+
 def full_seed():
     """A volume header and a station header before data records."""
     volume = b"000001V 010009502.1121992,001,00:00:00.0000~2006,001,00:00:00.0000~~IRIS~X~"
@@ -183,7 +201,7 @@ def small_graph():
 
 def journal_lines():
     from quake.inference.coverage import Coverage
-    from quake.store.journal import DayEntry, FileEntry, FileState, _day_line, _file_line
+    from quake.store.entries import DayEntry, FileEntry, FileState, day_line, file_line
     from quake.waveforms.ids import ChannelSetId
     from quake.waveforms.segments import Span
     from quake.waveforms.sources import Problem
@@ -202,7 +220,7 @@ def journal_lines():
         Coverage([(0, 9)], [(0, 6)], [(0, 7)], [(8, 9)]),
         [Problem("/a/b.mseed", "damaged")],
     )
-    return f"{_file_line(file)}\n{_day_line(day)}\n".encode()
+    return f"{file_line(file)}\n{day_line(day)}\n".encode()
 
 
 def seeds(folder):
@@ -213,7 +231,7 @@ def seeds(folder):
     folder : Path
         Where something may be written.
     """
-    waveforms = [*records(), *made_records(), full_seed()]
+    waveforms = [*records(), *made_records(), *records_3(), full_seed()]
     card = {"quake_format": "1", "quake": card_text()}
     run = {"results_version": 1, "model": "0123456789ab", "overlap": 0.5, "classes": ["a", "b"]}
     return {

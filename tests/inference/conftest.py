@@ -63,5 +63,5 @@ def quick(random_model):
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
-    classifier.probabilities = probabilities
+    classifier.engine.probabilities = probabilities
     return classifier

@@ -11,13 +11,13 @@ from strategies import FIELDS, ID, START_NS, noise, segment, stream, trace, writ
 
 from quake.errors import LabelError, ModelError, ParameterError, WaveformError
 from quake.inference import Classifier, WindowRecord
-from quake.inference import classifier as module
-from quake.inference.classifier import PredictConfig
+from quake.inference.config import PredictConfig
 from quake.model_file.identity import model_hash
 from quake.stations.orientation import Epoch, Orientations
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Segment, Span
 from quake.waveforms.times import NS_PER_S
+from quake.windows import blocks as module
 
 START = "2021-03-04T05:06:00Z"
 

@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import START_NS, cut_trace, cuts, noise, stream, write
 
-from quake.inference.classifier import PredictConfig, Task
+from quake.inference.config import PredictConfig
 from quake.waveforms.sources import StreamSource
 from quake.waveforms.times import NS_PER_S
 from quake.windows.station_days import station_days
+from quake.windows.tasks import Task
 
 N_SAMPLES = 24_000  # four minutes at 100 Hz
 FEW = settings(

@@ -15,13 +15,15 @@ from quake.datasets.decoding import decode
 from quake.datasets.examples import Example
 from quake.datasets.labels import LabelledSpan
 from quake.datasets.opening import open_collection
-from quake.inference.classifier import PredictConfig, Prediction, Task
+from quake.inference.config import PredictConfig
 from quake.inference.engine import open_engine
+from quake.inference.prediction import Prediction
 from quake.model_file.card import Calibration, ModelCard
 from quake.waveforms.sources import StreamSource
 from quake.waveforms.times import NS_PER_S
-from quake.windows.grid import Record
+from quake.windows.grid import Recording
 from quake.windows.missing import KINDS, NOTHING, draw_loss, inflict, within
+from quake.windows.tasks import Task
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "BK.MHC.mseed"
@@ -66,7 +68,7 @@ def predicted(channels, start_ns):
     if not source.stream:
         return None
     ((key, spans),) = source.spans().items()
-    whole = Record(start_ns, start_ns + P.window_ns, 0)
+    whole = Recording(start_ns, start_ns + P.window_ns, 0)
     task = Task(key, spans, whole, [start_ns])
     (window,) = Prediction(Model(), source, PredictConfig(), tasks=[task]).windows()
     return window
@@ -74,7 +76,7 @@ def predicted(channels, start_ns):
 
 def row_of(example):
     """The record that begins and ends with the row of an example."""
-    return within(example.record, example.span.start_ns, example.span.end_ns)
+    return within(example.recorded, example.span.start_ns, example.span.end_ns)
 
 
 def first_window(channels):

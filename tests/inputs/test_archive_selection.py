@@ -8,7 +8,7 @@ from quake.errors import ParameterError
 from quake.inputs.selection import Selection, parse_age, parse_moment, select_spans
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
-from quake.waveforms.sources import _matches
+from quake.waveforms.sources import matches_channel
 from quake.waveforms.times import NS_PER_S
 
 DAY_NS = 86_400 * NS_PER_S
@@ -111,7 +111,9 @@ def test_channel_patterns_match_as_those_of_the_prediction(
 ):
     key = ChannelSetId(network, station, location, channel[:-1])
     one = span(key=key, code=channel[-1])
-    assert Selection(channels=(pattern,)).matches(one) == _matches(one, [pattern])
+    assert Selection(channels=(pattern,)).matches(one) == matches_channel(
+        one.id, one.code, [pattern]
+    )
 
 
 @given(

@@ -24,6 +24,14 @@ def test_blocks_of_the_archives_page_run(block, place):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_program_of_the_page_runs(empty_place):
+    (block,) = (b for b in blocks(PAGE) if b.kind == "python")
+    done = empty_place.run(f"cat > call.py <<'PYTHON'\n{block.text}PYTHON\npython call.py")
+    assert done.returncode == 0, done.stderr
+    assert "'done before': 0, 'failed': 0}" in done.stdout
+    assert "\nBK.MHC..BH? Counter({'ok': " in done.stdout
+
+
 def test_the_store_has_the_files_that_the_page_draws(finished):
     (drawn,) = (b.text for b in blocks(PAGE) if b.text.startswith("store/"))
     paths = {line.split()[0] for line in drawn.splitlines()[1:]}

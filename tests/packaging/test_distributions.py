@@ -51,6 +51,8 @@ def test_the_wheel_has_all_that_runs_and_nothing_else(wheel):
         "quake_cli/py.typed",
         "quake/bundled/b0.safetensors",
         "quake/bundled/b0.onnx",
+        "quake/bundled/onsets.onnx",
+        "quake/bundled/onsets.md",
         "quake/report/templates/report.html.jinja",
     ):
         assert name in names

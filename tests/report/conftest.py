@@ -14,7 +14,7 @@ def make_store(tmp_path):
     """An empty store, and the means to fill it."""
     maker = StoreMaker(tmp_path / "store")
     yield maker
-    maker.journal.close()
+    maker.journal.__exit__()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from quake.events import Arrival, Event
 from quake.inference.records import WindowRecord
 from quake.output.events import write_events
 from quake.output.windows import windows_as_bytes
-from quake.store.journal import DayEntry, FileEntry, FileState, Journal
+from quake.store.entries import DayEntry, FileEntry, FileState
+from quake.store.journal import Journal
 from quake.store.layout import day_of_date, events_folder, windows_file
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
@@ -66,8 +67,7 @@ class StoreMaker:
         self.folder = self.root / "_quake"
         self.folder.mkdir(parents=True)
         self.sign()
-        self.journal = Journal(self.folder)
-        self.journal.open()
+        self.journal = Journal(self.folder).__enter__()
 
     def sign(self):
         (self.folder / "run.json").write_text(json.dumps(self.run), encoding="utf-8")

@@ -12,7 +12,7 @@ from quake.inference.coverage import Coverage
 from quake.report.calendar import MAX_COLUMNS, check_date, make_calendar
 from quake.report.heat_table import detection_edges, level_of, make_heat_table
 from quake.report.station_map import MAX_ROWS, MapMaker
-from quake.store.journal import DayEntry
+from quake.store.entries import DayEntry
 
 DAY = timedelta(days=1)
 

@@ -15,7 +15,7 @@ from quake.errors import WaveformError
 from quake.model_file.card import Calibration, ModelCard
 from quake.report import ReportOptions, write_page
 from quake.report.page import MAX_FAILURES
-from quake.store.journal import state_of
+from quake.store.entries import state_of
 from quake.store.layout import windows_file
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.sources import Problem
@@ -335,7 +335,7 @@ def test_a_page_over_hundreds_of_stations_stays_small(make_store, content):
     make_store.journal.sync = lambda: None  # there is no hurry to have it on disk
     for number in range(320):
         key = ChannelSetId("XX", f"S{number:03}", "", "HH")
-        for day in range(1, 32, 10):
+        for day in range(1, 29, 9):
             make_store.day(key, f"2020-{1 + number % 12:02}-{day:02}", windows={"ok": 2879})
     found = content(make_store)
     assert len(found) < 3_000_000

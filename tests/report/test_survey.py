@@ -11,11 +11,10 @@ from report_stores import CLASSES, ONE, TWO, event, hours, window
 from quake.errors import ParameterError, WaveformError
 from quake.inference.coverage import Coverage
 from quake.report.day_windows import read_day
-from quake.report.journal_reader import JournalReader
 from quake.report.run_facts import read_run_facts
 from quake.report.survey import ReportOptions
 from quake.report.totals import Failure
-from quake.store.journal import Journal
+from quake.store.journal import Journal, JournalReader
 from quake.store.layout import windows_file
 
 
@@ -141,13 +140,13 @@ def test_windows_of_two_stations_at_one_time_are_two(make_store, survey):
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.integers(1, 4))
 def test_a_ranking_over_days_is_that_of_all_windows_together(values, size):
-    from quake.report.ranking import Ranking, strength_scores
+    from quake.report.shortlist import Shortlist, strength_scores
 
     times = [f"2020-05-0{1 + n // 20}T{(n % 20) // 10 + 11:02}:{n % 10:02}:00" for n in range(40)]
     records = [
         window(ONE, time, (value / 10, 0, 0)) for time, value in zip(times, values, strict=False)
     ]
-    ranking = Ranking(size)
+    ranking = Shortlist(size)
     for date in ("2020-05-01", "2020-05-02"):
         of_day = [record for record in records if record.start.startswith(date)]
         if of_day:
@@ -325,9 +324,8 @@ def test_a_station_day_of_no_usable_date_is_a_line_that_says_nothing(make_store,
 
 def test_station_days_on_which_shards_disagree_are_left_out(make_store, survey):
     for name, inputs in (("journal-1-of-2", "a"), ("journal-2-of-2", "b")):
-        make_store.journal.close()
-        make_store.journal = Journal(make_store.folder, name)
-        make_store.journal.open()
+        make_store.journal.__exit__()
+        make_store.journal = Journal(make_store.folder, name).__enter__()
         make_store.day(ONE, "2020-05-01")
         text = make_store.journal.path.read_text().replace(
             '"inputs":"inputs"', f'"inputs":"{inputs}"'
@@ -339,16 +337,16 @@ def test_station_days_on_which_shards_disagree_are_left_out(make_store, survey):
 
 def test_reading_sees_what_the_store_itself_sees(small_store):
     with Journal(small_store.folder, "journal-other") as store, JournalReader(store.folder) as ours:
-        assert {entry.key: entry for entry in ours.days()} == store.days
-        assert {entry.state.path: entry for entry in ours.files()} == store.files
+        assert {entry.key: entry for entry in ours.days.entries()} == store.days
+        assert {entry.state.path: entry for entry in ours.files.entries()} == store.files
 
 
 def test_a_journal_that_is_written_anew_meanwhile_does_not_disturb(small_store):
     with JournalReader(small_store.folder) as reader:
         small_store.journal.path.rename(small_store.folder / "old")
         small_store.journal.path.write_text("nothing like before\n")
-        assert len(list(reader.days())) == 3
-        assert len(list(reader.files())) == 3
+        assert len(list(reader.days.entries())) == 3
+        assert len(list(reader.files.entries())) == 3
 
 
 def test_a_store_is_not_changed(with_events, survey):

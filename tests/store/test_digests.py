@@ -7,8 +7,8 @@ import pytest
 from obspy import Stream, Trace, UTCDateTime
 
 from quake.store.digests import digest_of_inputs
+from quake.store.entries import FileEntry, FileState
 from quake.store.headers import scan_file
-from quake.store.journal import FileEntry, FileState
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.windows.station_days import DAY_NS, StationDay

@@ -6,8 +6,8 @@ from strategies import ID, noise, trace, write
 
 from quake.store import digests
 from quake.store.digests import digest_of_inputs, heads_of
+from quake.store.entries import FileEntry, FileState
 from quake.store.headers import scan_file
-from quake.store.journal import FileEntry, FileState
 from quake.waveforms.readers.waveform_file import scan_with_index
 from quake.waveforms.segments import Span
 from quake.waveforms.times import NS_PER_S

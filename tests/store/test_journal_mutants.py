@@ -10,7 +10,8 @@ import pytest
 from quake.errors import OutputError, QuakeError
 from quake.inference.coverage import Coverage
 from quake.store import journal as module
-from quake.store.journal import OUTPUT_ADVICE, DayEntry, FileEntry, FileState, Journal, state_of
+from quake.store.entries import DayEntry, FileEntry, FileState, state_of
+from quake.store.journal import OUTPUT_ADVICE, Journal
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import Problem

@@ -201,3 +201,47 @@ def test_a_store_without_onsets_is_told_apart(run, quake, store):
     ended = quake("events", store)
     assert_status(ended, 1)
     assert "6 station-days have windows and no onsets" in ended.err
+
+
+def make_old(store):
+    """Rewrite the onsets as a version without an onset network had them."""
+    paths = sorted(store.glob("onsets/**/onsets.jsonl"))
+    changed = [path for path in paths if path.stat().st_size]
+    sizes = {}
+    for path in changed:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        old = [{k: v for k, v in line.items() if k != "network"} | {"rise_db": 9} for line in lines]
+        path.write_text("".join(json.dumps(line) + "\n" for line in old))
+        sizes[path.parent] = path.stat().st_size
+    journal = store / "_quake" / "journal.jsonl"
+    entries = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert any("onsets" in entry.get("outputs", {}) for entry in entries)
+    for entry in entries:
+        for folder, size in sizes.items():
+            if f"date={entry.get('date')}" in folder.parts and _is_of(folder, entry["id"]):
+                entry["outputs"]["onsets"] = size
+    compact = (",", ":")
+    journal.write_text("".join(json.dumps(e, separators=compact) + "\n" for e in entries))
+    return changed
+
+
+def _is_of(folder, key):
+    network, station, _, _ = key
+    return f"network={network}" in folder.parts and f"station={station}" in folder.parts
+
+
+def test_onsets_of_an_older_version_are_refused_with_what_to_do(quake, copied):
+    old = make_old(copied)
+    assert old
+    ended = quake("events", copied)
+    assert ended.status not in (0, 130)
+    assert "without an onset network" in ended.err
+    assert "run quake predict --events with the same inputs again" in ended.err
+
+
+def test_onsets_of_an_older_version_are_found_anew_and_windows_stay(run, copied, undisturbed):
+    make_old(copied)
+    before = identities(copied)
+    run(*ALL_FORMATS, "--events")
+    assert identities(copied) == before
+    assert_same_tree(copied, undisturbed)

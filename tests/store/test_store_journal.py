@@ -5,7 +5,8 @@ import json
 import pytest
 
 from quake.inference.coverage import Coverage
-from quake.store.journal import DayEntry, FileEntry, FileState, Journal
+from quake.store.entries import DayEntry, FileEntry, FileState
+from quake.store.journal import Journal
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.sources import Problem

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
-from quake.synth import Crust, Earthquake, Phase, Scattering, Site, draw_earthquake, earthquake
+from quake.synth import (
+    Crust,
+    Earthquake,
+    Phase,
+    Scattering,
+    SiteResponse,
+    draw_earthquake,
+    earthquake,
+)
 from quake.synth.spectra import minimum_phase
 
 RATE_HZ = 100.0
@@ -19,7 +27,7 @@ CLEAN = Earthquake(
     azimuth_deg=0.0,
     strike_deg=20.0,
     crust=Crust(vp_km_s=5.0, vp_vs=2.0, moho_km=90.0, q0=600.0),
-    site=Site(kappa_s=0.02),
+    site=SiteResponse(kappa_s=0.02),
     p_scattering=NO_SCATTERING,
     s_scattering=NO_SCATTERING,
 )
@@ -74,7 +82,7 @@ def displacement_spectrum(samples):
 
 def test_plateau_corner_and_fall_off_come_back_from_a_fit():
     crust = replace(CLEAN.crust, q0=1e9)
-    event = replace(CLEAN, site=Site(kappa_s=0.0), crust=crust, incidence_deg=0.0)
+    event = replace(CLEAN, site=SiteResponse(kappa_s=0.0), crust=crust, incidence_deg=0.0)
     made = record(event, window_s=120.0)
     frequency_hz, spectrum = displacement_spectrum(made.samples[0, 900:1900])
 
@@ -99,7 +107,10 @@ def test_plateau_is_that_of_the_far_field():
 
 
 def test_high_frequencies_are_lost_with_kappa():
-    pair = [record(replace(CLEAN, site=Site(kappa_s=k))).samples[0, 900:1900] for k in (0.01, 0.06)]
+    pair = [
+        record(replace(CLEAN, site=SiteResponse(kappa_s=k))).samples[0, 900:1900]
+        for k in (0.01, 0.06)
+    ]
     f, low = displacement_spectrum(pair[0])
     high = displacement_spectrum(pair[1])[1]
     at = [np.argmin(abs(f - hz)) for hz in (5, 15)]

@@ -9,7 +9,7 @@ import quake.synth.draws
 import quake.synth.source
 from quake.synth.path import Crust, Scattering, site_kappa
 from quake.synth.source import corner_frequency_hz, moment_nm, omega_square, radiation
-from quake.synth.stations import Instrument, Site
+from quake.synth.stations import Instrument, SiteResponse
 
 
 def test_moment_of_magnitude_six_is_ten_to_the_18_1():
@@ -91,10 +91,10 @@ def test_late_coda_decays_as_aki_and_chouet_say():
 
 
 def test_soft_layer_amplifies_at_odd_multiples_of_its_frequency():
-    site = Site(resonance_hz=2.0, reflection=0.5)
+    site = SiteResponse(resonance_hz=2.0, reflection=0.5)
     gain = np.abs(site.reverberation(np.array([1e-9, 2.0, 4.0, 6.0])))
     assert gain[1] == pytest.approx([1, 3, 1, 3])  # (1 + r) / (1 - r) = 3
-    assert np.all(Site(reflection=0.0).reverberation(np.array([1.0, 2.0])) == 1)
+    assert np.all(SiteResponse(reflection=0.0).reverberation(np.array([1.0, 2.0])) == 1)
 
 
 def test_sensor_is_flat_above_its_corner_and_falls_with_the_square_below():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quake.training.schedule import Stage, learning_rate_factor, phase_factor, stage_of
+from quake.training.schedule import ProgressiveStage, learning_rate_factor, phase_factor, stage_of
 
 
 def test_the_learning_rate_is_largest_after_a_twentieth_and_zero_at_the_end():
@@ -44,7 +44,7 @@ def test_what_learns_later_has_the_whole_schedule_in_what_is_left():
 
 
 def test_one_stage_is_full_size_throughout():
-    assert {stage_of(epoch, 10, 1) for epoch in range(10)} == {Stage(1.0, 1.0)}
+    assert {stage_of(epoch, 10, 1) for epoch in range(10)} == {ProgressiveStage(1.0, 1.0)}
 
 
 def test_the_stages_go_from_half_size_and_a_third_of_the_strength_to_all():
@@ -58,5 +58,5 @@ def test_every_stage_has_an_epoch_and_the_last_epoch_is_full_size(epochs, data):
     n_stages = data.draw(st.integers(1, epochs))
     stages = [stage_of(epoch, epochs, n_stages) for epoch in range(epochs)]
     assert len(set(stages)) == n_stages
-    assert stages[-1] == Stage(1.0, 1.0)
+    assert stages[-1] == ProgressiveStage(1.0, 1.0)
     assert stages == sorted(stages, key=lambda stage: stage.fraction)

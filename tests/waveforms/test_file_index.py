@@ -255,7 +255,7 @@ def test_blocks_of_a_source_hold_every_sample_once_and_read_little(
     read = []
     whole = file_index._bytes
     monkeypatch.setattr(
-        file_index, "_bytes", lambda f, at, length: read.append(length) or whole(f, at, length)
+        file_index, "_bytes", lambda f, at, memory: read.append(len(memory)) or whole(f, at, memory)
     )
     parts = {"Z": [], "N": [], "E": []}
     for block in range(12):

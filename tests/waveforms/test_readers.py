@@ -189,12 +189,6 @@ def test_a_foreign_file_is_shown_with_its_first_bytes(tmp_path, content):
     assert repr(content[:8]) in text
 
 
-def test_miniseed_3_is_refused_by_its_name(tmp_path):
-    path = tmp_path / "new.mseed"
-    path.write_bytes(b"MS\x03" + b"\0" * 600)
-    assert "convert it to miniSEED 2" in error_of(path)
-
-
 class Malicious:
     def __init__(self, target):
         self.target = target

@@ -138,6 +138,6 @@ def test_real_noise_has_no_stretches_that_are_made_up(noise_records):
     flags = [
         flag
         for example in noise_records
-        for flag in cut(example.record, example.start_ns, P, 0.25).flags
+        for flag in cut(example.recorded, example.start_ns, P, 0.25).flags
     ]
     assert not [flag for flag in flags if flag.partition(":")[0] in ("flat", "line", "spike")]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import signal
 from strategies import sine
 
-from quake.windows.filtering import RecordFilter, high_pass, ratio, record_filter
+from quake.windows.filtering import RecordingFilter, high_pass, ratio, recording_filter
 from quake.windows.timeline import bridge
 
 RATES_HZ = [20.0, 40.0, 50.0, 62.5, 100.0, 200.0, 500.0]
@@ -15,7 +15,7 @@ RATES_HZ = [20.0, 40.0, 50.0, 62.5, 100.0, 200.0, 500.0]
 
 def applied(samples, rate_hz, corner_hz=0.7):
     """Filter samples with nothing around them."""
-    found = record_filter(rate_hz, 50.0, corner_hz)
+    found = recording_filter(rate_hz, 50.0, corner_hz)
     padded = np.pad(samples, found.reach)
     there = np.pad(np.ones(len(samples), np.bool_), found.reach)
     bridge(padded, there, found.reach)
@@ -65,7 +65,7 @@ def test_above_the_models_nyquist_frequency_nothing_comes_back(rate_hz, frequenc
 @pytest.mark.parametrize("first_s", [0, 30, 62])
 def test_a_window_of_a_record_becomes_what_it_would_be_alone(rate_hz, first_s):
     """The filter over the whole, corrected at both ends, against the filter over the window."""
-    found = record_filter(rate_hz, 50.0, 0.7)
+    found = recording_filter(rate_hz, 50.0, 0.7)
     samples = np.random.default_rng(1).standard_normal(round(200 * rate_hz)).cumsum()
     first, n = round(first_s * rate_hz), round(60 * rate_hz)
     padded = np.pad(samples, found.reach)
@@ -92,7 +92,7 @@ def test_there_is_an_output_for_each_step_of_the_model(n):
 
 def test_blocks_of_the_fft_leave_no_seam():
     # One impulse near each end of the first block gives the same response as one in its middle.
-    found = record_filter(50.0, 50.0, 0.7)
+    found = recording_filter(50.0, 50.0, 0.7)
     _, step = found._block
     responses = []
     for at in (step // 2, step - 1, step, step + 1):
@@ -104,7 +104,7 @@ def test_blocks_of_the_fft_leave_no_seam():
 
 
 def test_the_response_to_an_impulse_ends_at_the_reach():
-    found = record_filter(50.0, 50.0, 0.7)
+    found = recording_filter(50.0, 50.0, 0.7)
     samples = np.zeros(6000)
     samples[3000] = 1.0
     out = applied(samples, 50.0)
@@ -127,5 +127,5 @@ def test_the_ratio_of_rates_is_a_simple_fraction(rate_hz, expected):
 
 
 def test_filters_are_kept():
-    assert record_filter(100.0, 50.0, 0.7) is record_filter(100.0, 50.0, 0.7)
-    assert isinstance(record_filter(100.0, 50.0, 0.7), RecordFilter)
+    assert recording_filter(100.0, 50.0, 0.7) is recording_filter(100.0, 50.0, 0.7)
+    assert isinstance(recording_filter(100.0, 50.0, 0.7), RecordingFilter)

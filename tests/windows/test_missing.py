@@ -13,7 +13,7 @@ from quake.data.preprocessing import Preprocessing
 from quake.errors import ParameterError
 from quake.waveforms.times import NS_PER_S
 from quake.windows.cutting import cut
-from quake.windows.missing import KINDS, NOTHING, Loss, draw_loss, inflict, within, without
+from quake.windows.missing import KINDS, NOTHING, DataLoss, draw_loss, inflict, within, without
 
 P = Preprocessing()
 GRADED = [kind for kind in KINDS if kind != "spike"]
@@ -106,11 +106,11 @@ def test_a_kind_that_does_not_exist_is_refused_with_the_list():
 
 
 def test_what_is_left_by_hand():
-    loss = Loss("several", ((10.0, 20.0), (30.0, 40.0)))
+    loss = DataLoss("several", ((10.0, 20.0), (30.0, 40.0)))
     assert loss.shown(60.0) == [(0.0, 10.0), (20.0, 30.0), (40.0, 60.0)]
-    assert Loss("short", ((45.0, 60.0),)).shown(60.0) == [(0.0, 45.0)]
-    assert Loss("start", ((0.0, 15.0),)).shown(60.0) == [(15.0, 60.0)]
-    assert Loss("short", ((0.0, 60.0),)).shown(60.0) == []
+    assert DataLoss("short", ((45.0, 60.0),)).shown(60.0) == [(0.0, 45.0)]
+    assert DataLoss("start", ((0.0, 15.0),)).shown(60.0) == [(15.0, 60.0)]
+    assert DataLoss("short", ((0.0, 60.0),)).shown(60.0) == []
     assert NOTHING.shown(60.0) == [(0.0, 60.0)]
 
 
@@ -119,13 +119,13 @@ def test_what_is_left_by_hand():
     [((0, 10), 1), ((5, 15), 0.5), ((12, 18), 0), ((5, 45), 0.5), ((0, 60), 2 / 3)],
 )
 def test_the_share_of_a_stretch_that_is_left_by_hand(stretch, share):
-    loss = Loss("several", ((10.0, 20.0), (30.0, 40.0)))
+    loss = DataLoss("several", ((10.0, 20.0), (30.0, 40.0)))
     assert loss.shows(*stretch, 60.0) == pytest.approx(share)
 
 
 def test_what_one_component_or_one_sample_loses_is_left_to_be_seen():
-    assert Loss("component", ((10.0, 20.0),), "ZN").shown(60.0) == [(0.0, 60.0)]
-    assert Loss("spike", ((10.0, 10.0),), "Z", 50.0).shown(60.0) == [(0.0, 60.0)]
+    assert DataLoss("component", ((10.0, 20.0),), "ZN").shown(60.0) == [(0.0, 60.0)]
+    assert DataLoss("spike", ((10.0, 10.0),), "Z", 50.0).shown(60.0) == [(0.0, 60.0)]
 
 
 @given(st.sampled_from(["short", "start", "middle", "several", *FILLED]), coverages, seeds)
@@ -156,17 +156,17 @@ def of_z(found):
 def test_a_gap_is_cut_out_where_the_window_has_it():
     whole = ten_hz(np.arange(100))
     # The window begins 2 s after the record: the gap from 1 s to 3 s is that from 3 s to 5 s.
-    found = inflict(whole, Loss("middle", ((1.0, 3.0),)), 2 * NS_PER_S)
+    found = inflict(whole, DataLoss("middle", ((1.0, 3.0),)), 2 * NS_PER_S)
     assert of_z(found) == [(0, list(range(30))), (5, list(range(50, 100)))]
 
 
 def test_what_lies_beyond_the_record_is_lost_already():
     whole = ten_hz(np.arange(100))
-    assert of_z(inflict(whole, Loss("short", ((5.0, 60.0),)), 0)) == [(0, list(range(50)))]
-    assert of_z(inflict(whole, Loss("start", ((0.0, 5.0),)), -NS_PER_S)) == [
+    assert of_z(inflict(whole, DataLoss("short", ((5.0, 60.0),)), 0)) == [(0, list(range(50)))]
+    assert of_z(inflict(whole, DataLoss("start", ((0.0, 5.0),)), -NS_PER_S)) == [
         (4, list(range(40, 100)))
     ]
-    assert of_z(inflict(whole, Loss("short", ((0.0, 60.0),)), 0)) == []
+    assert of_z(inflict(whole, DataLoss("short", ((0.0, 60.0),)), 0)) == []
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_what_lies_beyond_the_record_is_lost_already():
 )
 def test_fillings_by_hand(kind, filling):
     samples = np.array([1, 2, 7, 5, 5, 5, 5, 17, 3], np.int32)
-    found = inflict(ten_hz(samples), Loss(kind, ((0.3, 0.7),)), 0)
+    found = inflict(ten_hz(samples), DataLoss(kind, ((0.3, 0.7),)), 0)
     assert of_z(found) == [(0, [1, 2, 7, *filling, 17, 3])]
     assert found.segments["Z"][0].samples.dtype == np.int32
 
@@ -184,7 +184,7 @@ def test_fillings_by_hand(kind, filling):
 @pytest.mark.parametrize("gap", [(0.0, 0.4), (0.5, 0.9), (0.0, 0.9)])
 def test_a_filling_at_an_end_has_the_value_of_the_other_side_or_its_own(kind, gap):
     samples = np.array([4, 9, 2, 6, 8, 3, 7, 5, 1], np.float32)
-    ((start_s, found),) = of_z(inflict(ten_hz(samples), Loss(kind, (gap,)), 0))
+    ((start_s, found),) = of_z(inflict(ten_hz(samples), DataLoss(kind, (gap,)), 0))
     first, stop = round(gap[0] * 10), round(gap[1] * 10)
     assert start_s == 0
     assert found[:first] == samples[:first].tolist()
@@ -197,7 +197,7 @@ def test_a_wild_sample_is_added_to_the_largest_of_its_record_so_many_times():
     samples = np.zeros(100)
     samples[::2], samples[1::2] = 3.0, -3.0
     samples[90] = 5.0
-    found = inflict(ten_hz(samples), Loss("spike", ((4.0, 4.0),), "Z", 100.0), 0)
+    found = inflict(ten_hz(samples), DataLoss("spike", ((4.0, 4.0),), "Z", 100.0), 0)
     changed = found.segments["Z"][0].samples - samples
     # The median of as many 3 as -3, and a 5, is 0.
     assert np.flatnonzero(changed).tolist() == [40]
@@ -206,20 +206,20 @@ def test_a_wild_sample_is_added_to_the_largest_of_its_record_so_many_times():
 
 def test_a_wild_sample_of_integers_does_not_wrap_around():
     samples = np.array([10**9, -(10**9)] * 50, np.int32)
-    found = inflict(ten_hz(samples), Loss("spike", ((4.0, 4.0),), "Z", 3000.0), 0)
+    found = inflict(ten_hz(samples), DataLoss("spike", ((4.0, 4.0),), "Z", 3000.0), 0)
     assert found.segments["Z"][0].samples[40] > 10**9
 
 
 @pytest.mark.parametrize("at_s", [-1.0, 10.0, 30.0])
 def test_a_wild_sample_beside_the_record_changes_nothing(at_s):
     samples = np.arange(100)
-    found = inflict(ten_hz(samples), Loss("spike", ((at_s, at_s),), "Z", 100.0), 0)
+    found = inflict(ten_hz(samples), DataLoss("spike", ((at_s, at_s),), "Z", 100.0), 0)
     assert of_z(found) == [(0, samples.tolist())]
 
 
 def test_components_that_lose_nothing_are_the_same_objects():
     whole = record()
-    found = inflict(whole, Loss("component", ((10.0, 20.0),), "N"), 0)
+    found = inflict(whole, DataLoss("component", ((10.0, 20.0),), "N"), 0)
     assert found.segments["Z"] is whole.segments["Z"]
     assert len(found.segments["N"]) == 2
     assert inflict(whole, NOTHING, 0) is whole
@@ -262,11 +262,11 @@ def test_the_order_in_which_gaps_are_inflicted_does_not_matter(kind, order, seed
     # What fills a gap is the sample before it, so that no other gap may end there.
     assume(all(later[0] - earlier[1] > 0.1 for earlier, later in pairwise(gaps)))
     whole = record(seed=1)
-    together = inflict(whole, Loss(kind, gaps), 0)
+    together = inflict(whole, DataLoss(kind, gaps), 0)
     one_by_one = whole
     for i in order:
         if i < len(gaps):
-            one_by_one = inflict(one_by_one, Loss(kind, (gaps[i],)), 0)
+            one_by_one = inflict(one_by_one, DataLoss(kind, (gaps[i],)), 0)
     for a, b in zip(together.segments["Z"], one_by_one.segments["Z"], strict=True):
         assert a.start_ns == b.start_ns
         np.testing.assert_array_equal(a.samples, b.samples)

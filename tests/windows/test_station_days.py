@@ -7,7 +7,7 @@ from quake.inference.coverage import Coverage
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
 from quake.waveforms.times import NS_PER_S
-from quake.windows.grid import WindowGrid, records
+from quake.windows.grid import WindowGrid, recordings
 from quake.windows.station_days import DAY_NS, station_days
 
 ID = ChannelSetId("XX", "STA", "", "HH")
@@ -66,7 +66,7 @@ def test_days_together_have_the_windows_of_the_whole(spans, overlap):
     grid = WindowGrid.from_overlap(60, overlap)
     whole = [
         start
-        for record in records(spans, grid.window_ns)
+        for record in recordings(spans, grid.window_ns)
         for start in grid.starts(record.start_ns, record.end_ns, record.tolerance_ns)
     ]
     assert starts_of(station_days({ID: spans}, grid), grid) == whole
@@ -77,13 +77,13 @@ def test_the_input_of_all_days_is_that_of_the_records(spans):
     coverage = Coverage()
     for day in reversed(list(station_days({ID: spans}, GRID))):
         coverage.merge(Coverage(input=day.input(GRID.window_ns)))
-    expected = [(r.start_ns, r.end_ns) for r in records(spans, GRID.window_ns)]
+    expected = [(r.start_ns, r.end_ns) for r in recordings(spans, GRID.window_ns)]
     assert sum(b - a for a, b in coverage.input) == sum(b - a for a, b in expected)
 
 
 def test_seconds_add_up_where_days_meet_and_workers_die():
     coverage = Coverage()
-    record = records([span(0, DAY_NS)], GRID.window_ns)[0]
+    record = recordings([span(0, DAY_NS)], GRID.window_ns)[0]
     today = Coverage(input=[(DAY_NS - 2 * MINUTE, DAY_NS)])
     today.add_window(record, DAY_NS - 2 * MINUTE, DAY_NS - MINUTE, "ok")
     today.add_window(record, DAY_NS - MINUTE, DAY_NS, "rejected")

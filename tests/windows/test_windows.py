@@ -16,7 +16,7 @@ from quake.waveforms.joining import join_segments
 from quake.waveforms.segments import Segment, Span, component_map
 from quake.waveforms.times import NS_PER_S
 from quake.windows.cutting import cut
-from quake.windows.grid import WindowGrid, records
+from quake.windows.grid import WindowGrid, recordings
 
 P = Preprocessing()
 SHORT = replace(P, window_s=4.0)
@@ -272,7 +272,7 @@ def test_a_rate_that_is_rejected_is_not_resampled(monkeypatch):
     def apply(self, padded):
         raise AssertionError("the filter was asked")
 
-    monkeypatch.setattr("quake.windows.filtering.RecordFilter.apply", apply)
+    monkeypatch.setattr("quake.windows.filtering.RecordingFilter.apply", apply)
     assert of_z(counts(60), 1.0).status == "rejected"
     with pytest.raises(AssertionError, match="the filter was asked"):
         of_z(counts(1200), 20.0)
@@ -472,14 +472,14 @@ def test_no_sample_of_a_record_is_left_out(index):
 def test_records_are_divided_at_gaps_of_a_windows_length():
     minute = 60 * NS_PER_S
     spans = [span("Z"), span("Z", 2 * minute - 1, 3 * minute), span("Z", 4 * minute, 5 * minute)]
-    found = [(r.start_ns, r.end_ns) for r in records(spans, minute)]
+    found = [(r.start_ns, r.end_ns) for r in recordings(spans, minute)]
     assert found == [(0, 3 * minute), (4 * minute, 5 * minute)]
 
 
 def test_a_gap_in_one_component_does_not_divide_a_record():
     minute = 60 * NS_PER_S
     spans = [span("N"), span("N", 8 * minute, 9 * minute), span("Z", 0, 9 * minute)]
-    assert [(r.start_ns, r.end_ns) for r in records(spans, minute)] == [(0, 9 * minute)]
+    assert [(r.start_ns, r.end_ns) for r in recordings(spans, minute)] == [(0, 9 * minute)]
 
 
 # --- places in time -----------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 from quake.errors import ParameterError
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.segments import Span
-from quake.windows.grid import Record, WindowGrid, records
+from quake.windows.grid import Recording, WindowGrid, recordings
 
 GRID = WindowGrid(window_ns=60, hop_ns=30)
 
@@ -56,4 +56,4 @@ def test_windows_that_start_at_the_bound_are_behind_it(until_ns, expected):
 
 def test_the_tolerance_of_a_record_is_half_a_sampling_interval():
     span = Span(ChannelSetId("XX", "STA", "", "HH"), "Z", 0, 10**9, 100.0, "a")
-    assert records([span], 60 * 10**9) == [Record(0, 10**9, 5_000_000)]
+    assert recordings([span], 60 * 10**9) == [Recording(0, 10**9, 5_000_000)]

@@ -18,29 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.waveforms.ids import ChannelSetId
-from quake.waveforms.readers.mseed import (
-    Channel,
-    RawTrace,
-    Selection,
-    last_header,
-    read_records,
-    record_bytes,
+from quake.waveforms.readers.mseed import RawTrace, Selection, join_traces, read_records
+from quake.waveforms.readers.record_headers import (
+    LONGEST_BYTES,
+    Records,
+    beside_records,
+    find_records,
 )
-from quake.waveforms.readers.record_headers import calibrations, control_headers, without_impossible
 
 PIECE_BYTES = 2 << 20
 """Size of a piece: small beside an hour of most files, large beside what a call costs."""
 
 # Of bytes that are decoded at once.
 _RANGE_BYTES = 32 << 20
-
-# libmseed looks for a blockette at the very end too.
-_MARGIN_BYTES = 64
-
-# Times of records are rounded to microseconds.
-_ROUNDING_NS = 1000
-
-_MICROSECONDS = 1_000_000
 
 Times = dict[ChannelSetId, tuple[int, int]]
 
@@ -107,30 +97,28 @@ class Scan:
 
 
 def scan_records(file: BinaryIO) -> Scan:
-    """Read the headers of a miniSEED file, and divide it into pieces.
-
-    Raises
-    ------
-    Exception
-        Whatever ObsPy makes of damaged bytes.
-    """
+    """Read the headers of a miniSEED file, and divide it into pieces."""
     status = os.fstat(file.fileno())
     all_traces: list[list[RawTrace]] = []
     complaints: list[str] = []
     pieces: list[Piece] = []
     n_read = n_headers = n_calibrations = at = 0
+    memory = np.empty(min(PIECE_BYTES, status.st_size), np.int8)
     while at < status.st_size:
-        end, traces, texts, n_bytes, n_found = _next_piece(file, at, status.st_size)
-        n_calibrations += n_found
-        if n_bytes < end - at:
-            n_found, n_control_bytes = control_headers(_bytes(file, at, end - at))
+        data, records = _next_piece(file, at, status.st_size, memory)
+        if not len(data):
+            break
+        traces, texts = read_records(data, records, headonly=True, at=at)
+        n_read += records.n_bytes
+        if records.n_bytes < len(data):
+            n_found, n_bytes = beside_records(data, records)
             n_headers += n_found
-            n_bytes = min(n_bytes + n_control_bytes, end - at)
-        pieces.append(Piece(at, end, _times(traces)))
+            n_read += n_bytes
+        n_calibrations += records.n_calibrations
+        pieces.append(Piece(at, at + len(data), _times(traces)))
         all_traces.append(traces)
         complaints += texts
-        n_read += n_bytes
-        at = end
+        at += len(data)
     return Scan(
         join_traces(all_traces),
         list(dict.fromkeys(complaints)),
@@ -151,95 +139,42 @@ def read_ranges(
     traces : list of RawTrace
         Of the channel set alone; as of the whole file, up to the bounds of the records.
     complaints : list of str
-
-    Raises
-    ------
-    Exception
-        Whatever ObsPy makes of damaged bytes.
     """
     parts: list[list[RawTrace]] = []
     complaints: list[str] = []
     for begin, end in ranges:
-        data = _bytes(file, begin, end - begin)
+        data = _bytes(file, begin, np.empty(end - begin, np.int8))
         traces, texts = read_records(data, selection=selection, at=begin)
         parts.append([t for t in traces if t.channel.id == selection.channel_set])
         complaints += texts
     return join_traces(parts), list(dict.fromkeys(complaints))
 
 
-def join_traces(parts: Iterable[list[RawTrace]]) -> list[RawTrace]:
-    """Join what was cut apart between pieces, as if they had been read at once.
-
-    Parameters
-    ----------
-    parts : traces of one piece after the other
-    """
-    joined: dict[Channel, list[RawTrace]] = {}
-    for part in parts:
-        # One channel comes after the other, each once.
-        for channel, some in groupby(part, attrgetter("channel")):
-            later = list(some)
-            earlier = joined.setdefault(channel, [])
-            if earlier and _continues(earlier[-1], later[0]):
-                earlier[-1] = _joined(earlier[-1], later.pop(0))
-            earlier += later
-    return [trace for traces in joined.values() for trace in traces]
-
-
 def _next_piece(
-    file: BinaryIO, at: int, size: int
-) -> tuple[int, list[RawTrace], list[str], int, int]:
-    """Read the headers of a piece.
+    file: BinaryIO, at: int, size: int, memory: NDArray[np.int8]
+) -> tuple[NDArray[np.int8], Records]:
+    """Read a piece, which ends with a record, or at the end of the file; into memory if it fits.
 
-    Where a cut proves wrong, the piece is made longer, up to the most that is decoded at once: no
-    record is as long as that.
-
-    Returns
-    -------
-    end : int
-    traces : list of RawTrace
-    complaints : list of str
-    n_bytes : int
-        Size of the records.
-    n_calibrations : int
-        Records that say that a calibration is going on.
+    A record that is longer than a piece makes it longer; no record is as long as the most that is
+    decoded at once.
     """
     length = PIECE_BYTES
     while True:
-        data = _bytes(file, at, min(length, size - at))
-        is_rest = len(data) < length or at + length == size
-        is_longest = length >= _RANGE_BYTES
-        if not is_rest:
-            data = data[: last_header(data) or is_longest * length]
-        if is_rest or len(data):
-            traces, texts = read_records(data, headonly=True, at=at)
-            n_bytes, fits = _size_of_records(data, traces, texts)
-            if is_rest:
-                return size, traces, texts, n_bytes, calibrations(data)
-            if fits or is_longest:
-                return at + len(data), traces, texts, n_bytes, calibrations(data)
+        n_bytes = min(length, size - at)
+        if n_bytes > len(memory):
+            memory = np.empty(n_bytes, np.int8)
+        data = _bytes(file, at, memory[:n_bytes])
+        is_last = len(data) < length or at + length >= size or length > 2 * LONGEST_BYTES
+        records = find_records(data, is_last=is_last)
+        if records.end or is_last:
+            return data[: records.end], records
         length *= 2
 
 
-def _size_of_records(
-    data: NDArray[np.int8], traces: list[RawTrace], complaints: list[str]
-) -> tuple[int, bool]:
-    """Size of the records that were read, bytes, and whether they were read to the last byte."""
-    n_bytes = sum(trace.n_records * trace.record_bytes for trace in traces)
-    if n_bytes == len(data) and not complaints:
-        return n_bytes, True
-    if any("will not be read" in text for text in complaints):
-        return n_bytes, False
-    # Records of two sizes, or something between them.
-    walked, fits = record_bytes(without_impossible(data)[0])
-    return walked or n_bytes, fits
-
-
-def _bytes(file: BinaryIO, at: int, length: int) -> NDArray[np.int8]:
-    """Bytes of a file; some more are behind them in memory, for a look beyond the end."""
-    memory = np.zeros(length + _MARGIN_BYTES, np.int8)
+def _bytes(file: BinaryIO, at: int, memory: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Fill memory with bytes of a file; what of it was filled."""
     file.seek(at, io.SEEK_SET)
-    n_read = file.readinto(memory[:length])  # type: ignore[attr-defined]
+    n_read = file.readinto(memory)  # type: ignore[attr-defined]
     return memory[:n_read]
 
 
@@ -258,34 +193,6 @@ def _reaches(piece: Piece, selection: Selection) -> bool:
     if selection.channel_set not in piece.times:
         return False
     first_ns, last_ns = piece.times[selection.channel_set]
-    return (selection.start_ns is None or selection.start_ns <= last_ns + _ROUNDING_NS) and (
-        selection.end_ns is None or selection.end_ns >= first_ns - _ROUNDING_NS
-    )
-
-
-def _continues(earlier: RawTrace, later: RawTrace) -> bool:
-    """Say whether libmseed would have put the records of both into one trace."""
-    if not (earlier.n_samples and later.n_samples and earlier.kind == later.kind):
-        return False
-    if not (earlier.sampling_rate_hz > 0 and later.sampling_rate_hz > 0):
-        return False
-    if abs(1 - earlier.sampling_rate_hz / later.sampling_rate_hz) >= 1e-4:
-        return False
-    interval = int(_MICROSECONDS / earlier.sampling_rate_hz)
-    gap = (later.start_ns - earlier.last_ns) // 1000 - interval
-    return abs(gap) <= int(0.5 * interval)
-
-
-def _joined(earlier: RawTrace, later: RawTrace) -> RawTrace:
-    samples = None
-    if earlier.samples is not None and later.samples is not None:
-        samples = [*earlier.samples, *later.samples]
-    n_before = earlier.n_samples
-    shifted = ((n_before + sample, time_ns) for sample, time_ns in later.anchors)
-    return earlier._replace(
-        anchors=(*earlier.anchors, (n_before, later.start_ns), *shifted),
-        last_ns=later.last_ns,
-        n_samples=earlier.n_samples + later.n_samples,
-        n_records=earlier.n_records + later.n_records,
-        samples=samples,
+    return (selection.start_ns is None or selection.start_ns <= last_ns) and (
+        selection.end_ns is None or selection.end_ns >= first_ns
     )

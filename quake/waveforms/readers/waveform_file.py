@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import logging
 import math
-import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -49,8 +48,6 @@ logger = logging.getLogger(__name__)
 
 _ADVICE = "check the file, or leave it out"
 
-_SKIPPED_BYTES = re.compile("Will skip bytes|Record will be skipped")
-
 _SAC_UNDEFINED = -12345.0
 _SAC_BEGIN_AT = 5 * 4  # B
 _SAC_VERSION_AT = 76 * 4  # NVHDR
@@ -62,7 +59,7 @@ _LONGEST_S = 1e9  # a record of thirty years
 
 # No seismometer is slower or faster, but damaged headers are: they would ask for centuries, or for
 # filters of gigabytes.
-_SLOWEST_HZ, _FASTEST_HZ = 0.001, 10_000
+_SLOWEST_HZ, _FASTEST_HZ = 0.001, 100_000
 
 # Nanoseconds since 1970 have 63 bits, in files of results too.
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261
@@ -189,6 +186,8 @@ def contents_of(path: str | Path) -> Contents:
             traces, complaints = scanned.traces, scanned.complaints
             n_unread, n_control = scanned.n_unread, scanned.n_control_headers
             n_calibrations, index = scanned.n_calibrations, scanned.index
+            if not traces and not complaints and not n_control:
+                raise WaveformError(f"{path}: no complete record in it; {_ADVICE}")
     problems = _complaints(path, complaints)
     counts = (("control", n_control), ("calibration", n_calibrations))
     remarks = [Remark(kind, "", n) for kind, n in counts if n]
@@ -321,18 +320,21 @@ def read_segments(
         else:
             traces, complaints = read_ranges(file, _ranges(file, selection, index), selection)
     problems = _complaints(path, complaints)
+    usable = []
     for trace in traces:
         # Headers do not tell of text where samples were expected.
         if trace.channel.id != channel_set or not trace.n_samples:
             continue
         if fault := _fault(trace):
             problems.append(f"{path}, {trace.channel.name}: {fault}; the trace is left out")
-        elif any(map(_is_swapped, trace.samples or ())):
+            continue
+        usable.append(_turned(trace))
+        if usable[-1] is not trace:
             problems.append(
                 f"{path}, {trace.channel.name}: its samples are in another byte order than its "
                 "headers say, and were turned; write the file again (ObsPy, dataselect)"
             )
-    return _segments(traces, selection, str(path)), list(dict.fromkeys(problems))
+    return _segments(usable, selection, str(path)), list(dict.fromkeys(problems))
 
 
 def sac_p_ns(path: str | Path) -> int | None:
@@ -374,7 +376,7 @@ def spans_from_stream(stream: Stream) -> list[Span]:
 def segments_from_stream(stream: Stream, channel_set: ChannelSetId) -> list[Segment]:
     """Take the segments of one channel set out of an ObsPy stream; masked samples are gaps."""
     traces = [trace_from_obspy(piece) for trace in stream for piece in _unmasked(trace)]
-    return _segments(traces, Selection(channel_set))
+    return _segments(map(_turned, traces), Selection(channel_set))
 
 
 @contextmanager
@@ -396,7 +398,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
         raise WaveformError(f"{path}: cannot be read ({_why(error)})") from error
     except Exception as error:  # ObsPy raises whatever its C library or NumPy made of the bytes
         raise WaveformError(
-            f"{path}: damaged {waveform_format} data ({_reason(error)}); {_ADVICE}"
+            f"{path}: damaged {waveform_format} data ({first_line(error)}); {_ADVICE}"
         ) from error
 
 
@@ -425,9 +427,7 @@ def _ranges(file: BinaryIO, selection: Selection, index: FileIndex | None) -> li
 
 
 def _complaints(path: Path, texts: list[str]) -> list[str]:
-    """One sentence for all that ObsPy said while reading a file."""
-    # Skipped bytes are said once, with their number, by `_unread_bytes`.
-    texts = [text for text in texts if not _SKIPPED_BYTES.search(text)]
+    """One sentence for all that was said while reading a file."""
     if not texts:
         return []
     others = f" (and {len(texts) - 1} more like it)" if texts[1:] else ""
@@ -502,7 +502,7 @@ def _format(path: Path, file: BinaryIO) -> str:
         raise WaveformError(f"{path}: empty file (0 bytes); {_ADVICE}")
     file.seek(0)
     head = file.read(_SEARCHED_BYTES)
-    if _begins_like_seed(head):
+    if _begins_like_seed(head) or head.startswith(b"MS\x03"):
         return "MSEED"
     if _is_sac(file):
         return "SAC"
@@ -513,13 +513,8 @@ def _format(path: Path, file: BinaryIO) -> str:
         return "MSEED"
     if len(head) > _SAC_VERSION_AT + 4 and (fault := _sac_number_fault(head)):
         raise WaveformError(f"{path}: damaged SAC data ({fault}); {_ADVICE}")
-    head = head[:8]
-    if head.startswith(b"MS\x03"):
-        raise WaveformError(
-            f"{path}: miniSEED 3, which ObsPy does not read; convert it to miniSEED 2"
-        )
     raise WaveformError(
-        f"{path}: neither miniSEED nor SAC ({size} bytes, beginning with {head!r}); {_ADVICE}"
+        f"{path}: neither miniSEED nor SAC ({size} bytes, beginning with {head[:8]!r}); {_ADVICE}"
     )
 
 
@@ -570,14 +565,20 @@ def _fault(trace: RawTrace) -> str:
     end_ns = trace.start_ns + duration_ns(trace.n_samples, rate_hz)
     if trace.start_ns < _EARLIEST_NS or end_ns >= _LATEST_NS:
         return f"times before {_FIRST_YEAR} or after {_LAST_YEAR}"
-    if not trace.channel.code:
-        return "no channel code, so its component is unknown"
     name = trace.channel.name
     if not (name.isascii() and name.isprintable()):  # others steer the terminal that shows them
         return "characters in its codes that are not printable ASCII, which no station has"
+    if not trace.channel.code:
+        return _why_no_code(name)
     if trace.samples and trace.samples[0].dtype.kind not in "iuf":
         return "text, not samples"
     return ""
+
+
+def _why_no_code(name: str) -> str:
+    if "." in name:
+        return "no channel code, so its component is unknown"
+    return "its identifier is none of FDSN, as in FDSN:XX_STA__H_H_Z"
 
 
 def _unread_bytes(path: Path, n_unread: int, size: int) -> list[str]:
@@ -622,8 +623,6 @@ def _trimmed(trace: RawTrace, selection: Selection, source: str) -> Iterator[Seg
         return
     rate_hz, start_ns = trace.sampling_rate_hz, trace.start_ns
     samples = trace.samples[0] if len(trace.samples) == 1 else np.concatenate(trace.samples)
-    if _is_swapped(samples):
-        samples = samples.byteswap()
     samples = _followed(samples, trace)
     first, stop = 0, len(samples)
     # From the end, as ObsPy does: it decides which of two samples that are as near is taken.
@@ -636,6 +635,14 @@ def _trimmed(trace: RawTrace, selection: Selection, source: str) -> Iterator[Seg
     if first >= stop:
         return
     yield Segment(trace.channel.code, start_ns, rate_hz, _quiet(samples[first:stop]), source)
+
+
+def _turned(trace: RawTrace) -> RawTrace:
+    """The trace itself, or with samples in the other byte order, if only there they are smooth."""
+    samples = trace.samples or ()
+    if not any(map(_is_swapped, samples)):
+        return trace
+    return trace._replace(samples=[np.concatenate(samples).byteswap()])
 
 
 def _is_swapped(samples: NDArray[Any]) -> bool:
@@ -697,9 +704,3 @@ def _nearest_sample(offset_ns: int, rate_hz: float) -> int:
 
 def _why(error: Exception) -> str:
     return getattr(error, "strerror", None) or first_line(error)
-
-
-def _reason(error: Exception) -> str:
-    text = first_line(error)
-    # What ObsPy says when libmseed finds nothing to decode in a stream.
-    return "no complete record in it" if text.startswith("Cannot open file") else text

@@ -16,9 +16,11 @@ from quake_cli.run_report import ADVICE, RunReport
 
 if TYPE_CHECKING:
     from quake.explain.window_choice import ChosenWindow
-    from quake.inference.classifier import Classifier, PredictConfig, Task
+    from quake.inference.classifier import Classifier
+    from quake.inference.config import PredictConfig
     from quake.stations.orientation import Orientations
     from quake.waveforms.sources import FileSource
+    from quake.windows.tasks import Task
     from quake_cli.inputs import Inputs
 
 _MOST_NAMES = 5
@@ -117,16 +119,16 @@ class WindowFinder:
             self.failed = bool(report.failed or inputs.problems)
 
     def _tasks(self, source: FileSource, classifier: Classifier, report: RunReport) -> list[Task]:
-        from quake.explain.window_choice import tasks_of
         from quake.inputs.selection import select_spans
         from quake.waveforms.sources import select
         from quake.windows.station_days import station_days
+        from quake.windows.tasks import tasks_of
 
         wanted = replace(self._request.selection, start_ns=None, end_ns=None)
         chosen, left_out = select(select_spans(dict(source.spans()), wanted))
         report.show(left_out)
         grid = self._config.grid(classifier.card)
-        tasks = tasks_of(station_days(chosen, grid), grid)
+        tasks = list(tasks_of(station_days(chosen, grid), grid))
         if not tasks:
             raise WaveformError(
                 "no window in what was read; name a file with samples of a Z, N or E component, "

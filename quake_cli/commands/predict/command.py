@@ -45,7 +45,7 @@ from quake_cli.settings import check_classes, config_of, orientations_of, thresh
 
 if TYPE_CHECKING:
     from quake.events import EventOptions
-    from quake.inference.classifier import PredictConfig
+    from quake.inference.config import PredictConfig
     from quake.model_file.card import ModelCard
     from quake.pictures.album import Album
     from quake_cli.outputs import Destination, StorePlace
@@ -184,9 +184,7 @@ def predict(
         _refuse_idle(wants_events, shard, {**({} if plot else of_pictures), **of_events_alone})
         event_options = None
         if wants_events or plot is not None:
-            event_options = requests.events_of(
-                card, config, of_events, event_snr, min_stations, within
-            )
+            event_options = requests.events_of(card, of_events, event_snr, min_stations, within)
         model_request = requests.ModelRequest(path, card, device, engine, threads)
         return _run(
             messages,
@@ -292,7 +290,12 @@ def _album(
 ) -> Album | None:
     if folder is None or events is None:
         return None
-    from quake_cli.request import album_of, fingerprint_of
+    from quake.inference.config import effective_thresholds
+    from quake.pictures.album import open_album
+    from quake.store.fingerprint import fingerprint_of
 
-    fingerprint = fingerprint_of(model, config, inventory)
-    return album_of(folder, model.card, config, events, fingerprint)
+    fingerprint = fingerprint_of(
+        model.path, model.card, config, model.device, model.engine, inventory
+    )
+    thresholds = effective_thresholds(model.card, config.thresholds or {})
+    return open_album(folder, model.card, thresholds, events, fingerprint)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quake.errors import OutputError, ParameterError
-from quake_cli.commands.predict.store_run import is_nothing_new
 from quake_cli.messages import Messages
 from quake_cli.outputs import Destination, open_events, open_windows
 from quake_cli.render.progress import ProgressBar
@@ -20,8 +19,10 @@ from quake_cli.run_report import RunReport
 
 if TYPE_CHECKING:
     from quake.events import Onset
-    from quake.inference.classifier import Classifier, Prediction
+    from quake.inference.classifier import Classifier
+    from quake.inference.prediction import Prediction
     from quake.inference.records import WindowRecord
+    from quake.pictures.album import Album
     from quake.waveforms.ids import ChannelSetId
     from quake.waveforms.segments import Segment, Span
     from quake.waveforms.sources import Problem, Source
@@ -86,13 +87,14 @@ class _Run:
             writer.write(record)
 
     def events(self, spool: Path) -> Exit:
-        from quake_cli.request import events_from
+        from quake.events.station_facts import read_station_facts
 
         options = self.request.events
         assert options is not None
         with open_events(self.destination, self.request.model.card.labels.names) as found:
             prediction = self._open(spool)
-            found += events_from(self._onsets(prediction), options, self.request.inventory)
+            onsets = list(self._onsets(prediction))
+            found += read_station_facts(self.request.inventory).events(onsets, options)
             return self._close(prediction, n_events=len(found))
 
     def _onsets(self, prediction: Prediction | None) -> Iterator[Onset]:
@@ -133,30 +135,31 @@ class _Run:
 
     def _prediction(self, inputs: Inputs, spool: Path, classifier: Classifier) -> Prediction:
         from quake.inputs.copies import copies_in
+        from quake.inputs.findings import Findings
         from quake.inputs.selection import select_spans
-        from quake.waveforms.sources import BoundedSource, FileSource, clipped, select
+        from quake.waveforms.sources import FileSource, clipped, select
         from quake.windows.station_days import station_days
 
         def scanned(n_files: int) -> None:
             self.report.show(source.problems)
             self.bar.update("reading headers", n_files, len(source.paths))
 
-        source = FileSource(
-            inputs.sources, inputs.names, scanned, copies_in(spool, read_any=inputs.read_any)
-        )
+        copies = copies_in(spool, read_any=inputs.read_any)
+        source = FileSource(inputs.sources, inputs.names, scanned, copies)
         wanted = self.request.inputs.selection
-        self.report.found = source.spans()
-        self.report.remarks = source.remarks
+        found = source.spans()
+        self.report.findings = Findings.of(found, source.remarks)
         self.bar.update("classifying", 0, 1)
         chosen, left_out = select(
-            clipped(select_spans(dict(self.report.found), wanted), wanted.start_ns, wanted.end_ns)
+            clipped(select_spans(found, wanted), wanted.start_ns, wanted.end_ns)
         )
         self.report.show(left_out)
         self.classifier = classifier
         grid = self.request.config.grid(self.request.model.card)
         self.days = list(self._new(inputs, station_days(chosen, grid)))
-        self.nothing_new = is_nothing_new(self.request, self.days, self.report.found)
-        self.source = _OneReader(BoundedSource(source, wanted.start_ns, wanted.end_ns))
+        is_bounded = self.request.inputs.newer_than_ns is not None
+        self.nothing_new = (is_bounded and bool(found) and not self.days) or None
+        self.source = self._source(source)
         return classifier.predict_days(
             self.days,
             self.source,
@@ -164,6 +167,16 @@ class _Run:
             self.request.orientations,
             lambda done_s, total_s: self.bar.update("classifying", done_s, total_s),
         )
+
+    def _source(self, source: Source) -> Source:
+        """What is read from: within the bounds, and by one at a time, where that is needed."""
+        from quake.waveforms.sources import BoundedSource
+
+        wanted = self.request.inputs.selection
+        if wanted.start_ns is not None or wanted.end_ns is not None:
+            source = BoundedSource(source, wanted.start_ns, wanted.end_ns)
+        is_shared = self.request.album is not None or self.request.events is not None
+        return _OneReader(source) if is_shared else source
 
     def _new(self, inputs: Inputs, days: Iterable[StationDay]) -> Iterator[StationDay]:
         """Days with a file that was modified lately, if that was asked for."""
@@ -174,16 +187,15 @@ class _Run:
                 yield day
 
     def _records(self, prediction: Prediction | None) -> Iterator[WindowRecord]:
-        for record in self._drawn(iter(prediction or ())):
-            self.report.add(record, prediction.problems if prediction else ())
+        if prediction is None:
+            return
+        records, album = iter(prediction), self.request.album
+        for record in records if album is None else self._drawn(records, album):
+            self.report.add(record, prediction.problems)
             yield record
 
-    def _drawn(self, records: Iterator[WindowRecord]) -> Iterator[WindowRecord]:
+    def _drawn(self, records: Iterator[WindowRecord], album: Album) -> Iterator[WindowRecord]:
         """Pass records on; draw a station-day when its last one has gone by."""
-        album = self.request.album
-        if album is None:
-            yield from records
-            return
         grid = self.request.config.grid(self.request.model.card)
         for day in self.days:
             n_windows = sum(len(starts) for _, starts in day.windows(grid))
@@ -217,7 +229,7 @@ class _Run:
 
 
 class _OneReader:
-    """A source that the classifier and the pictures read from, never both at once."""
+    """A source that the classifier and pictures or onsets read from, never both at once."""
 
     def __init__(self, source: Source) -> None:
         self._source = source

@@ -19,11 +19,11 @@ from quake.datasets.collection import Exclusion, ReadSpan
 from quake.datasets.labels import LabelledSpan
 from quake.errors import WaveformError
 from quake.waveforms import intervals
-from quake.waveforms.ids import COMPONENTS, ChannelSetId
+from quake.waveforms.assembly import assemble
+from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.intervals import Interval
-from quake.waveforms.joining import join_segments
 from quake.waveforms.readers.waveform_file import is_waveform_file, read_segments, scan
-from quake.waveforms.segments import ChannelSet, Segment, Span, component_map
+from quake.waveforms.segments import Segment, Span, component_map
 from quake.waveforms.times import NS_PER_S
 
 logger = logging.getLogger(__name__)
@@ -65,19 +65,12 @@ class ArchiveReader:
             segments += pieces
             for problem in problems:
                 _warn_once(problem)
-        mapping = component_map(
-            Span(self.channel_set, s.code, s.start_ns, s.end_ns, s.sampling_rate_hz, "")
-            for s in segments
-        )
-        by_component = {
-            component: join_segments(s for s in segments if mapping.get(s.code) == component)
-            for component in COMPONENTS
-        }
-        read = [segment for joined in by_component.values() for segment in joined]
+        channel_set = assemble(self.channel_set, segments)
+        read = [segment for joined in channel_set.segments.values() for segment in joined]
         if not any(s.start_ns < span.end_ns and s.end_ns > span.start_ns for s in read):
             raise WaveformError(f"{span.record}: nothing was recorded in it; was a file removed?")
         return ReadSpan(
-            ChannelSet(self.channel_set, by_component),
+            channel_set,
             max(start_ns, min(s.start_ns for s in read)),
             min(end_ns, max(s.end_ns for s in read)),
         )
@@ -102,7 +95,7 @@ def _warn_once(problem: str) -> None:
 
 
 @dataclass
-class Recordings:
+class Holdings:
     """What one channel set recorded, and in which files.
 
     Attributes
@@ -177,12 +170,12 @@ class ArchiveIndex:
 
     Attributes
     ----------
-    stations : mapping of network and station (``XX.STA``) to list of Recordings
+    stations : mapping of network and station (``XX.STA``) to list of Holdings
     excluded : sequence of Exclusion
         Files and channel sets that cannot be used.
     """
 
-    stations: Mapping[str, list[Recordings]]
+    stations: Mapping[str, list[Holdings]]
     excluded: Sequence[Exclusion]
 
     def find(self, station: str) -> str | None:
@@ -231,11 +224,11 @@ def index_archive(
         except WaveformError as error:
             excluded.append(Exclusion(str(path), str(error)))
         progress(done)
-    stations: dict[str, list[Recordings]] = defaultdict(list)
+    stations: dict[str, list[Holdings]] = defaultdict(list)
     for key in sorted(found):
-        recordings = Recordings(key, found[key])
-        if recordings.mapping:
-            stations[f"{key.network}.{key.station}"].append(recordings)
+        holdings = Holdings(key, found[key])
+        if holdings.mapping:
+            stations[f"{key.network}.{key.station}"].append(holdings)
         else:
             codes = ", ".join(sorted({span.code for span in found[key]}))
             reason = f"component {codes} is none of Z, N, E, 1, 2, 3"

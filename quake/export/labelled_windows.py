@@ -19,7 +19,7 @@ from quake.model_file.card import ModelCard
 
 
 @dataclass(frozen=True, eq=False)
-class Records:
+class LabelledWindows:
     """Windows of labelled rows, one a row, placed as the figures in a model card are measured.
 
     Attributes
@@ -39,9 +39,9 @@ class Records:
     excluded: list[tuple[LabelledSpan, str]]
 
 
-def read_records(
+def read_labelled_windows(
     card: ModelCard, collection: Collection, progress: Callable[[int], None] = lambda done: None
-) -> Records:
+) -> LabelledWindows:
     """Decode the rows of a collection that show a class of the model.
 
     Parameters
@@ -63,7 +63,7 @@ def read_records(
     noise = names.index(NOISE) if NOISE in names else None
     dataset = WindowDataset(examples, card.preprocessing, noise, NO_AUGMENTATION)
     drawn = [dataset[i] for i in range(len(dataset))]
-    return Records(
+    return LabelledWindows(
         windows=np.stack([item[0].numpy() for item in drawn]),
         targets=np.array([example.target for example in examples], np.int64),
         spans=[example.span for example in examples],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from quake.inference.records import WindowRecord
 from quake.report.day_windows import DayWindows
-from quake.store.journal import DayKey
+from quake.store.entries import DayKey
 
 
 @dataclass(frozen=True, order=True)
@@ -42,7 +42,7 @@ class Choice:
         return is_near and self.key[0] == other.key[0]
 
 
-class Ranking:
+class Shortlist:
     """Keeps the windows with the smallest scores.
 
     Parameters
