@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test check format slow docs wheel clean
+.PHONY: help demo test check format slow docs wheel package clean
 
 help:
 	@echo "make demo    install and run quake predict on the record in examples/"
@@ -13,6 +13,7 @@ help:
 	@echo "make format  let ruff format and sort"
 	@echo "make docs    build the documentation into site/"
 	@echo "make wheel   build the wheel and the sdist into dist/"
+	@echo "make package build both, check them, and run the wheel in an environment of its own"
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
@@ -48,11 +49,21 @@ format: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/site/generate_commands.py
+	$(BIN)/python docs/site/generate_man.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 wheel: $(BIN)/uv
 	$(BIN)/uv build --python $(BIN)/python
+
+package: wheel $(VENV)/.installed-dev
+	$(BIN)/twine check --strict dist/*
+	rm -rf build/environment
+	$(BIN)/uv venv --quiet --python $(BIN)/python build/environment
+	$(BIN)/uv pip install --quiet --python build/environment/bin/python dist/*.whl
+	build/environment/bin/quake predict examples/BK.MHC.mseed --backbone b0 --format csv
+	build/environment/bin/quake doctor
+	rm -rf build/environment
 
 clean:
 	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -433,6 +433,12 @@ def median_cpu_ratio(ours: Sequence[Spent], theirs: Sequence[Spent]) -> float:
     return statistics.median(a.cpu_s / b.cpu_s for a, b in zip(ours, theirs, strict=True))
 
 
+def with_range(ratios: Iterable[float]) -> str:
+    """Median of the rounds, and the least and the largest of them."""
+    several = sorted(ratios)
+    return f"{statistics.median(several):.2f} ({several[0]:.2f} to {several[-1]:.2f})"
+
+
 def usable_cores() -> int:
     """Cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
@@ -488,9 +494,12 @@ def print_peers(rounds: Rounds) -> None:
             print_row(name, *time_cells(found), *[""] * 5)
             continue
         ratio, goal = median_ratio(ours, found), PEER_GOALS[name]
-        others = (median_cpu_ratio(ours, found), median_ratio(rounds[PROCESS], found))
-        cells = (f"{ratio:.2f}", *(f"{other:.2f}" for other in others), f"{goal:.1f}")
-        print_row(name, *time_cells(found), *cells, reached(ratio <= goal))
+        cells = (
+            with_range(a.wall_s / b.wall_s for a, b in zip(ours, found, strict=True)),
+            with_range(a.cpu_s / b.cpu_s for a, b in zip(ours, found, strict=True)),
+            with_range(a.wall_s / b.wall_s for a, b in zip(rounds[PROCESS], found, strict=True)),
+        )
+        print_row(name, *time_cells(found), *cells, f"{goal:.1f}", reached(ratio <= goal))
     print()
 
 

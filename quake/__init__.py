@@ -20,16 +20,18 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from quake.errors import QuakeError as QuakeError
-    from quake.inference import Classifier as Classifier
     from quake.inference import WindowRecord as WindowRecord
+    from quake.results import Classifier as Classifier
+    from quake.results import predict as predict
     from quake.store.archive_run import run_archive as predict_archive
     from quake.store.request import ArchiveRequest as ArchiveRequest
 
 _PUBLIC = {
     "ArchiveRequest": ("quake.store.request", "ArchiveRequest"),
-    "Classifier": ("quake.inference", "Classifier"),
+    "Classifier": ("quake.results", "Classifier"),
     "WindowRecord": ("quake.inference", "WindowRecord"),
     "QuakeError": ("quake.errors", "QuakeError"),
+    "predict": ("quake.results", "predict"),
     "predict_archive": ("quake.store.archive_run", "run_archive"),
 }
 
@@ -39,6 +41,7 @@ __all__ = [
     "QuakeError",
     "WindowRecord",
     "__version__",
+    "predict",
     "predict_archive",
 ]
 

@@ -35,6 +35,7 @@ _COMMANDS = {
     "info": "Show the card of a model: classes, preprocessing, training data, measured quality.",
     "train": "Train a model on labelled waveforms, and measure it on rows that it has not seen.",
     "evaluate": "Measure a model on labelled waveforms that it was not trained on.",
+    "dataset": "Write labelled waveforms as a data set that SeisBench opens.",
     "export": (
         "Write a model as one graph from waveform to probability, for programs without quake."
     ),
@@ -130,6 +131,10 @@ def _explain(error: BaseException, messages: Messages) -> int:
         messages.error(str(error))
     elif isinstance(error, OSError):
         messages.error(f"{error}; results are incomplete")
+    elif isinstance(error, ModuleNotFoundError) and (missing := _missing_package(error)):
+        from quake.installed import install
+
+        messages.error(f"{missing} is not installed, and this needs it; {install(missing)}")
     else:
         what = f"{type(error).__name__}: {error}".strip(": ")
         messages.error(f"unexpected {what}; --debug shows where; please report it")
@@ -164,6 +169,14 @@ def _explained(error: BaseException) -> BaseException:
     from quake.models.torch_pair import explained
 
     return explained(error)
+
+
+def _missing_package(error: ModuleNotFoundError) -> str:
+    """The package that quake asks for and this one is a module of; empty for all others."""
+    from quake.installed import bound_of
+
+    name = (error.name or "").partition(".")[0].replace("_", "-")
+    return name if name and bound_of(name) else ""
 
 
 def _usage(error: Any) -> str:

@@ -12,7 +12,7 @@ from quake.errors import ParameterError
 from quake_cli.messages import Messages
 
 if TYPE_CHECKING:
-    from quake.datasets.collection import Collection
+    from quake.datasets.collection import Collection, Exclusion
     from quake.datasets.labelled_archive import ArchiveOptions
 
 _SHOWN = 5  # of each run's exclusions; a data set can have thousands
@@ -61,7 +61,7 @@ def collect(
             for path in data
         ]
     )
-    tell_exclusions(found, messages)
+    tell_exclusions(found.excluded, messages)
     return without_split(found) if ignore_split else found
 
 
@@ -115,10 +115,10 @@ def _refuse_options_of_other_forms(
         )
 
 
-def tell_exclusions(collection: Collection, messages: Messages) -> None:
+def tell_exclusions(exclusions: Sequence[Exclusion], messages: Messages) -> None:
     """Name the first exclusions and count all of them by reason."""
     # Errors of files begin with the file: said once, and not counted as a reason of its own.
-    excluded = [(e.what, e.reason.removeprefix(f"{e.what}: ")) for e in collection.excluded]
+    excluded = [(e.what, e.reason.removeprefix(f"{e.what}: ")) for e in exclusions]
     for what, reason in excluded[:_SHOWN]:
         messages.warning(f"not used: {what}: {reason}")
     if excluded[_SHOWN:]:

@@ -226,21 +226,14 @@ def events_of(
     ParameterError
         If an option makes no sense, or no class is left.
     """
-    from quake.classes import NOISE
-    from quake.events import EventOptions
-    from quake.events.options import EVENT_FROM
+    from quake.inference.event_options import event_options
 
-    effective = dict.fromkeys(card.labels.names, thresholds.get("", EVENT_FROM))
-    effective.update({name: p for name, p in thresholds.items() if name})
-    effective.pop(NOISE, None)
-    given = {
-        "min_snr_db": min_snr_db,
-        "min_stations": min_stations,
-        "within_s": within_s,
-    }
-    return EventOptions(
-        thresholds=effective,
-        **{k: v for k, v in given.items() if v is not None},  # type: ignore[arg-type]
+    return event_options(
+        card,
+        thresholds,
+        min_snr_db=min_snr_db,
+        min_stations=min_stations,
+        within_s=within_s,
     )
 
 

@@ -75,6 +75,10 @@ LAYERS = {
     "inference": {"model_file", "models", "data", "windows", "waveforms", "stations", "events"},
     "events": {"waveforms", "windows", "stations", "data"},
     "output": {"inference", "events", "waveforms"},
+    "results": {
+        *("inputs", "inference", "events", "output", "model_file", "stations", "waveforms"),
+        "windows",
+    },
     "inputs": {"waveforms"},
     "store": {
         *("inputs", "inference", "events", "output", "pictures", "parallel", "model_file"),
@@ -195,6 +199,8 @@ def test_obspy_stops_at_the_files_that_read_and_write_its_formats():
     allowed |= {f"quake/datasets/{name}.py" for name in ("labels", "catalogue")}
     allowed |= {"quake/output/quakeml.py", "quake/output/mseed_traces.py"}
     allowed |= {"quake/inputs/fdsn.py"}  # names of nodes
+    # What they return to Python is an ObsPy stream, and times as in ObsPy.
+    allowed |= {f"quake/results/{name}.py" for name in ("probability_stream", "classification")}
     assert importers(QUAKE, "obspy") <= allowed
 
 
@@ -277,7 +283,10 @@ def test_torch_load_reads_weights_only():
                 assert options.get("weights_only") == "True", f"{path}:{node.lineno}"
 
 
-LIGHT = ("quake", "quake.model_file.registry", "quake.models.backbones", "quake.data.preprocessing")
+LIGHT = (
+    *("quake", "quake.model_file.registry", "quake.model_file.weights", "quake.models.backbones"),
+    "quake.data.preprocessing",
+)
 HEAVY = ("torch", "obspy", "scipy", "torchvision", "pytorch_lightning")
 
 

@@ -41,13 +41,13 @@ def section(name):
     parts = [f"## quake {name}", *_paragraphs(command.help or "")]
     pieces = " ".join(command.collect_usage_pieces(context))
     parts.append(f"```text\nquake {name} {pieces}\n```")
-    for heading, rows in _tables(command, context).items():
+    for heading, rows in tables(command, context).items():
         lines = [f"| `{_plain(what)}` | {_cell(text)} |" for what, text in rows]
         parts.append("\n".join([f"| {heading.lower()} | |", "| --- | --- |", *lines]))
     return "\n\n".join(parts)
 
 
-def _tables(command, context):
+def tables(command, context):
     """Rows of the help, (name, text), by heading in the order of the help."""
     formatter = _Rows()
     command.format_options(context, formatter)

@@ -299,11 +299,12 @@ def last_scored(store: Store) -> dict[ChannelSetId, int]:
     WaveformError
         If a file of windows cannot be read back.
     """
-    newest: dict[ChannelSetId, DayEntry] = {}
-    for entry in store.journal.days.entries():
-        if entry.outputs and (entry.id not in newest or newest[entry.id].date < entry.date):
-            newest[entry.id] = entry
-    return {key: _last_start(store, entry) for key, entry in newest.items()}
+    days = store.journal.days
+    newest = {
+        key: next((e for e in days.entries_of(key, backwards=True) if e.outputs), None)
+        for key in days.channel_sets()
+    }
+    return {key: _last_start(store, e) for key, e in newest.items() if e is not None}
 
 
 def _last_start(store: Store, entry: DayEntry) -> int:

@@ -9,6 +9,9 @@ from pathlib import Path
 from quake.errors import ModelError
 from quake.untrusted import refuse_special
 
+HASH_DIGITS = 12
+"""Of the SHA-256, in records and names."""
+
 
 def model_hash(path: str | Path) -> str:
     """Twelve hexadecimal digits of the file's SHA-256: which model said so.
@@ -18,10 +21,21 @@ def model_hash(path: str | Path) -> str:
     ModelError
         If the file cannot be read.
     """
+    return model_sha256(path)[:HASH_DIGITS]
+
+
+def model_sha256(path: str | Path) -> str:
+    """SHA-256 of a model file, 64 hexadecimal digits.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read.
+    """
     try:
         refuse_special(Path(path))
         found = Path(path).stat()
-        return _digest(str(path), found.st_ino, found.st_size, found.st_mtime_ns)[:12]
+        return _digest(str(path), found.st_ino, found.st_size, found.st_mtime_ns)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
 

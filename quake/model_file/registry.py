@@ -9,12 +9,22 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from quake.errors import ModelError, ParameterError
 from quake.model_file.card import ModelCard
+from quake.model_file.identity import HASH_DIGITS
+from quake.model_file.remote import (
+    RemoteModel,
+    cached_models_folder,
+    fetch_model,
+    is_remote,
+    kept_model,
+    parse_remote,
+)
 from quake.model_file.safetensors_file import SUFFIX, load_card
 
 logger = logging.getLogger(__name__)
@@ -28,7 +38,7 @@ class ModelEntry:
 
     name: str
     path: Path
-    origin: str  # "bundled" or "installed"
+    origin: str  # "bundled", "installed" or "fetched"
     card: ModelCard
 
 
@@ -57,42 +67,67 @@ def installed_path(name: str) -> Path:
     return installed_folder() / f"{name}{SUFFIX}"
 
 
+def bundled_folder() -> Path:
+    """Folder of the models that come with the package."""
+    return Path(str(files("quake") / "bundled"))
+
+
 def list_models() -> tuple[list[ModelEntry], list[str]]:
-    """All models that can be used by name, installed ones first, and what is wrong with others."""
+    """All models that can be used by name, installed ones first, and what is wrong with others.
+
+    Models that were fetched come last; their names are the first digits of their hashes.
+    """
     entries, problems = [], []
-    bundled = Path(str(files("quake") / "bundled"))
-    for folder, origin in ((installed_folder(), "installed"), (bundled, "bundled")):
+    folders = (
+        (installed_folder(), "installed"),
+        (bundled_folder(), "bundled"),
+        (cached_models_folder(), "fetched"),
+    )
+    for folder, origin in folders:
         for path in sorted(folder.glob(f"*{SUFFIX}")):
+            name = path.stem[:HASH_DIGITS] if origin == "fetched" else path.stem
             try:
-                entries.append(ModelEntry(path.stem, path, origin, load_card(path)))
+                entries.append(ModelEntry(name, path, origin, load_card(path)))
             except ModelError as error:
                 problems.append(str(error))
     return entries, problems
 
 
-def find_model(model: str | Path | None = None, backbone: str | None = None) -> Path:
+def find_model(
+    model: str | Path | None = None,
+    backbone: str | None = None,
+    *,
+    may_download: bool = False,
+    on_bytes: Callable[[int, int | None], None] = lambda done, total: None,
+) -> Path:
     """Resolve what a user says to a model file.
 
     Parameters
     ----------
-    model : path or name
-        A path if it has a folder or the suffix of model files, or exists; else a name.
+    model : path, name or address
+        A path if it has a folder or the suffix of model files, or exists; an address if it begins
+        with a scheme, see `quake.model_file.remote.parse_remote`; else a name.
     backbone : str
         As in "b0": the installed model of that backbone, or else the bundled one. With `model`
         it must be that model's backbone. Neither of the two: as "b0".
+    may_download : bool
+        Whether an address may be fetched if it is not kept yet; for addresses that the user
+        named, and not for those that a file names.
+    on_bytes : callable
+        Hears of (done, total) bytes meanwhile.
 
     Raises
     ------
     ModelError
-        If there is no such model; the message says how to get one.
+        If there is no such model; the message says how to get one. Also if it cannot be fetched.
     ParameterError
-        If the backbone is unknown.
+        If the backbone is unknown, or an address makes no sense.
     """
     from quake.models.backbones import parse_backbone
 
     wanted = parse_backbone(backbone).value if backbone is not None else None
     if model is not None:
-        path = _by_path_or_name(model)
+        path = _by_path_or_name(model, may_download, on_bytes)
         found = load_card(path).network.get("backbone")
         if wanted is not None and found != wanted:
             raise ModelError(
@@ -102,7 +137,11 @@ def find_model(model: str | Path | None = None, backbone: str | None = None) -> 
     return _by_backbone(wanted or "b0")
 
 
-def _by_path_or_name(model: str | Path) -> Path:
+def _by_path_or_name(
+    model: str | Path, may_download: bool, on_bytes: Callable[[int, int | None], None]
+) -> Path:
+    if isinstance(model, str) and is_remote(model):
+        return _by_address(parse_remote(model), may_download, on_bytes)
     path = Path(model)
     if isinstance(model, Path) or path.exists() or path.suffix == SUFFIX or len(path.parts) > 1:
         return path
@@ -117,14 +156,29 @@ def _by_path_or_name(model: str | Path) -> Path:
     )
 
 
+def _by_address(
+    remote: RemoteModel, may_download: bool, on_bytes: Callable[[int, int | None], None]
+) -> Path:
+    path = fetch_model(remote, on_bytes) if may_download else kept_model(remote)
+    if path is None:
+        raise ModelError(
+            f"{remote.url}: was not fetched yet, and is not fetched here; name it once with "
+            "`quake info`, or name a file"
+        )
+    return path
+
+
 def _by_backbone(wanted: str) -> Path:
     entries, problems = list_models()
     for problem in problems:
         logger.warning("%s", problem)
-    for entry in entries:
+    own = [
+        entry for entry in entries if entry.origin != "fetched"
+    ]  # taken if named, and never else
+    for entry in own:
         if entry.card.network.get("backbone") == wanted:
             return entry.path
-    there_are = sorted({str(entry.card.network.get("backbone")) for entry in entries})
+    there_are = sorted({str(entry.card.network.get("backbone")) for entry in own})
     raise ModelError(
         f"no model with backbone {wanted} is bundled or installed (there are: "
         f"{', '.join(there_are) or 'none'}); train one with `quake train LABELS.csv --backbone "

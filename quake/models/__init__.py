@@ -1,7 +1,7 @@
 """From spectrograms ``(B, C, F, T)`` to logits ``(B, num_classes)``: the networks.
 
 The networks are loaded when they are first used, so that the table of backbones can be shown
-without torch.
+without torch. `Weights` are the trained ones that come with the package.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from quake.errors import ParameterError
 from quake.models.backbones import EfficientNetBackbone, HybridViTBackbone, parse_backbone
 
 if TYPE_CHECKING:
+    from quake.model_file.weights import Weights as Weights
+    from quake.model_file.weights import get_weights as get_weights
+    from quake.model_file.weights import list_weights as list_weights
     from quake.models.efficientnet import EfficientNet as EfficientNet
     from quake.models.hybrid_vit import HybridViT as HybridViT
     from quake.models.network import Network as Network
@@ -26,7 +29,10 @@ __all__ = [
     "HybridViT",
     "HybridViTBackbone",
     "Network",
+    "Weights",
     "build_model",
+    "get_weights",
+    "list_weights",
     "load_backbone",
     "network_config",
     "parse_backbone",
@@ -37,11 +43,16 @@ _LAZY = {
     "HybridViT": "quake.models.hybrid_vit",
     "Network": "quake.models.network",
     "load_backbone": "quake.models.transfer",
+    # Trained weights are a part of this package for those who use it, as in torchvision. They are
+    # files with cards, which know of networks, and not the other way round.
+    "Weights": "quake.model_file.weights",
+    "get_weights": "quake.model_file.weights",
+    "list_weights": "quake.model_file.weights",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Load a network on first use (PEP 562)."""
+    """Load a name on first use (PEP 562)."""
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -138,13 +138,25 @@ def _write_json_lines(file: BinaryIO, events: Sequence[Event]) -> None:
         file.write(json.dumps(event.to_dict(), allow_nan=False).encode("utf-8") + b"\n")
 
 
-def _write_parquet(file: BinaryIO, events: Sequence[Event], classes: Sequence[str]) -> None:
+def events_table(events: Sequence[Event], classes: Sequence[str]) -> pyarrow.Table:
+    """Events as an Arrow table, one row an event, with the columns of `event_schema`.
+
+    Parameters
+    ----------
+    events : sequence of Event
+    classes : names, in the order of their columns
+    """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     rows = [_row(event) for event in events]
     table = {n: [_parquet_value(n, row.get(n)) for row in rows] for n in columns(classes)}
-    pq.write_table(pa.table(table, schema=event_schema(classes)), file, compression="zstd")
+    return pa.table(table, schema=event_schema(classes))
+
+
+def _write_parquet(file: BinaryIO, events: Sequence[Event], classes: Sequence[str]) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(events_table(events, classes), file, compression="zstd")
 
 
 def _parquet_value(name: str, value: Any) -> Any:

@@ -43,7 +43,7 @@ _LONG_AGO_NS = -(1 << 63)
 _ON_THE_GRID = "D"
 
 
-class _Sample(NamedTuple):
+class WindowSample(NamedTuple):
     """The place of a window: its number on the grid, or None; the time of its middle, ns."""
 
     number: int | None
@@ -55,7 +55,7 @@ class _Sample(NamedTuple):
 class _Run:
     """Windows that follow each other; `quality` is the data quality indicator of the records."""
 
-    samples: list[_Sample]
+    samples: list[WindowSample]
     quality: str
 
 
@@ -154,11 +154,12 @@ def write_probability_traces(
     """
     codes = class_codes(classes)
     rate_hz = sampling_rate_hz(hop_ns)
-    for (text, day), some in groupby(_samples(records, hop_ns), _group):
+    for (text, day), some in groupby(samples_of(records, hop_ns), _group):
         samples = [sample for sample in some if sample.record.probabilities]
         if not samples:
             continue
-        runs = _runs(samples) + _alone(samples, day, hop_ns)
+        runs = [_Run(some, _ON_THE_GRID) for some in runs_on_grid(samples)]
+        runs += _alone(samples, day, hop_ns)
         traces = []
         for name, code in codes.items():
             header = {**_codes(parse_channel_set(text), code), "sampling_rate": rate_hz}
@@ -166,33 +167,47 @@ def write_probability_traces(
         file.write(_packed(traces))
 
 
-def _samples(records: Iterable[WindowRecord], hop_ns: int) -> Iterator[_Sample]:
+def samples_of(records: Iterable[WindowRecord], hop_ns: int) -> Iterator[WindowSample]:
+    """Say of each window where on the grid it is, and when its middle is.
+
+    Parameters
+    ----------
+    records : iterable of WindowRecord
+    hop_ns : int
+        Step of the windows' grid.
+    """
     for record in records:
         start_ns, end_ns = parse_time(record.start), parse_time(record.end)
         number = (start_ns + hop_ns // 2) // hop_ns
         is_on_grid = abs(start_ns - number * hop_ns) <= _ROUNDING_NS
-        yield _Sample(number if is_on_grid else None, (start_ns + end_ns) // 2, record)
+        yield WindowSample(number if is_on_grid else None, (start_ns + end_ns) // 2, record)
 
 
-def _group(sample: _Sample) -> tuple[str, int]:
+def _group(sample: WindowSample) -> tuple[str, int]:
     return sample.record.id, parse_time(sample.record.start) // _NS_PER_DAY
 
 
-def _runs(samples: Sequence[_Sample]) -> list[_Run]:
-    """Windows on the grid, those together that have no gap between them."""
-    runs: list[_Run] = []
+def runs_on_grid(samples: Iterable[WindowSample]) -> list[list[WindowSample]]:
+    """Windows on the grid, those together that have no gap between them.
+
+    Parameters
+    ----------
+    samples : iterable of WindowSample
+        Of one channel set, by time; those off the grid are left out.
+    """
+    runs: list[list[WindowSample]] = []
     last: int | None = None
     for sample in samples:
         if sample.number is None:
             continue
         if last is None or sample.number != last + 1:
-            runs.append(_Run([], _ON_THE_GRID))
-        runs[-1].samples.append(sample)
+            runs.append([])
+        runs[-1].append(sample)
         last = sample.number
     return runs
 
 
-def _alone(samples: Sequence[_Sample], day: int, hop_ns: int) -> list[_Run]:
+def _alone(samples: Sequence[WindowSample], day: int, hop_ns: int) -> list[_Run]:
     """Windows off the grid, each with another quality than those within two steps of it.
 
     The quality that comes first is another one on the next day, which may be written by itself.

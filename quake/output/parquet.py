@@ -1,4 +1,4 @@
-"""Write window records as Parquet, and read them back."""
+"""Write window records as Arrow tables or Parquet, and read them back."""
 
 from __future__ import annotations
 
@@ -59,8 +59,7 @@ class ParquetWriter:
         from pyarrow import parquet
 
         self.classes = classes
-        self._schema = schema(classes)
-        self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
+        self._writer = parquet.ParquetWriter(file, schema(classes), compression="zstd")
         self._waiting: list[WindowRecord] = []
 
     def write(self, record: WindowRecord) -> None:
@@ -76,11 +75,22 @@ class ParquetWriter:
         self._writer.close()
 
     def _write_group(self) -> None:
-        import pyarrow as pa
-
-        rows = [_row(record, self.classes) for record in self._waiting]
-        self._writer.write_table(pa.Table.from_pylist(rows, schema=self._schema))
+        self._writer.write_table(windows_table(self._waiting, self.classes))
         self._waiting = []
+
+
+def windows_table(records: Sequence[WindowRecord], classes: Sequence[str]) -> pyarrow.Table:
+    """Window records as an Arrow table, one row a window, with the columns of `schema`.
+
+    Parameters
+    ----------
+    records : sequence of WindowRecord
+    classes : names, in the order of the columns
+    """
+    import pyarrow as pa
+
+    rows = [_row(record, classes) for record in records]
+    return pa.Table.from_pylist(rows, schema=schema(classes))
 
 
 def read_windows(file: BinaryIO) -> list[WindowRecord]:

@@ -107,7 +107,9 @@ def read_headers(
         places.append(journal.add_file(entry))
         on_file(len(places))
     journal.sync()
-    return np.sort(np.array(places, np.uint64))
+    found = np.frombuffer(places, np.uint64)  # in place: there may be millions
+    found.sort()
+    return found
 
 
 def _known(path: str, journal: Journal, listed: FileState | None) -> int | None:

@@ -204,9 +204,8 @@ class FileTable(Mapping[str, FileEntry]):
         new = [
             (hash(path) & _HASH_MASK) << _PLACE_BITS | place for path, place in self._recent.items()
         ]
-        # Stable sorting takes sorted parts as they are.
-        both = np.concatenate([self._keys, np.sort(np.array(new, np.uint64))])
-        self._keys = np.sort(both, kind="stable")
+        self._keys = np.concatenate([self._keys, np.sort(np.array(new, np.uint64))])
+        self._keys.sort(kind="stable")  # which takes sorted parts as they are
         self._recent = {}
 
     def _sorted_parts(self) -> list[Iterator[tuple[str, int | FileEntry]]]:
@@ -252,14 +251,26 @@ class DayTable(Mapping[DayKey, DayEntry]):
         if not self._of[key[0]].ordinals:
             del self._of[key[0]]
 
+    def channel_sets(self) -> list[ChannelSetId]:
+        """Channel sets of which there is a station-day, sorted."""
+        return sorted(self._of)
+
     def in_order(self) -> Iterator[int]:
         """Places of the entries, in the order of their keys."""
-        for channel_set in sorted(self._of):
+        for channel_set in self.channel_sets():
             yield from self._of[channel_set].places
 
     def entries(self) -> Iterator[DayEntry]:
         """Entries in the order of channel sets and dates."""
         return map(self.entry_at, self.in_order())
+
+    def entries_of(
+        self, channel_set: ChannelSetId, *, backwards: bool = False
+    ) -> Iterator[DayEntry]:
+        """Entries of one channel set, in the order of their dates, or from the last one on."""
+        dates = self._of.get(channel_set)
+        places = list(dates.places) if dates is not None else []
+        return map(self.entry_at, reversed(places) if backwards else places)
 
     def entry_at(self, place: int) -> DayEntry:
         """Entry at a place."""
@@ -277,7 +288,7 @@ class DayTable(Mapping[DayKey, DayEntry]):
         return isinstance(key, tuple) and self.find(key) is not None
 
     def __iter__(self) -> Iterator[DayKey]:
-        for channel_set in sorted(self._of):
+        for channel_set in self.channel_sets():
             for ordinal in self._of[channel_set].ordinals:
                 yield channel_set, date.fromordinal(ordinal).isoformat()
 

@@ -123,13 +123,13 @@ def evaluate(
     4 model missing or damaged, 130 or 143 interrupted.
     """
     from quake.model_file.identity import model_hash
-    from quake.model_file.registry import find_model
+    from quake_cli.model_choice import named_model
 
     messages: Messages = context.obj
     options = _options(part, placement, count_as, device, batch_size, cache, missing)
     with library_messages(messages):
         model, labelled = _model_first(model, backbone, data)
-        path = find_model(model, backbone)
+        path = named_model(messages, model, backbone)
         _check_folder(output)
         collection = collect(
             labelled,

@@ -13,6 +13,7 @@ import typer
 from quake.errors import ParameterError
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options.messages import AsJson, Debug, Quiet
+from quake_cli.options.model import MODEL_FORMS
 
 if TYPE_CHECKING:
     from quake.export import ExportReport
@@ -35,7 +36,7 @@ def export(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="MODEL", help="Model file, or its name; b0 by default.", show_default=False
+            metavar="MODEL", help=f"Model: {MODEL_FORMS}. b0 by default.", show_default=False
         ),
     ] = None,
     format: Annotated[
@@ -93,9 +94,9 @@ def export(
     _refuse(half, int8, bool(calibrate), format)
     with library_messages(messages):
         from quake.model_file.identity import model_hash
-        from quake.model_file.registry import find_model
+        from quake_cli.model_choice import named_model
 
-        path = find_model(model, backbone)
+        path = named_model(messages, model, backbone)
         output = output or _default_output(path, format)
         facts = {"path": str(path), "hash": model_hash(path)}
         if int8:

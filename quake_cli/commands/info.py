@@ -8,6 +8,7 @@ import typer
 
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options.messages import AsJson, Debug, Quiet
+from quake_cli.options.model import MODEL_FORMS
 
 
 def info(
@@ -15,7 +16,7 @@ def info(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="MODEL", help="Model file, or its name; b0 by default.", show_default=False
+            metavar="MODEL", help=f"Model: {MODEL_FORMS}. b0 by default.", show_default=False
         ),
     ] = None,
     as_json: AsJson = False,
@@ -26,14 +27,14 @@ def info(
     import json
 
     from quake.model_file.identity import model_hash
-    from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
+    from quake_cli.model_choice import named_model
     from quake_cli.render.cards import card_sections
     from quake_cli.render.sections import show_sections
 
     messages: Messages = context.obj
     with library_messages(messages):
-        path = find_model(model)
+        path = named_model(messages, model)
         card = load_card(path)
     if as_json:
         file = {"path": str(path), "hash": model_hash(path), "size_bytes": path.stat().st_size}

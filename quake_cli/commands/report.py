@@ -65,7 +65,7 @@ def report(
     with library_messages(messages), ProgressBar(messages) as bar:
         facts = read_run_facts(store)
         _check(output)
-        found = _model_of(facts, model)
+        found = _model_of(messages, facts, model)
         options = ReportOptions(top, None if found is None else found[1], bar.update)
         survey = survey_store(facts, options)
         sections = [] if found is None else card_sections(*found)
@@ -85,14 +85,17 @@ def _check(output: str) -> None:
         raise ParameterError(f"--output {output}: there is no folder {path.absolute().parent}")
 
 
-def _model_of(facts: RunFacts, wanted: str | None) -> tuple[Path, ModelCard] | None:
+def _model_of(
+    messages: Messages, facts: RunFacts, wanted: str | None
+) -> tuple[Path, ModelCard] | None:
     """The model that made the results; None if it is not here."""
     from quake.model_file.identity import model_hash
-    from quake.model_file.registry import find_model, list_models
+    from quake.model_file.registry import list_models
     from quake.model_file.safetensors_file import load_card
+    from quake_cli.model_choice import named_model
 
     if wanted is not None:
-        path = find_model(wanted)
+        path = named_model(messages, wanted)
         if model_hash(path) != facts.model:
             raise ModelError(
                 f"{path}: is the model {model_hash(path)}, the results in {facts.root} are of "

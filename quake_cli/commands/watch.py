@@ -120,8 +120,8 @@ def watch(
     interrupted. Exit status: 0 ended by --stop-after, 130 or 143 interrupted, others as `quake
     predict`.
     """
-    from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
+    from quake_cli.model_choice import named_model
     from quake_cli.request import ModelRequest, selection_of
     from quake_cli.settings import check_classes, config_of, thresholds_of
 
@@ -130,7 +130,7 @@ def watch(
     with library_messages(messages):
         _check_inputs(inputs or [], sds or [])
         config = config_of(overlap, min_coverage, thresholds_of("--threshold", threshold or []))
-        path = find_model(model, backbone)
+        path = named_model(messages, model, backbone)
         card = load_card(path)
         check_classes("--threshold", config.thresholds or {}, card)
         return _follow(

@@ -10,13 +10,18 @@ from quake_cli.options.choices import Device, EngineName
 
 MODEL = "Model"
 
+MODEL_FORMS = (
+    "a file, the name of one that is installed or bundled, or an address with the hash of the file "
+    "there, https://HOST/FILE#sha256=HASH or hf://ORG/REPO/FILE#sha256=HASH"
+)
+
 Model = Annotated[
     str | None,
     typer.Option(
         "--model",
-        metavar="PATH|NAME",
+        metavar="PATH|NAME|URL",
         rich_help_panel=MODEL,
-        help="Use this model: a file, or the name of one that is installed or bundled.",
+        help=f"Use this model: {MODEL_FORMS}.",
     ),
 ]
 Backbone = Annotated[

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quake_cli.render.figures import figure_sections, loss_sections
+from quake_cli.render.figures import figure_sections, interval, loss_sections
 from quake_cli.render.sections import Section
 
 if TYPE_CHECKING:
     from quake.model_file.card import ModelCard
     from quake.model_file.registry import ModelEntry
 
+
+_SHOWN_SOURCES = 6
 
 _PARTS = {
     "test": "Quality on the test part",
@@ -72,19 +74,11 @@ def _hybrid_vit_section(facts: Sequence[Mapping[str, Any]]) -> Section:
 
 def model_facts(entry: ModelEntry) -> dict[str, Any]:
     """What `quake models` tells of one model, as plain JSON types."""
-    from quake.model_file.identity import model_hash
+    from quake.model_file.identity import HASH_DIGITS
+    from quake.model_file.weights import meta_of
 
-    preprocessing = entry.card.preprocessing
-    return {
-        "name": entry.name,
-        "origin": entry.origin,
-        "backbone": entry.card.network.get("backbone"),
-        "classes": list(entry.card.labels.names),
-        "sampling_rate_hz": preprocessing.sampling_rate_hz,
-        "window_s": preprocessing.window_s,
-        "hash": model_hash(entry.path),
-        "path": str(entry.path),
-    }
+    meta = meta_of(entry)
+    return {**meta.to_dict(), "hash": meta.sha256[:HASH_DIGITS]}
 
 
 def model_sections(facts: Sequence[Mapping[str, Any]]) -> list[Section]:
@@ -93,15 +87,34 @@ def model_sections(facts: Sequence[Mapping[str, Any]]) -> list[Section]:
         Section(
             f"{f['name']} ({f['origin']})",
             [
-                ("backbone", str(f["backbone"])),
+                ("backbone", f["backbone"]),
                 ("classes", ", ".join(f["classes"])),
                 ("windows", f"{f['window_s']:g} s at {f['sampling_rate_hz']:g} Hz"),
+                *((part, _headline(figures)) for part, figures in f["metrics"].items()),
+                ("trained on", _several(f["sources"])),
+                ("licence", f["licence"] or "not said"),
+                ("size", f"{f['size_bytes'] / 1e6:.1f} MB"),
                 ("hash", f["hash"]),
+                ("sha256", f["sha256"]),
                 ("path", f["path"]),
             ],
         )
         for f in facts
     ]
+
+
+def _headline(figures: Mapping[str, Any]) -> str:
+    """The figures that say most of a part, in one line."""
+    return (
+        f"macro F1 {interval(figures.get('macro_f1'))}, accuracy {interval(figures['accuracy'])}, "
+        f"{figures.get('rows', '?')} rows of {figures.get('events', '?')} events"
+    )
+
+
+def _several(sources: Sequence[str]) -> str:
+    more = len(sources) - _SHOWN_SOURCES
+    shown = ", ".join(sources[:_SHOWN_SOURCES]) or "not said"
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def card_sections(path: Path, card: ModelCard) -> list[Section]:

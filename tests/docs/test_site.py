@@ -100,7 +100,7 @@ def test_links_out_of_the_documents_are_names_of_files(site):
 
 def test_bars_in_the_code_of_tables_have_no_backslashes(site):
     text = (site / "commands.html").read_text(encoding="utf-8")
-    assert "<code>--model PATH|NAME</code>" in text
+    assert "<code>--model PATH|NAME|URL</code>" in text
     assert "\\|" not in text
 
 

@@ -63,8 +63,41 @@ def test_the_wheel_has_all_that_runs_and_nothing_else(wheel):
     }
     assert tracked <= set(names)
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"quake", "quake_cli"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {
+        "quake",
+        "quake_cli",
+    }
     assert wheel.stat().st_size < 40e6
+
+
+def test_the_wheel_installs_the_manual_pages(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        shared = {
+            name.partition(".data/data/")[2]: archive.read(name)
+            for name in archive.namelist()
+            if ".data/data/" in name
+        }
+    written = {
+        f"share/man/man1/{path.name}": path.read_bytes() for path in (ROOT / "docs/man").iterdir()
+    }
+    assert "share/man/man1/quake-predict.1" in shared
+    assert shared == written
+
+
+def test_both_can_be_published(wheel, tmp_path):
+    """As an index would take them: the description renders, and the metadata make sense."""
+    pytest.importorskip("twine", reason="the release group is not installed")
+    sdist = build("sdist", tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", wheel, sdist],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("PASSED") == 2
 
 
 def test_the_wheel_says_what_it_needs_and_what_is_extra(wheel, metadata):
@@ -93,6 +126,8 @@ def test_the_sdist_can_build_and_test(tmp_path):
         "constraints.txt",
         "mkdocs.yml",
         "docs/index.md",
+        "docs/man/quake.1",
+        "docs/packaging/Dockerfile",
         "examples/BK.MHC.mseed",
         "tests/conftest.py",
         "quake/bundled/b0.safetensors",

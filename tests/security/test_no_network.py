@@ -128,6 +128,25 @@ def test_no_command_reaches_for_the_network(offline, tmp_path):
         assert_is_self_contained((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
+def test_an_address_of_a_model_is_reached_for_if_it_is_named_and_no_other(offline, tmp_path):
+    record = str(mseed(tmp_path / "a.mseed"))
+    address = f"https://models.invalid/b0.onnx#sha256={'0' * 64}"
+    done, attempts = offline(RUN, json.dumps([["predict", record, "--model", address]]))
+    assert "status 4 predict" in done.stderr
+    assert "https://models.invalid/b0.onnx: cannot be fetched" in done.stderr
+    reached = [
+        line for line in attempts.splitlines() if line.startswith(("create_", "getaddrinfo"))
+    ]
+    assert reached
+    assert all("models.invalid" in line for line in reached)
+
+
+def test_without_its_hash_an_address_is_not_reached_for(offline, tmp_path):
+    record = str(mseed(tmp_path / "a.mseed"))
+    for address in ("https://models.invalid/b0.onnx", "hf://org/repo/b0.safetensors"):
+        assert run_all(offline, [["predict", record, "--model", address]]) == ["status 2 predict"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["export", "doctor"])
 def test_commands_that_load_torch_do_not_reach_for_the_network_either(offline, tmp_path, command):

@@ -82,7 +82,11 @@ def assert_is(journal, files, days):
     assert list(journal.days) == sorted(days)
     assert dict(journal.days) == days
     assert list(journal.days.entries()) == [days[key] for key in sorted(days)]
+    assert journal.days.channel_sets() == sorted({key for key, _ in days})
     for key in IDS:
+        of_set = [days[other] for other in sorted(days) if other[0] == key]
+        assert list(journal.days.entries_of(key)) == of_set
+        assert list(journal.days.entries_of(key, backwards=True)) == of_set[::-1]
         found = map(journal.files.newest_at, journal.files.places_of(key).tolist())
         newest = {entry.state.path: entry for entry in found if entry is not None}
         expected = {p: e for p, e in files.items() if key in {span.id for span in e.spans}}

@@ -18,6 +18,8 @@ from stores import (
     wait_until,
 )
 
+PROJECT = Path(__file__).resolve().parents[2]
+
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 
 
@@ -101,7 +103,7 @@ def poison(tmp_path):
     folder = tmp_path / "poison"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(POISON)
-    return {"PYTHONPATH": str(folder)}
+    return {"PYTHONPATH": os.pathsep.join([str(folder), str(PROJECT)])}
 
 
 def test_what_workers_die_of_is_failed_told_and_tried_again_when_asked(

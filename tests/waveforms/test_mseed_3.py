@@ -1,9 +1,11 @@
 """miniSEED 3: read as miniSEED 2 is, with times in nanoseconds and longer codes."""
 
 import gzip
+import struct
 
 import numpy as np
 import pytest
+from pymseed import MS3Record
 from strategies import ID, START_NS, noise, stream, trace, write, write_3
 
 from quake.errors import WaveformError
@@ -156,6 +158,23 @@ def test_a_changed_bit_costs_its_record_and_is_told(tmp_path, counts):
     for text in (problem, complaint):
         assert f"the record at offset {second} cannot be decoded" in text
         assert "CRC is invalid" in text
+
+
+@pytest.mark.parametrize("rate_hz", [1e-300, 1e300, -1e-300, 0.0])
+def test_a_rate_that_no_clock_has_costs_its_record(tmp_path, counts, rate_hz):
+    path = write_3(tmp_path / "a", trace(counts))
+    content = bytearray(path.read_bytes())
+    second, third = (content.index(b"MS\x03", at) for at in (1, content.index(b"MS\x03", 1) + 1))
+    content[second + 16 : second + 24] = struct.pack("<d", rate_hz)
+    path.write_bytes(content)
+    record = MS3Record.parse(bytes(content[second:third]), validate_crc=False, unpack_data=True)
+    (packed,) = record.generate()
+    path.write_bytes(content[:second] + packed + content[third:])
+    spans, problems = scan(path)
+    segments, _ = read_segments(path, ID)
+    assert len(spans) == 2
+    assert problems
+    assert sum(len(s.samples) for s in segments) == len(counts) - record.samplecnt
 
 
 @pytest.mark.parametrize("n_bytes", [39, 100, 2000])

@@ -21,7 +21,7 @@ from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.mseed import RawTrace, Selection, join_traces, read_records
 from quake.waveforms.readers.record_headers import (
     LONGEST_BYTES,
-    Records,
+    RecordPlaces,
     beside_records,
     find_records,
 )
@@ -152,7 +152,7 @@ def read_ranges(
 
 def _next_piece(
     file: BinaryIO, at: int, size: int, memory: NDArray[np.int8]
-) -> tuple[NDArray[np.int8], Records]:
+) -> tuple[NDArray[np.int8], RecordPlaces]:
     """Read a piece, which ends with a record, or at the end of the file; into memory if it fits.
 
     A record that is longer than a piece makes it longer; no record is as long as the most that is

@@ -29,7 +29,7 @@ from pymseed import (
 from quake.waveforms.ids import ChannelSetId, split_channel
 from quake.waveforms.leap_seconds import spans_leap_second
 from quake.waveforms.readers.record_headers import (
-    Records,
+    RecordPlaces,
     find_records,
     parsed,
     reason,
@@ -157,7 +157,7 @@ class Selection:
 
 def read_records(
     data: NDArray[np.int8],
-    records: Records | None = None,
+    records: RecordPlaces | None = None,
     *,
     headonly: bool = False,
     selection: Selection | None = None,
@@ -168,7 +168,7 @@ def read_records(
     Parameters
     ----------
     data : int8 array of shape (N,)
-    records : Records, optional
+    records : RecordPlaces, optional
         Where they are, if that is known.
     headonly : bool
         Whether samples are not wanted.
@@ -209,7 +209,7 @@ def _shifted(text: str, n_bytes: int) -> str:
 
 
 def _together(
-    data: NDArray[np.int8], records: Records, headonly: bool, selection: Selection | None
+    data: NDArray[np.int8], records: RecordPlaces, headonly: bool, selection: Selection | None
 ) -> tuple[list[RawTrace], list[str]]:
     """Read all records at once.
 
@@ -261,7 +261,7 @@ def _traces(found: MS3TraceList, headonly: bool) -> Iterator[RawTrace]:
 
 
 def _one_by_one(
-    data: NDArray[np.int8], records: Records, headonly: bool, selection: Selection | None
+    data: NDArray[np.int8], records: RecordPlaces, headonly: bool, selection: Selection | None
 ) -> tuple[list[RawTrace], list[str]]:
     """Read each record by itself, and leave out those that cannot be read."""
     view = np.ascontiguousarray(data).data.cast("B")
@@ -276,7 +276,7 @@ def _one_by_one(
             if not headonly:
                 trace = _trace_of(parsed(record, unpack_data=True))
                 complaints += _doubts()
-        except MiniSEEDError as error:
+        except (MiniSEEDError, OverflowError) as error:
             complaints.append(
                 f"the record at offset {begin} cannot be decoded ({reason(error)}); it is left out"
             )
@@ -286,7 +286,13 @@ def _one_by_one(
 
 
 def _trace_of(record: MS3Record) -> RawTrace:
-    """One record as a trace; its samples are copied, if they were decoded."""
+    """One record as a trace; its samples are copied, if they were decoded.
+
+    Raises
+    ------
+    OverflowError
+        If it is longer than any number.
+    """
     start_ns, rate_hz, n_samples = record.starttime, record.samprate, record.samplecnt
     # Its own end leaves leap seconds out.
     length_ns = round((n_samples - 1) / rate_hz * NS_PER_S) if rate_hz > 0 and n_samples else 0

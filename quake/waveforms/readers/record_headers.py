@@ -74,7 +74,7 @@ Numbers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-class Records(NamedTuple):
+class RecordPlaces(NamedTuple):
     """Records of a buffer, in its order.
 
     Attributes
@@ -132,7 +132,7 @@ class _Heads(NamedTuple):
     are_usual: bool
 
 
-def find_records(data: Bytes, *, is_last: bool = True) -> Records:
+def find_records(data: Bytes, *, is_last: bool = True) -> RecordPlaces:
     """Find the records in a buffer.
 
     Parameters
@@ -170,9 +170,10 @@ def parsed(record: memoryview, *, unpack_data: bool = False) -> MS3Record:
     return MS3Record.parse(bytes(record) + bytes(record[:BLOCK_BYTES]), unpack_data=unpack_data)
 
 
-def reason(error: MiniSEEDError) -> str:
-    """What libmseed said, in letters that any terminal can show."""
-    return _shown((error.error_messages or [str(error)])[-1])
+def reason(error: Exception) -> str:
+    """What libmseed or Python said, in letters that any terminal can show."""
+    said = error.error_messages if isinstance(error, MiniSEEDError) else []
+    return _shown((said or [str(error)])[-1])
 
 
 def _shown(message: str) -> str:
@@ -180,7 +181,7 @@ def _shown(message: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def with_usual_headers(data: Bytes, records: Records) -> tuple[Bytes, list[str]]:
+def with_usual_headers(data: Bytes, records: RecordPlaces) -> tuple[Bytes, list[str]]:
     """Write headers of miniSEED 2 so that libmseed takes them, where instruments wrote others.
 
     Returns
@@ -227,7 +228,7 @@ def _carry_fraction(view: memoryview, at: int) -> None:
     view[at + _ACTIVITY_AT] &= ~_CORRECTED & 255
 
 
-def beside_records(data: Bytes, records: Records) -> tuple[int, int]:
+def beside_records(data: Bytes, records: RecordPlaces) -> tuple[int, int]:
     """Find what is part of SEED and holds no data: control headers and blank blocks.
 
     Returns
@@ -255,7 +256,7 @@ def beside_records(data: Bytes, records: Records) -> tuple[int, int]:
     return len(control), int((beside & ~of_records).sum()) * BLOCK_BYTES
 
 
-def _covered(records: Records, n_blocks: int) -> Mask:
+def _covered(records: RecordPlaces, n_blocks: int) -> Mask:
     """Which blocks hold something of a record."""
     steps = np.zeros(n_blocks + 2, np.int64)
     np.add.at(steps, records.starts // BLOCK_BYTES, 1)
@@ -297,7 +298,7 @@ _SPACE = ord(" ")
 _LEAST_BYTES = np.array([_SAMPLE_BYTES.get(code, 0.0) for code in range(256)])  # 0: unknown
 
 
-def _quick(data: Bytes, heads: _Heads, is_last: bool) -> Records | None:
+def _quick(data: Bytes, heads: _Heads, is_last: bool) -> RecordPlaces | None:
     """The records, if there is no doubt about any of them, as of nearly all files."""
     starts, ends = heads.starts, heads.starts + heads.sizes
     if not len(starts) or not heads.plain.all() or (ends[:-1] > starts[1:]).any():
@@ -308,7 +309,7 @@ def _quick(data: Bytes, heads: _Heads, is_last: bool) -> Records | None:
     is_cut = ends[-1] > len(data)
     n = len(starts) - int(is_cut)
     end = int(starts[-1]) if is_cut else int(ends[-1])
-    return Records(
+    return RecordPlaces(
         starts[:n],
         heads.sizes[:n],
         [],
@@ -485,7 +486,7 @@ class _Claim(NamedTuple):
     is_other: bool = False
 
 
-def _walked(data: Bytes, is_last: bool) -> Records:
+def _walked(data: Bytes, is_last: bool) -> RecordPlaces:
     """Go from record to record, and judge each."""
     # What goes on behind the end can be judged too.
     padded = np.zeros(len(data) + LONGEST_BYTES, np.int8)
@@ -509,7 +510,7 @@ def _walked(data: Bytes, is_last: bool) -> Records:
         else:
             found.append((at, claim))
             end = at + claim.size
-    return Records(
+    return RecordPlaces(
         np.array([at for at, _ in found], np.int64),
         np.array([claim.size for _, claim in found], np.int64),
         faults,

@@ -104,16 +104,16 @@ def inspect(
             "input"
         )
     from quake.explain.model_file import refuse_graph
-    from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
     from quake_cli import request as requests
     from quake_cli.commands.inspect.window_finder import WindowFinder
+    from quake_cli.model_choice import named_model
     from quake_cli.settings import config_of, orientations_of
 
     messages: Messages = context.obj
     with library_messages(messages):
         selection = requests.selection_of(network, station, location, channels, at, None)
-        path = find_model(model, backbone)
+        path = named_model(messages, model, backbone)
         refuse_graph(path)
         card = load_card(path)
         _check(output, class_name, card)

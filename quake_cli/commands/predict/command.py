@@ -146,9 +146,9 @@ def predict(
             "or - for standard input"
         )
 
-    from quake.model_file.registry import find_model
     from quake.model_file.safetensors_file import load_card
     from quake_cli import request as requests
+    from quake_cli.model_choice import named_model
     from quake_cli.outputs import StorePlace, choose_output, is_of_events
 
     messages: Messages = context.obj
@@ -168,7 +168,7 @@ def predict(
         config = config_of(
             overlap, min_coverage, thresholds_of("--threshold", threshold or []), batch_size
         )
-        path = find_model(model, backbone)
+        path = named_model(messages, model, backbone)
         card = load_card(path)
         check_classes("--threshold", config.thresholds or {}, card)
         _check_traces(place, config, card)

@@ -173,7 +173,7 @@ def train(
         "class_weights": class_weights and class_weights.value,
         "loss": loss and loss.value,
         "soft_labels": soft_labels,
-        "teachers": teachers_of(teacher or ()),
+        "teachers": teachers_of(messages, teacher or ()),
         "mixup": mixup,
         "spec_augment": spec_augment,
         "progressive": progressive,
@@ -204,7 +204,7 @@ def train(
         **given,
         **names_of(backbone, weights, classes, hold_out),
         augmentation=augmentation_of(synthetic, disturbance),
-        start_from=start_of(start_from),
+        start_from=start_of(messages, start_from),
         freeze_backbone=freeze_backbone,
         accelerator=accelerator.value,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quake.errors import ParameterError
+from quake_cli.messages import Messages
 
 if TYPE_CHECKING:
     from quake.datasets.augmentation import Augmentation
@@ -120,21 +121,21 @@ def refuse_contradictions(
         raise ParameterError(f"--from {start_from} brings its own: leave out {', '.join(given)}")
 
 
-def start_of(start_from: str | None) -> str | None:
+def start_of(messages: Messages, start_from: str | None) -> str | None:
     """Find the model that training goes on from."""
     if start_from is None:
         return None
-    from quake.model_file.registry import find_model
+    from quake_cli.model_choice import named_model
 
-    return str(find_model(start_from))
+    return str(named_model(messages, start_from))
 
 
-def teachers_of(names: Sequence[str]) -> tuple[str, ...] | None:
+def teachers_of(messages: Messages, names: Sequence[str]) -> tuple[str, ...] | None:
     """Find the model files of teachers that are named."""
-    from quake.model_file.registry import find_model
     from quake.training.teachers import SEISBENCH
+    from quake_cli.model_choice import named_model
 
-    found = (name if name.startswith(SEISBENCH) else str(find_model(name)) for name in names)
+    found = (n if n.startswith(SEISBENCH) else str(named_model(messages, n)) for n in names)
     return tuple(found) or None
 
 
