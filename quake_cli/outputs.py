@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from quake.errors import ParameterError
+from quake.waveforms.file_state import is_uri
 from quake_cli.options.choices import Format
 from quake_cli.standard_output import NamedRaw
 
@@ -80,6 +81,12 @@ def choose_output(
         If they do not fit together, or the place cannot be written to.
     """
     formats = list(dict.fromkeys(formats))
+    if output is not None and is_uri(output):
+        raise ParameterError(
+            f"--output {output}: a store stands in a folder of this machine, and a file is written "
+            "there, for no bucket can replace a file or lock a folder at once; name a folder, and "
+            "copy it (docs/remote.md)"
+        )
     if output is not None and _is_folder(output, formats):
         return _store(Path(output), formats, events)
     chosen = _only(formats)
@@ -187,7 +194,9 @@ def open_windows(destination: Destination, classes: Sequence[str], hop_ns: int) 
 
 @contextmanager
 def open_events(
-    destination: Destination, classes: Sequence[str], sites: Mapping[str, Site] | None = None
+    destination: Destination,
+    classes: Sequence[str],
+    sites: Callable[[], Mapping[str, Site] | None] = lambda: None,
 ) -> Iterator[list[Event]]:
     """Open a destination for events; those in the list at the end are written.
 
@@ -195,8 +204,8 @@ def open_events(
     ----------
     destination : Destination
     classes : names, in the order of their columns
-    sites : mapping of ``NETWORK.STATION`` to Site, optional
-        Where the stations are.
+    sites : callable, optional
+        Says at the end where the stations are: a mapping of ``NETWORK.STATION`` to Site.
 
     Raises
     ------
@@ -213,7 +222,7 @@ def open_events(
             from quake.output.events import write_events
 
             target = file or sys.stdout.buffer
-            write_events(target, destination.format.value, events, classes=classes, sites=sites)
+            write_events(target, destination.format.value, events, classes=classes, sites=sites())
             target.flush()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,9 +49,18 @@ class InputRequest:
     null: bool
     selection: Selection
     newer_than_ns: int | None
+    read_any: bool = False
 
-    def collect(self, spool: Path) -> Inputs:
-        """Find the files; `spool` is a folder for copies of what can be read only once."""
+    def collect(self, spool: Path, margin_days: int = 0) -> Inputs:
+        """Find the files.
+
+        Parameters
+        ----------
+        spool : Path
+            Folder for copies of what can be read only once.
+        margin_days : int
+            Days beside the selected ones that results depend on.
+        """
         from quake_cli.inputs import collect
 
         return collect(
@@ -61,6 +70,8 @@ class InputRequest:
             files_from=self.files_from,
             null=self.null,
             selection=self.selection,
+            margin_days=margin_days,
+            read_any=self.read_any,
         )
 
 
@@ -89,6 +100,25 @@ class PredictRequest:
     events: EventOptions | None
     archive: ArchiveRequest
     album: Album | None = None
+
+    def with_stations(self, inputs: Inputs, spool: Path) -> PredictRequest:
+        """Take along what servers say of their stations, unless the user gave an inventory.
+
+        Raises
+        ------
+        WaveformError
+            If a server does not say it.
+        """
+        from quake.inputs.scheme import Wanted
+        from quake.inputs.station_metadata import fetch_stations
+        from quake.stations.orientation import read_orientations
+
+        if self.inventory is not None or not inputs.uris:
+            return self
+        path = fetch_stations(inputs.uris, Wanted(self.inputs.selection), spool)
+        if path is None:
+            return self
+        return replace(self, inventory=path, orientations=read_orientations(path))
 
 
 def selection_of(

@@ -261,12 +261,14 @@ class RunReport:
             return
         what = f"the {self._n_inputs()} inputs"
         if self._n_inputs() == 1:
-            files = (str(path) for path in self.inputs.files)
+            files = self.inputs.sources
             (what,) = self._other_sources() or {self.inputs.names.get(f, f) for f in files}
         self.messages.error(f"nothing usable in {what}: {reason}")
 
     def _why_no_channel(self) -> str:
         beside = self._beside_waveforms()
+        if not self.findings.channel_sets and self.findings.n_without_data:
+            return "the server has no data of these channels and times; check both"
         if self.findings.channel_sets or not beside:
             return "no channel is left; check --channels and the channel codes"
         return f"{', '.join(beside)}, and no waveforms; name files with samples"
@@ -293,13 +295,13 @@ class RunReport:
         return found
 
     def _n_inputs(self) -> int:
-        return len(self.inputs.files) + len(self._other_sources())
+        return self.inputs.n_sources + len(self._other_sources())
 
     def _other_sources(self) -> set[str]:
         """Inputs that gave no file, by the names that the user knows."""
         others = {problem.source for problem in self.inputs.problems}
-        for path in self.inputs.files if others else ():
-            others.discard(self.inputs.names.get(str(path), str(path)))
+        for source in self.inputs.sources if others else ():
+            others.discard(self.inputs.names.get(source, source))
         return others
 
     def _totals(self, summary: Summary, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -321,6 +323,7 @@ class RunReport:
                 )
                 if count
             },
+            **({"without_data": n} if (n := self.findings.n_without_data) else {}),
             **({"clock_drift_s": drifts} if (drifts := self._drifts()) else {}),
             "windows": {status: summary.windows[status] for status in _STATUSES},
             "labels": dict(sorted(summary.labels.items())),
@@ -337,6 +340,8 @@ def _sentence(totals: Mapping[str, Any], beside: Sequence[str]) -> str:
         inputs += f", {_count(totals['left_out'], 'other file')} left out"
     if beside:
         inputs += f", beside the waveforms {', '.join(beside)}"
+    if "without_data" in totals:
+        inputs += f", {totals['without_data']} of them without data"
     windows = ", ".join(f"{count} {status}" for status, count in totals["windows"].items())
     parts = dict(totals["seconds"])
     total_s = parts.pop("input")

@@ -198,6 +198,7 @@ def test_obspy_stops_at_the_files_that_read_and_write_its_formats():
     allowed = below("quake/waveforms/readers/", "quake/stations/", "quake/live/seedlink.py")
     allowed |= {f"quake/datasets/{name}.py" for name in ("labels", "catalogue")}
     allowed |= {"quake/output/quakeml.py", "quake/output/mseed_traces.py"}
+    allowed |= {"quake/inputs/fdsn.py"}  # names of nodes
     # What they return to Python is an ObsPy stream, and times as in ObsPy.
     allowed |= {f"quake/results/{name}.py" for name in ("probability_stream", "classification")}
     assert importers(QUAKE, "obspy") <= allowed
@@ -229,6 +230,13 @@ def test_only_the_program_knows_of_the_terminal():
 
 def test_the_library_does_not_import_the_program():
     assert importers(QUAKE, "quake_cli") == set()
+
+
+def test_other_machines_are_reached_for_from_the_inputs_alone():
+    """But for SeedLink, weights, which torchvision fetches, and models that are named by URL."""
+    clients = ("fsspec", "s3fs", "gcsfs", "aiohttp", "urllib.request", "http.client", "requests")
+    allowed = below("quake/inputs/", "quake/models/weights.py", "quake/model_file/remote.py")
+    assert importers(QUAKE + CLI, *clients) <= allowed
 
 
 def test_dask_stops_at_the_executors():

@@ -42,6 +42,8 @@ class Findings:
     text_channels, empty_channels : set of str
         Channels without samples.
     n_control_headers : int
+    n_without_data : int
+        Days of channel sets of which servers say that they have no data.
     drifts_s : dict of channel to float
         How far a clock drifted in all.
     """
@@ -57,6 +59,7 @@ class Findings:
         self.text_channels: set[str] = set()
         self.empty_channels: set[str] = set()
         self.n_control_headers = 0
+        self.n_without_data = 0
         self.drifts_s: dict[str, float] = defaultdict(float)
         self._n_files: Counter[ChannelSetId] = Counter()
         self._names: dict[ChannelSetId, list[str]] = defaultdict(list)
@@ -127,5 +130,7 @@ class Findings:
                 self.empty_channels.add(remark.name)
             case "control":
                 self.n_control_headers += int(remark.value)
+            case "no_data":
+                self.n_without_data += 1
             case "drift":
                 self.drifts_s[remark.name] += remark.value

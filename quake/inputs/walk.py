@@ -12,7 +12,7 @@ import shutil
 import stat
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,9 @@ from typing import BinaryIO
 from quake.errors import ParameterError, WaveformError
 from quake.inputs.sds import LAYOUT, Listing, SdsTally, list_folder, parse_name, sds_files
 from quake.inputs.selection import Selection
+from quake.waveforms.file_state import FileState
 from quake.waveforms.readers.compressed import may_hold_several, plain_name
+from quake.waveforms.readers.other_formats import other_format
 from quake.waveforms.readers.waveform_file import is_waveform_file, packed_fault
 from quake.waveforms.sources import Problem
 
@@ -143,14 +145,41 @@ class Inputs:
         Files of folders that are hidden or no waveforms.
     spool : Path or None
         Folder for copies of what can be read only once, as named pipes; None refuses these.
+    remote : dict of URI to FileState
+        Files that are elsewhere, as they were when they were listed.
+    uris : list of str
+        What the user named that they are from.
+    read_any : bool
+        Take files of other formats out of folders, too, see `readers.other_formats`.
     """
 
     files: PathList = field(default_factory=PathList)
+    remote: dict[str, FileState] = field(default_factory=dict)
+    uris: list[str] = field(default_factory=list)
+    read_any: bool = False
     names: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     left_out: int = 0
     spool: Path | None = None
     _walked: set[str] = field(default_factory=set, repr=False)
+
+    @property
+    def sources(self) -> Iterator[str]:
+        """Paths of files, and URIs of those that are elsewhere."""
+        yield from map(str, self.files)
+        yield from self.remote
+
+    @property
+    def n_sources(self) -> int:
+        """How many there are."""
+        return len(self.files) + len(self.remote)
+
+    def is_newer(self, source: str, since_ns: int) -> bool:
+        """Whether a file was modified since; yes of what a server makes when it is asked for it."""
+        state = self.remote.get(source)
+        if state is None:
+            return Path(source).stat().st_mtime_ns >= since_ns
+        return state.modified_ns >= since_ns or not state.modified_ns
 
     def add(self, path: str | Path) -> None:
         """Add a file unless it is there already, by whatever name."""
@@ -165,7 +194,7 @@ class Inputs:
         """Add what a name stands for, or all that match it if it is a pattern."""
         # A name with brackets is a name before it is a pattern.
         if not os.path.lexists(argument) and glob.has_magic(argument):
-            self._add_matches(argument)
+            self.add_matches(argument)
         else:
             self.add_name(argument)
 
@@ -183,7 +212,9 @@ class Inputs:
         else:
             self.add(Path(name))
 
-    def add_names(self, names: Iterable[str], source: str) -> None:
+    def add_names(
+        self, names: Iterable[str], source: str, add: Callable[[str], None] | None = None
+    ) -> None:
         """Add each name of a list.
 
         Parameters
@@ -191,11 +222,13 @@ class Inputs:
         names : of files and folders, as `files_from` gives them
         source : str
             What to call the list in messages.
+        add : callable, optional
+            Adds one name; `add_name` by default.
         """
         is_empty = True
         for name in names:
             is_empty = False
-            self.add_name(name)
+            (add or self.add_name)(name)
         if is_empty:
             self.problems.append(Problem(source, f"{source}: names no input", failed=False))
 
@@ -272,7 +305,8 @@ class Inputs:
         self.names[str(path)] = name
         self.add(path)
 
-    def _add_matches(self, pattern: str) -> None:
+    def add_matches(self, pattern: str) -> None:
+        """Add all that matches a pattern."""
         matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - keeps ./ and absolute names
         if not matches:
             self.fail(pattern, "no file matches this pattern; check it")
@@ -321,7 +355,7 @@ class Inputs:
         found = _says_waveform(plain_name(name))
         if found is None:
             try:
-                found = is_waveform_file(path)
+                found = is_waveform_file(path) or (self.read_any and bool(other_format(Path(path))))
             except WaveformError as error:
                 self.problems.append(Problem(path, str(error)))
                 return False

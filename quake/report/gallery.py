@@ -15,6 +15,7 @@ from quake.model_file.card import ModelCard
 from quake.report.shortlist import Choice
 from quake.store.entries import DayKey, FileEntry, FileState, state_of
 from quake.store.layout import day_of_date
+from quake.waveforms.file_state import is_uri
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.intervals import Interval, union
 from quake.waveforms.segments import Span
@@ -109,6 +110,8 @@ class SpanFinder:
     def changed(self, files: Iterable[str]) -> str:
         """Why files cannot be read any more as they were; empty if they can."""
         for path in files:
+            if is_uri(path):
+                return f"{path}: is not on this machine, and a report fetches nothing"
             now = state_of(path)
             if now != self._states[path]:
                 is_gone = not (now.size or now.modified_ns)

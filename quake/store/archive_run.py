@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,7 @@ from quake.errors import OutputError
 from quake.events.station_facts import read_station_facts
 from quake.inference.coverage import Seconds
 from quake.inference.summary import Summary
+from quake.inputs.copies import Copies, copies_in
 from quake.inputs.findings import Findings
 from quake.inputs.walk import Inputs
 from quake.model_file.card import ModelCard
@@ -89,10 +91,13 @@ def run_archive(
     """
     inputs = request.find_inputs()
     card = request.card or load_card(request.model)
-    how = request.device, request.engine, request.inventory
-    fingerprint = fingerprint_of(request.model, card, request.config, *how)
-    with Store(Path(request.output), fingerprint, request.shard) as store:
-        return _ArchiveRun(request, inputs, card, store, on_progress).run()
+    with tempfile.TemporaryDirectory(prefix="quake-") as spool:
+        request = request.with_stations(inputs, Path(spool))
+        how = request.device, request.engine, request.inventory, request.metadata_of
+        fingerprint = fingerprint_of(request.model, card, request.config, *how)
+        copies = copies_in(Path(spool), read_any=inputs.read_any)
+        with Store(Path(request.output), fingerprint, request.shard) as store:
+            return _ArchiveRun(request, inputs, card, store, copies, on_progress).run()
 
 
 class _ArchiveRun:
@@ -102,8 +107,10 @@ class _ArchiveRun:
         inputs: Inputs,
         card: ModelCard,
         store: Store,
+        copies: Copies,
         on_progress: OnProgress,
     ) -> None:
+        self.copies = copies
         self.request, self.inputs, self.card, self.store = request, inputs, card, store
         self.on_progress = on_progress
         self.grid = request.config.grid(card)
@@ -129,14 +136,16 @@ class _ArchiveRun:
 
     def _plan(self) -> Plan:
         """Read headers that are not known yet."""
-        request, files = self.request, self.inputs.files
+        request, n_files = self.request, self.inputs.n_sources
         stage = "reading headers"
         places = read_headers(
-            files,
+            self.inputs.sources,
             self.store.journal,
             self.executor,
+            remote=self.inputs.remote,
+            copies=self.copies,
             retry_failed=request.retry_failed,
-            on_file=lambda done: self.on_progress(ArchiveProgress(stage, done, len(files))),
+            on_file=lambda done: self.on_progress(ArchiveProgress(stage, done, n_files)),
         )
         plan = Plan(
             self.store.journal,
@@ -144,8 +153,9 @@ class _ArchiveRun:
             request.selection,
             self.grid,
             newer_than_ns=request.newer_than_ns,
+            uris=self.inputs.remote,
         )
-        read = ArchiveProgress(stage, len(files), len(files))
+        read = ArchiveProgress(stage, n_files, n_files)
         for entry in plan.with_problems():
             self._tell(read, [Problem(entry.state.path, text) for text in entry.problems])
         for entry in plan.without_spans():
@@ -166,7 +176,7 @@ class _ArchiveRun:
 
     def _divide_set(self, plan: Plan, key: ChannelSetId, division: Division) -> list[Problem]:
         """Divide one channel set; give what is wrong with the station-days that are done."""
-        planned, n_files = plan.of(key), len(self.inputs.files)
+        planned, n_files = plan.of(key), self.inputs.n_sources
         for entry in planned.files:
             if entry.spans[0].id == key:
                 self.findings.add_file(entry.state.path, entry.spans, entry.remarks)
@@ -224,6 +234,7 @@ class _ArchiveRun:
             threads=_threads(request),
             orientations=request.find_orientations(),
             album=request.album,
+            copier=self.copies,
         )
 
     def _write_events(self) -> int | None:
@@ -253,7 +264,7 @@ class _ArchiveRun:
         if not n_missing:
             return
         jobs = (job for key, days in missing.items() for job in self._pictures(plan.of(key), days))
-        answers = self.executor.run(PictureOpener(album), jobs)
+        answers = self.executor.run(PictureOpener(album, self.copies), jobs)
         for n_done, (job, answer) in enumerate(answers, start=1):
             if isinstance(answer, NotWritten):
                 raise OutputError(f"{answer.message}; {OUTPUT_ADVICE}")

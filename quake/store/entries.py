@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from typing import Any
 
 from quake.inference.coverage import Coverage
 from quake.store.layout import FORMATS, day_of_date
+from quake.waveforms.file_state import FileState as FileState
+from quake.waveforms.file_state import state_of as state_of
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.readers.waveform_file import Remark
 from quake.waveforms.segments import Span
@@ -41,15 +42,6 @@ _FILE = '{"kind":"file","path":'
 
 
 @dataclass(frozen=True)
-class FileState:
-    """A file as it was: what tells whether it has changed."""
-
-    path: str
-    size: int
-    modified_ns: int
-
-
-@dataclass(frozen=True)
 class FileEntry:
     """What the headers of a file said.
 
@@ -63,6 +55,11 @@ class FileEntry:
         Digests of how channel sets begin, see `quake.store.digests.heads_of`.
     remarks : tuple of Remark
         What is in it that is no fault.
+    content : str
+        Digest of all of its bytes, where it is known: of what came from elsewhere.
+    same_as : FileState, optional
+        Another file, of the same name and content, that station-days were made of: that stands
+        for it in digests, so that an archive may move.
     """
 
     state: FileState
@@ -70,6 +67,13 @@ class FileEntry:
     problems: tuple[str, ...] = ()
     heads: tuple[tuple[ChannelSetId, str], ...] = ()
     remarks: tuple[Remark, ...] = ()
+    content: str = ""
+    same_as: FileState | None = None
+
+    @property
+    def identity(self) -> FileState:
+        """The file that stands for it in digests."""
+        return self.same_as or self.state
 
 
 @dataclass
@@ -117,15 +121,6 @@ class DayEntry:
     def has_failed(self) -> bool:
         """Whether something is missing that another attempt may bring."""
         return bool(self.failed) or any(problem.failed for problem in self.problems)
-
-
-def state_of(path: str) -> FileState:
-    """Size and modification time of a file; zeros if it is not there."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - millions of them
-    except (OSError, ValueError):  # a line of a journal may name what can be no path
-        return FileState(path, 0, 0)
-    return FileState(path, status.st_size, status.st_mtime_ns)
 
 
 def parse_line(line: bytes) -> FileEntry | DayEntry:
@@ -179,9 +174,25 @@ def file_line(entry: FileEntry) -> str:
             ],
             "problems": list(entry.problems),
             **({"remarks": [list(remark) for remark in entry.remarks]} if entry.remarks else {}),
+            **_of_elsewhere(entry),
         }
     )
     return f"{_head_of(entry.state)},{rest[1:]}"
+
+
+def _of_elsewhere(entry: FileEntry) -> dict[str, Any]:
+    """What only files have that are, or were, elsewhere."""
+    other = entry.same_as
+    named = {
+        "etag": entry.state.etag,
+        "content": entry.content,
+        "same_as": other and [other.path, other.size, other.modified_ns, other.etag],
+    }
+    return {name: value for name, value in named.items() if value}
+
+
+def _state(path: Any, size: Any, modified_ns: Any, etag: Any) -> FileState:
+    return FileState(str(path), _whole(size), _whole(modified_ns), str(etag))
 
 
 def _head_of(state: FileState) -> str:
@@ -208,10 +219,19 @@ def _file_entry(values: Mapping[str, Any]) -> FileEntry:
         )
         for row in values["spans"]
     )
-    state = FileState(path, _whole(values["size"]), _whole(values["mtime_ns"]))
+    state = _state(path, values["size"], values["mtime_ns"], values.get("etag", ""))
     heads = tuple((ChannelSetId(*map(str, row[:4])), str(row[4])) for row in values["heads"])
     remarks = tuple(_remark(*row) for row in values.get("remarks", ()))
-    return FileEntry(state, spans, tuple(map(str, values["problems"])), heads, remarks)
+    other = values.get("same_as")
+    return FileEntry(
+        state,
+        spans,
+        tuple(map(str, values["problems"])),
+        heads,
+        remarks,
+        str(values.get("content", "")),
+        None if other is None else _state(*other),
+    )
 
 
 def _remark(kind: Any, name: Any, value: Any) -> Remark:

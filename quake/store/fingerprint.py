@@ -37,11 +37,13 @@ def fingerprint(
     config: PredictConfig,
     engine: str,
     device: str,
-    inventory: Path | None = None,
+    inventory: Path | str | None = None,
 ) -> dict[str, Any]:
     """All that answers depend on besides the data, as plain JSON types.
 
-    Which data are chosen is no part of it: a store may grow by other stations and days.
+    Which data are chosen is no part of it: a store may grow by other stations and days. Nor is what
+    an inventory says that comes along with the data, of which `inventory` is only a name: it grows
+    with them.
     """
     thresholds = effective_thresholds(card, config.thresholds or {})
     return {
@@ -54,7 +56,7 @@ def fingerprint(
         "thresholds": dict(zip(card.labels.names, thresholds, strict=True)),
         "engine": engine,
         "device": device,
-        "inventory": None if inventory is None else _digest(inventory),
+        "inventory": _digest(inventory) if isinstance(inventory, Path) else inventory,
     }
 
 
@@ -65,6 +67,7 @@ def fingerprint_of(
     device: str = "auto",
     engine: str = "auto",
     inventory: str | Path | None = None,
+    metadata_of: str | None = None,
 ) -> dict[str, Any]:
     """Fingerprint of a model file and of what would run it on this machine.
 
@@ -82,7 +85,7 @@ def fingerprint_of(
         config,
         used_engine,
         used_device,
-        None if inventory is None else Path(inventory),
+        metadata_of or (None if inventory is None else Path(inventory)),
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -13,11 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.errors import QuakeError, WaveformError
+from quake.inputs.copies import Copies
+from quake.inputs.schemes import scheme_of
 from quake.parallel.executor import Executor, Lost, Raised
+from quake.parallel.inline import InlineExecutor
+from quake.store import moved
 from quake.store.digests import heads_of
-from quake.store.entries import FileEntry, says_unchanged, state_of
+from quake.store.entries import FileEntry, says_unchanged
 from quake.store.journal import Journal
-from quake.waveforms.readers.waveform_file import contents_of
+from quake.waveforms.copied import Copier, contents_of, in_place
+from quake.waveforms.file_state import FileState, is_uri, state_of
 
 # Files that a process scans at a time: a file takes some milliseconds.
 _CHUNK = 32
@@ -25,21 +30,36 @@ _CHUNK = 32
 # Fewer are read sooner than processes are started.
 _WORTH_PROCESSES = 500
 
+# Files that are elsewhere take seconds, not milliseconds.
+_WORTH_FETCHING = 8
+
 
 @dataclass(frozen=True)
 class ScanOpener:
-    """Opens the work of a process that reads headers."""
+    """Opens the work of a process that reads headers.
+
+    Attributes
+    ----------
+    copies : Copies
+    """
+
+    copies: Copies
 
     def __call__(self) -> Callable[[Sequence[str]], list[FileEntry]]:
         """Nothing has to be loaded."""
-        return _scan_files
+        return self._scan_files
+
+    def _scan_files(self, paths: Sequence[str]) -> list[FileEntry]:
+        return [scan_file(path, self.copies) for path in paths]
 
 
 def read_headers(
-    paths: Iterable[Path],
+    paths: Iterable[str | Path],
     journal: Journal,
     executor: Executor,
     *,
+    remote: Mapping[str, FileState] | None = None,
+    copies: Copies | None = None,
     retry_failed: bool = False,
     on_file: Callable[[int], None] = lambda done: None,
 ) -> NDArray[np.uint64]:
@@ -47,11 +67,15 @@ def read_headers(
 
     Parameters
     ----------
-    paths : files
+    paths : files, and URIs of `remote`
     journal : Journal
         What is read is added to it.
     executor : Executor
         Used where there are many files to be read.
+    remote : mapping of URI to FileState
+        Files that are elsewhere, as they were when they were listed.
+    copies : Copies, optional
+        Needed for these.
     retry_failed : bool
         Read files again that something was wrong with, or in whose station-days.
     on_file : callable
@@ -64,18 +88,22 @@ def read_headers(
     """
     places = array("Q")
     suspects = _suspects(journal) if retry_failed else set()
+    elsewhere = remote or {}
+    before = moved.Archive.of(journal, elsewhere)
 
     def unknown() -> Iterator[str]:
         for path in paths:
-            absolute = os.path.abspath(path)  # noqa: PTH100 - a link keeps its name
-            place = None if absolute in suspects else _known(absolute, journal)
+            listed = elsewhere.get(str(path))
+            absolute = str(path) if listed else os.path.abspath(path)  # noqa: PTH100 - a link keeps its name
+            place = None if absolute in suspects else _known(absolute, journal, listed)
             if place is None:
                 yield absolute
             else:
                 places.append(place)
                 on_file(len(places))
 
-    for entry in _scanned(unknown(), executor):
+    for scanned in _scanned(unknown(), executor, copies or Copies("")):
+        entry = moved.recognised(_kept(scanned, journal), before)
         places.append(journal.add_file(entry))
         on_file(len(places))
     journal.sync()
@@ -84,12 +112,24 @@ def read_headers(
     return found
 
 
-def _known(path: str, journal: Journal) -> int | None:
+def _known(path: str, journal: Journal, listed: FileState | None) -> int | None:
     """Place of what the journal has of a file, unless the file has changed."""
     place = journal.files.find(path)
     if place is None:
         return None
+    if listed is not None:
+        known = journal.files.entry_at(place).state
+        return place if scheme_of(path).is_unchanged(known, listed) else None
     return place if says_unchanged(journal.files.line_at(place), state_of(path)) else None
+
+
+def _kept(entry: FileEntry, journal: Journal) -> FileEntry:
+    """An entry that says of a file which was asked for again what it said, if it is the same."""
+    place = journal.files.find(entry.state.path) if entry.content else None
+    if place is None:
+        return entry
+    before = journal.files.entry_at(place)
+    return replace(entry, same_as=before.same_as) if before.content == entry.content else entry
 
 
 def _suspects(journal: Journal) -> set[str]:
@@ -101,12 +141,36 @@ def _suspects(journal: Journal) -> set[str]:
     }
 
 
-def _scanned(paths: Iterator[str], executor: Executor) -> Iterator[FileEntry]:
-    first = list(islice(paths, _WORTH_PROCESSES))
-    if len(first) < _WORTH_PROCESSES:
-        yield from map(scan_file, first)
+def _scanned(paths: Iterator[str], executor: Executor, copies: Copies) -> Iterator[FileEntry]:
+    """Scan files of this machine, and of others by so many processes as their servers bear."""
+    shared: list[str] = []
+    alone: list[str] = []
+
+    def here() -> Iterator[str]:
+        for path in paths:
+            if not is_uri(path):
+                yield path
+            else:
+                (shared if scheme_of(path).at_once > 1 else alone).append(path)
+
+    yield from _scanned_by(here(), executor, copies, _WORTH_PROCESSES, _CHUNK)
+    if isinstance(executor, InlineExecutor) and shared:
+        shared_ahead = copies.ahead(shared, scheme_of(shared[0]).at_once)
+        yield from (scan_file(path, copies) for path in shared_ahead)
+    else:
+        yield from _scanned_by(iter(shared), executor, copies, _WORTH_FETCHING, 1)
+    for path in alone:
+        yield scan_file(path, copies)
+
+
+def _scanned_by(
+    paths: Iterator[str], executor: Executor, copies: Copies, worth_processes: int, size: int
+) -> Iterator[FileEntry]:
+    first = list(islice(paths, worth_processes))
+    if len(first) < worth_processes:
+        yield from (scan_file(path, copies) for path in first)
         return
-    for chunk, answer in executor.run(ScanOpener(), _chunks(chain(first, paths))):
+    for chunk, answer in executor.run(ScanOpener(copies), _chunks(chain(first, paths), size)):
         if isinstance(answer, Raised):
             raise QuakeError(f"{chunk[0]} and others: cannot be scanned ({answer.error})")
         if isinstance(answer, Lost):
@@ -119,21 +183,32 @@ def _lost(path: str, lost: Lost) -> str:
     return f"{path}: one of {_CHUNK} files of which {lost.reason}; try it alone"
 
 
-def _chunks(paths: Iterator[str]) -> Iterator[tuple[str, ...]]:
-    while chunk := tuple(islice(paths, _CHUNK)):
+def _chunks(paths: Iterator[str], size: int) -> Iterator[tuple[str, ...]]:
+    while chunk := tuple(islice(paths, size)):
         yield chunk
 
 
-def _scan_files(paths: Sequence[str]) -> list[FileEntry]:
-    return [scan_file(path) for path in paths]
-
-
-def scan_file(path: str) -> FileEntry:
+def scan_file(path: str, copies: Copies | None = None) -> FileEntry:
     """Read the headers of one file; what is wrong with it is in the entry."""
-    state = state_of(path)
+    if copies is not None and is_uri(path):
+        return _scan_copy(path, copies)
+    return _scanned_entry(path, state_of(path), copies or in_place)
+
+
+def _scan_copy(uri: str, copies: Copies) -> FileEntry:
+    """Fetch a file and scan it; one that cannot be had has the state of none."""
     try:
-        found = contents_of(path)
+        with copies.hold(uri) as copy:
+            entry = _scanned_entry(uri, copy.fetched.state, copies)
+            return replace(entry, content=copy.fetched.content)
+    except WaveformError as error:
+        return FileEntry(state_of(uri), (), (str(error),))
+
+
+def _scanned_entry(path: str, state: FileState, copier: Copier) -> FileEntry:
+    try:
+        found = contents_of(path, copier)
+        heads = heads_of(path, found.spans, found.index, copier)
     except WaveformError as error:
         return FileEntry(state, (), (str(error),))
-    heads = heads_of(path, found.spans, found.index)
     return FileEntry(state, tuple(found.spans), tuple(found.problems), heads, found.remarks)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from quake.errors import QuakeError
 from quake.store.entries import DayEntry, DayKey, FileEntry, parse_line, path_in
+from quake.waveforms.file_state import is_uri
 from quake.waveforms.ids import ChannelSetId
 
 # A key of the table of files: the hash of a path in the upper bits, a place in the lower ones.
@@ -87,6 +88,7 @@ class FileTable(Mapping[str, FileEntry]):
         self._places_of: dict[ChannelSetId, array[int]] = defaultdict(lambda: array("Q"))
         self._without_spans = array("Q")
         self._troubled = array("Q")
+        self._elsewhere = array("Q")
 
     def put(self, entry: FileEntry, place: int) -> None:
         """Note where the newest entry of a file is.
@@ -106,6 +108,8 @@ class FileTable(Mapping[str, FileEntry]):
             self._without_spans.append(place)
         if entry.problems:
             self._troubled.append(place)
+        if is_uri(entry.state.path):
+            self._elsewhere.append(place)
         if len(self._recent) >= _RECENT:
             self._sort_in()
 
@@ -163,6 +167,10 @@ class FileTable(Mapping[str, FileEntry]):
     def places_with_problems(self) -> NDArray[np.uint64]:
         """Places of entries that tell of problems."""
         return _as_array(self._troubled)
+
+    def places_elsewhere(self) -> NDArray[np.uint64]:
+        """Places of entries of files that are on no disk, but have a URI; outdated ones too."""
+        return _as_array(self._elsewhere)
 
     def in_order(self) -> Iterator[tuple[str, int | FileEntry]]:
         """Paths, sorted, each with the place of its newest entry, or with one that has no place."""

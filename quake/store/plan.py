@@ -6,17 +6,20 @@ station-days costs no more memory than that of the largest channel set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quake.inputs.scheme import parts_of
 from quake.inputs.selection import Selection
 from quake.store.digests import digest_of_inputs
-from quake.store.entries import DayEntry, DayKey, FileEntry, state_of
+from quake.store.entries import DayEntry, DayKey, FileEntry
 from quake.store.journal import Journal
 from quake.store.layout import date_of
+from quake.store.moved import lasting_name
+from quake.waveforms.file_state import FileState, is_uri, state_of
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.intervals import Interval
 from quake.waveforms.segments import Span
@@ -139,6 +142,9 @@ class Plan:
     grid : WindowGrid
     newer_than_ns : int, optional
         Only station-days with a file that was modified then or later.
+    uris : collection of str
+        Those of the inputs. Files of other places are not asked for, whatever the journal says:
+        station-days that need one are left as they are.
     """
 
     def __init__(
@@ -149,7 +155,9 @@ class Plan:
         grid: WindowGrid,
         *,
         newer_than_ns: int | None = None,
+        uris: Collection[str] = (),
     ) -> None:
+        self._asked = {parts_of(uri)[:2] for uri in uris}
         self._files, self._places = journal.files, places
         self._selection, self._grid, self._newer_than_ns = selection, grid, newer_than_ns
         self._others: dict[ChannelSetId, list[int]] = {}
@@ -169,12 +177,17 @@ class Plan:
         near = {day for span in spans for day in days_near(span, self._grid.window_ns)}
         if channel_set not in self._others:
             self._others[channel_set] = self._near(channel_set, places[~is_input].tolist(), near)
-        others = self._entries(self._others[channel_set])
+        others = _without_superseded(self._entries(self._others[channel_set]), inputs)
         left_out: list[Problem] = []
         if any(map(self._selection.matches, spans)):
             left_out = select({channel_set: spans})[1]
         files = {entry.state.path: entry for entry in (*inputs, *others)}
         days = [day for day in self._days(channel_set, files) if day.number in near]
+        far = {entry.state.path for entry in others if self._is_far(entry)}
+        left = [day for day in days if any(span.source in far for span in day.day.spans)]
+        if left:
+            days = [day for day in days if day not in left]
+            left_out.append(_left_as_they_are(left, far))
         return ChannelSetPlan(channel_set, inputs, days, left_out)
 
     def without_spans(self) -> Iterator[FileEntry]:
@@ -206,9 +219,14 @@ class Plan:
             if all(days.isdisjoint(days_near(span, window_ns)) for span in spans):
                 continue
             entry = self._files.newest_at(place)
-            if entry is not None and state_of(entry.state.path) == entry.state:
+            if entry is not None and _is_there(entry.state):
                 found.append(place)
         return found
+
+    def _is_far(self, entry: FileEntry) -> bool:
+        """Whether a file is in a place of which this run names nothing."""
+        path = entry.state.path
+        return is_uri(path) and parts_of(path)[:2] not in self._asked
 
     def _days(
         self, channel_set: ChannelSetId, files: Mapping[str, FileEntry]
@@ -226,6 +244,35 @@ class Plan:
         since_ns = self._newer_than_ns
         paths = {span.source for span in day.spans}
         return since_ns is None or any(files[p].state.modified_ns >= since_ns for p in paths)
+
+
+def _is_there(state: FileState) -> bool:
+    """Whether a file is as it was; of one that is elsewhere, nobody is asked."""
+    return is_uri(state.path) or state_of(state.path) == state
+
+
+def _without_superseded(others: list[FileEntry], inputs: list[FileEntry]) -> list[FileEntry]:
+    """Files that are no inputs, without those that have moved to where an input is now."""
+    stood_for = {entry.identity.path for entry in inputs}
+    named = {lasting_name(entry.state.path) for entry in inputs}
+    return [
+        entry
+        for entry in others
+        if entry.identity.path not in stood_for
+        and not (is_uri(entry.state.path) and lasting_name(entry.state.path) in named)
+    ]
+
+
+def _left_as_they_are(days: Sequence[PlannedDay], far: Collection[str]) -> Problem:
+    """Say which station-days are not touched, because a part of them is elsewhere."""
+    sources = {span.source for day in days for span in day.day.spans} & set(far)
+    first, (channel_set, date) = min(sources), days[0].key
+    of = f"{channel_set} on {date}" + f" and {len(days) - 1} more" * (len(days) > 1)
+    message = (
+        f"{first}: is a part of {of}, which are left as they are, for this run names nothing of "
+        "that place; name it too"
+    )
+    return Problem(first, message)
 
 
 def _path(entry: FileEntry) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quake.errors import ParameterError, WaveformError
 from quake.inference.config import PredictConfig
+from quake.inputs.naming import MARGIN_DAYS, collect
+from quake.inputs.scheme import Wanted
 from quake.inputs.selection import Selection, of_whole_sets
+from quake.inputs.station_metadata import fetch_stations
 from quake.inputs.walk import Inputs
 from quake.store.lock import Shard
 
@@ -51,6 +54,8 @@ class ArchiveRequest:
     inventory : path, optional
         StationXML. It turns components to true Z, N, E, and says where stations are and how
         sensitive.
+    metadata_of : str, optional
+        Name of what the inventory came along with; it is then no parameter of the results.
     orientations : Orientations, optional
         Those of the inventory, where it was read before.
     album : Album, optional
@@ -92,6 +97,7 @@ class ArchiveRequest:
     events: EventOptions | None = None
     event_formats: tuple[str, ...] = ("parquet",)
     inventory: str | Path | None = None
+    metadata_of: str | None = None
     orientations: Orientations | None = None
     album: Album | None = None
     resume: bool = True
@@ -123,19 +129,49 @@ class ArchiveRequest:
             If one of them is a copy of a stream, of which a journal can keep no account.
         """
         given = self.inputs
-        found = given if isinstance(given, Inputs) else Inputs()
-        if not isinstance(given, Inputs):
-            names = [given] if isinstance(given, str | Path) else given
-            for name in dict.fromkeys(map(str, names)):
-                found.add_argument(name)
-        for root in dict.fromkeys(map(str, self.sds)):
-            found.add_sds(root, self.selection)
+        names = [] if isinstance(given, Inputs) else given
+        names = [names] if isinstance(names, str | Path) else names
+        found = collect(
+            list(map(str, names)),
+            sds=list(map(str, self.sds)),
+            selection=self.selection,
+            margin_days=MARGIN_DAYS,
+            found=given if isinstance(given, Inputs) else None,
+        )
         for name in found.names.values():  # copies, which have another name in the next run
             raise ParameterError(
                 f"{name}: is a pipe; a result store keeps a journal of files: save what comes out "
                 "of it first"
             )
         return found
+
+    def with_stations(self, inputs: Inputs, folder: Path) -> ArchiveRequest:
+        """Take along what servers say of their stations, unless there is an inventory.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            As they were found.
+        folder : Path
+            Where the StationXML goes.
+
+        Raises
+        ------
+        ParameterError
+            If a server does not answer: a store holds no results with and without.
+        """
+        if self.inventory is not None or not inputs.uris:
+            return self
+        wanted = Wanted(self.selection, MARGIN_DAYS)
+        try:
+            path = fetch_stations(inputs.uris, wanted, folder)
+        except WaveformError as error:
+            raise ParameterError(
+                f"{error}; a store is not begun without them: give --inventory, or run again later"
+            ) from error
+        if path is None:
+            return self
+        return replace(self, inventory=path, orientations=None, metadata_of="web services")
 
     def find_orientations(self) -> Orientations | None:
         """Read how components are turned, unless that has been done; None where they are not.

@@ -25,6 +25,7 @@ from quake.output.windows import READABLE, read_windows, windows_as_bytes
 from quake.store.entries import DayEntry
 from quake.store.layout import ONSETS, date_of, windows_file
 from quake.store.plan import DayJob
+from quake.waveforms.copied import Copier, in_place
 from quake.waveforms.sources import Source, SpanSource
 from quake.windows.station_days import StationDay
 
@@ -94,6 +95,8 @@ class StationDayOpener:
         Folder in it for files that are not complete.
     album : Album, optional
         Where station-days are drawn.
+    copier : Copier
+        Brings files here that are elsewhere; `quake.inputs.copies.Copies`.
     """
 
     model: ModelFiles
@@ -105,6 +108,7 @@ class StationDayOpener:
     threads: int | None = None
     orientations: Orientations | None = None
     album: Album | None = None
+    copier: Copier = in_place
 
     def __call__(self) -> StationDayWork:
         """Load it."""
@@ -135,7 +139,7 @@ class StationDayWork:
                 return found
         while len(self._indexes) > _INDEXES:
             del self._indexes[next(iter(self._indexes))]
-        source = SpanSource(job.day.id, job.day.spans, self._indexes)
+        source = self._source(job)
         prediction = self.classifier.predict_days(
             [job.day], source, opener.config, opener.orientations
         )
@@ -180,6 +184,9 @@ class StationDayWork:
 
         return _draw(album, source, job.day, records, entry.inputs, find)
 
+    def _source(self, job: DayJob) -> SpanSource:
+        return SpanSource(job.day.id, job.day.spans, self._indexes, self.opener.copier)
+
     def _add_onsets(self, job: DayJob, before: DayEntry) -> DayEntry | NotWritten | None:
         """Find the onsets of a station-day whose windows are there; None if they cannot be read."""
         name = next((name for name in READABLE if name in before.outputs), None)
@@ -191,7 +198,7 @@ class StationDayWork:
         except WaveformError as error:
             logger.warning("%s; its windows are made again", error)
             return None
-        source = SpanSource(job.day.id, job.day.spans, self._indexes)
+        source = self._source(job)
         try:
             onsets = self._find_onsets(job, source, records)
             size = self._write_onsets(job, onsets)
@@ -264,10 +271,11 @@ class PictureOpener:
     """Prepares to draw what is in a store; no model is needed."""
 
     album: Album
+    copier: Copier = in_place
 
     def __call__(self) -> PictureWork:
         """Give the work."""
-        return PictureWork(self.album)
+        return PictureWork(self.album, self.copier)
 
 
 class PictureWork:
@@ -276,10 +284,12 @@ class PictureWork:
     Parameters
     ----------
     album : Album
+    copier : Copier
+        Brings files here that are elsewhere.
     """
 
-    def __init__(self, album: Album) -> None:
-        self.album = album
+    def __init__(self, album: Album, copier: Copier = in_place) -> None:
+        self.album, self.copier = album, copier
 
     def __call__(self, job: PictureJob) -> NotWritten | None:
         """Do one station-day; if it cannot be drawn, log a warning."""
@@ -288,7 +298,7 @@ class PictureWork:
         except WaveformError as error:
             logger.warning("no picture: %s", error)
             return None
-        source = SpanSource(job.day.id, job.day.spans, {})
+        source = SpanSource(job.day.id, job.day.spans, {}, self.copier)
 
         def find() -> Sequence[Onset]:
             return onsets_of_bytes(Path(job.onsets).read_bytes())

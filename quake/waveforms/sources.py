@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quake.errors import ParameterError, WaveformError
+from quake.waveforms.copied import Copier, contents_of, in_place, index_of, read_segments
+from quake.waveforms.file_state import is_uri
 from quake.waveforms.ids import ALIASES, ChannelSetId
 from quake.waveforms.joining import Dispute, disputes
 from quake.waveforms.leap_seconds import is_leap_second
@@ -25,9 +27,6 @@ from quake.waveforms.readers.file_index import FileIndex
 from quake.waveforms.readers.waveform_file import (
     Contents,
     Remark,
-    contents_of,
-    read_segments,
-    scan_with_index,
     segments_from_stream,
     spans_from_stream,
 )
@@ -84,11 +83,13 @@ class FileSource:
 
     Parameters
     ----------
-    paths : files
+    paths : files, or URIs that `copier` knows
     names : mapping of path to the name shown in messages, for files that stand for something
         else (standard input)
     on_file : callable
         Called with the number of files scanned so far.
+    copier : Copier
+        Brings files here that are elsewhere, for as long as they are read.
 
     Attributes
     ----------
@@ -101,8 +102,10 @@ class FileSource:
         paths: Iterable[str | Path],
         names: dict[str, str] | None = None,
         on_file: Callable[[int], None] = lambda done: None,
+        copier: Copier = in_place,
     ) -> None:
-        self.paths = [Path(path) for path in paths]
+        self.paths = [_normal(path) for path in paths]
+        self.copier = copier
         self.names = names or {}
         self.on_file = on_file
         self.problems: list[Problem] = []
@@ -115,15 +118,15 @@ class FileSource:
         found: dict[ChannelSetId, list[Span]] = defaultdict(list)
         for done, path in enumerate(self.paths, start=1):
             try:
-                contents = contents_of(path)
+                contents = contents_of(path, self.copier)
             except WaveformError as error:
                 contents = Contents([], [str(error)])
             if contents.index is not None:
-                self._indexes[str(path)] = contents.index
+                self._indexes[path] = contents.index
             for fault in contents.problems:
                 self._report(path, fault)
             if contents.remarks:
-                self.remarks[str(path)] = contents.remarks
+                self.remarks[path] = contents.remarks
             for span in contents.spans:
                 found[span.id].append(span)
             self.on_file(done)
@@ -137,13 +140,18 @@ class FileSource:
         for path in sorted({span.source for span in spans}):
             try:
                 pieces, faults = read_segments(
-                    path, channel_set, start_ns, end_ns, index=self._indexes.get(path)
+                    path,
+                    channel_set,
+                    start_ns,
+                    end_ns,
+                    index=self._indexes.get(path),
+                    copier=self.copier,
                 )
             except WaveformError as error:
                 pieces, faults = [], [str(error)]
             segments += pieces
             for fault in faults:
-                self._report(Path(path), fault)
+                self._report(path, fault)
         self._report_disputes(channel_set, segments)
         return segments
 
@@ -162,13 +170,17 @@ class FileSource:
                 message = (_leap if is_leap else _disputed)(names, channel_set, several)
                 self.problems.append(Problem(names[0], message, not is_leap, is_dispute=True))
 
-    def _report(self, path: Path, message: str) -> None:
+    def _report(self, path: str, message: str) -> None:
         """Add a problem once, under the name that the user knows."""
-        if (str(path), message) in self._reported:
+        if (path, message) in self._reported:
             return
-        self._reported.add((str(path), message))
-        name = self.names.get(str(path), str(path))
-        self.problems.append(Problem(name, message.replace(str(path), name)))
+        self._reported.add((path, message))
+        name = self.names.get(path, path)
+        self.problems.append(Problem(name, message.replace(path, name)))
+
+
+def _normal(path: str | Path) -> str:
+    return str(path) if is_uri(str(path)) else str(Path(path))
 
 
 def _leap(names: Sequence[str], channel_set: ChannelSetId, several: Sequence[Dispute]) -> str:
@@ -205,6 +217,8 @@ class SpanSource(FileSource):
     spans : what was found in them
     indexes : dict of path to FileIndex
         Those that are missing are added when they are needed.
+    copier : Copier
+        As of `FileSource`.
     """
 
     def __init__(
@@ -212,8 +226,9 @@ class SpanSource(FileSource):
         channel_set: ChannelSetId,
         spans: Sequence[Span],
         indexes: dict[str, FileIndex],
+        copier: Copier = in_place,
     ) -> None:
-        super().__init__(sorted({span.source for span in spans}))
+        super().__init__(sorted({span.source for span in spans}), copier=copier)
         self._found = {channel_set: list(spans)}
         self._indexes = indexes
 
@@ -232,7 +247,7 @@ class SpanSource(FileSource):
     def _index(self, path: str) -> None:
         if path not in self._indexes:
             try:
-                index = scan_with_index(path)[2]
+                index = index_of(path, self.copier)
             except WaveformError:
                 return  # reading it says so
             if index is not None:

@@ -122,6 +122,16 @@ NewerThan = Annotated[
 ]
 
 
+ReadAny = Annotated[
+    bool,
+    typer.Option(
+        "--read-any",
+        rich_help_panel=INPUTS,
+        help="Read GSE1, GSE2, K-NET, SEISAN, GCF, ASDF and zip archives of miniSEED, too.",
+    ),
+]
+
+
 Inventory = Annotated[
     Path | None,
     typer.Option(

@@ -328,3 +328,38 @@ def test_a_list_that_cannot_be_read_is_wrong_usage(tmp_path, name):
 def test_null_without_a_list_is_wrong_usage(tmp_path):
     with pytest.raises(ParameterError, match="--null: says how the names of --files-from"):
         collect(["a.mseed"], tmp_path, null=True)
+
+
+# --- other formats ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gse2(tmp_path):
+    path = tmp_path / "gse" / "station.gse2"
+    path.parent.mkdir()
+    return write(path, stream(noise(15_000).astype(np.int32)), format="GSE2")
+
+
+def test_other_formats_are_read_on_demand(predict, gse2, good_file):
+    refused = predict(gse2)
+    assert refused.status == 3
+    assert "GSE2, which is read with --read-any" in refused.err
+    assert predict(gse2.parent).status == 3
+    for name in (gse2, gse2.parent):
+        run = predict(name, "--read-any")
+        assert run.status == 0
+        assert len(run.records) == len(predict(good_file).records)
+    assert predict(good_file, "--read-any").records == predict(good_file).records
+
+
+def test_other_formats_go_into_stores(predict, gse2, tmp_path):
+    for n_done in ("1 done, 0 done before", "0 done, 1 done before"):
+        run = predict(gse2, "--read-any", "--output", tmp_path / "store", "--workers", "2")
+        assert run.status == 0
+        assert n_done in run.summary
+
+
+def test_a_scheme_that_nobody_knows_is_wrong_usage(predict):
+    run = predict("ftp://host/a.mseed")
+    assert run.status == 2
+    assert "ftp:// is no input; fdsn://, s3://, gs://, https://, http:// are known" in run.err

@@ -79,6 +79,8 @@ NOT_RUN = (
         "needs a Dask cluster; tests/operations/test_cluster_page.py has one",
     ),
     NotRun("README.md", "seedlink://", "needs a network; tests/live/ has a server of its own"),
+    NotRun("README.md", "fdsn://", "needs a network; tests/store/test_store_fdsn.py has a server"),
+    NotRun("README.md", "s3://", "needs a network; tests/store/test_store_bucket.py has a server"),
     NotRun("docs/backbones.md", "compare_backbones.py", "hours of training"),
     NotRun(
         "docs/events.md", "quake events store/", "needs a store; tests/store/test_store_events.py"
@@ -102,11 +104,8 @@ SHOWN = (
     Shown("docs/export.md", "max_batch_size", "a configuration of the Triton server"),
     Shown("docs/export.md", "tritonclient", "a client of the Triton server, not run as it says"),
     Shown("docs/model_format.md", "network  ", "a table of keys"),
-<<<<<<< HEAD
     Shown("docs/review.md", "first/ ", "a tree of folders"),
-=======
     Shown("docs/watch.md", "quake_station_latency_seconds{", "metrics of one moment"),
->>>>>>> live
     Shown("docs/tutorial.md", "", "figures of an hour of training on the records it names"),
 )
 

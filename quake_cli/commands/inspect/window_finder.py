@@ -90,13 +90,15 @@ class WindowFinder:
         self, inputs: Inputs, classifier: Classifier, bar: ProgressBar, at_ns: int | None
     ) -> ChosenWindow:
         from quake.explain.window_choice import ChosenWindow
+        from quake.inputs.copies import copies_in
         from quake.waveforms.sources import FileSource
 
         report = RunReport(self._messages, inputs)
         source = FileSource(
-            inputs.files,
+            inputs.sources,
             inputs.names,
             lambda n_files: bar.update("reading headers", n_files, len(source.paths)),
+            copies_in(inputs.spool, read_any=inputs.read_any),
         )
         try:
             tasks = self._tasks(source, classifier, report)

@@ -32,6 +32,7 @@ from quake_cli.options.inputs import (
     Network,
     NewerThan,
     Null,
+    ReadAny,
     Sds,
     Start,
     Station,
@@ -63,8 +64,8 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="INPUT",
-            help="miniSEED or SAC files, folders, quoted patterns as 'day/**/*.mseed', "
-            "or - for standard input.",
+            help="miniSEED or SAC files, folders, quoted patterns as 'day/**/*.mseed', - for "
+            "standard input, fdsn://NODE/NET.STA.LOC.CHAN, s3://BUCKET/..., gs://, https://.",
             show_default=False,
         ),
     ] = None,
@@ -78,6 +79,7 @@ def predict(
     start: Start = None,
     end: End = None,
     newer_than: NewerThan = None,
+    read_any: ReadAny = False,
     inventory: Inventory = None,
     model: Model = None,
     backbone: Backbone = None,
@@ -172,8 +174,8 @@ def predict(
     """
     if not (inputs or sds or files_from):
         raise ParameterError(
-            "no INPUT: name files, folders or patterns, an archive with --sds, or - for standard "
-            "input"
+            "no INPUT: name files, folders or patterns, an archive with --sds, fdsn:// or s3://, "
+            "or - for standard input"
         )
 
     from quake.model_file.safetensors_file import load_card
@@ -234,6 +236,7 @@ def predict(
                     null,
                     requests.selection_of(network, station, location, channels, start, end),
                     requests.newer_than_of(newer_than),
+                    read_any,
                 ),
                 model_request,
                 config,

@@ -25,6 +25,7 @@ def run_store(
     messages: Messages, request: PredictRequest, place: StorePlace
 ) -> tuple[Exit, RunReport]:
     """Do what is left to do of the station-days, and say how it went."""
+    from quake.inputs.naming import MARGIN_DAYS
     from quake.store.archive_run import run_archive
 
     _refuse_streams(request)
@@ -32,7 +33,7 @@ def run_store(
         tempfile.TemporaryDirectory(prefix="quake-") as spool,
         ProgressBar(messages) as bar,
     ):
-        inputs = _of_whole_sets(request.inputs).collect(Path(spool))
+        inputs = _of_whole_sets(request.inputs).collect(Path(spool), MARGIN_DAYS)
         asked = _archive_request(request, place, inputs)
         asked.find_inputs()  # refuses copies before anything is said of the others
         report = RunReport(messages, inputs)

@@ -89,14 +89,15 @@ class _Run:
             writer.write(record)
 
     def events(self, spool: Path) -> Exit:
-        from quake.events.station_facts import read_station_facts
+        from quake.events.station_facts import StationFacts, read_station_facts
 
-        request, options = self.request, self.request.events
+        options = self.request.events
         assert options is not None
-        facts = read_station_facts(request.inventory)
-        names = request.model.card.labels.names
-        with open_events(self.destination, names, facts.sites) as found:
+        facts = StationFacts()
+        names = self.request.model.card.labels.names
+        with open_events(self.destination, names, lambda: facts.sites) as found:
             prediction = self._open(spool)
+            facts = read_station_facts(self.request.inventory)  # servers may have sent one
             found += facts.events(list(self._onsets(prediction)), options)
             return self._close(prediction, n_events=len(found))
 
@@ -128,9 +129,22 @@ class _Run:
         inputs = self.request.inputs.collect(spool)
         _spare_inputs(self.destination, inputs)
         self.report = RunReport(self.messages, inputs)
-        return self._prediction(inputs, self.request.model.load()) if inputs.files else None
+        self._take_stations(inputs, spool)
+        if not inputs.n_sources:
+            return None
+        return self._prediction(inputs, spool, self.request.model.load())
 
-    def _prediction(self, inputs: Inputs, classifier: Classifier) -> Prediction:
+    def _take_stations(self, inputs: Inputs, spool: Path) -> None:
+        """Ask servers of waveforms for their stations; without an answer, nothing is turned."""
+        from quake.errors import WaveformError
+
+        try:
+            self.request = self.request.with_stations(inputs, spool)
+        except WaveformError as error:
+            self.messages.warning(f"{error}; components are taken to be what they are named")
+
+    def _prediction(self, inputs: Inputs, spool: Path, classifier: Classifier) -> Prediction:
+        from quake.inputs.copies import copies_in
         from quake.inputs.findings import Findings
         from quake.inputs.selection import select_spans
         from quake.waveforms.sources import FileSource, clipped, select
@@ -140,7 +154,8 @@ class _Run:
             self.report.show(source.problems)
             self.bar.update("reading headers", n_files, len(source.paths))
 
-        source = FileSource(inputs.files, inputs.names, scanned)
+        copies = copies_in(spool, read_any=inputs.read_any)
+        source = FileSource(inputs.sources, inputs.names, scanned, copies)
         wanted = self.request.inputs.selection
         found = source.spans()
         self.report.findings = Findings.of(found, source.remarks)
@@ -151,7 +166,7 @@ class _Run:
         self.report.show(left_out)
         self.classifier = classifier
         grid = self.request.config.grid(self.request.model.card)
-        self.days = list(self._new(station_days(chosen, grid)))
+        self.days = list(self._new(inputs, station_days(chosen, grid)))
         is_bounded = self.request.inputs.newer_than_ns is not None
         self.nothing_new = (is_bounded and bool(found) and not self.days) or None
         self.source = self._source(source)
@@ -173,12 +188,12 @@ class _Run:
         is_shared = self.request.album is not None or self.request.events is not None
         return _OneReader(source) if is_shared else source
 
-    def _new(self, days: Iterable[StationDay]) -> Iterator[StationDay]:
+    def _new(self, inputs: Inputs, days: Iterable[StationDay]) -> Iterator[StationDay]:
         """Days with a file that was modified lately, if that was asked for."""
         since_ns = self.request.inputs.newer_than_ns
         for day in days:
             files = {span.source for span in day.spans}
-            if since_ns is None or any(Path(f).stat().st_mtime_ns >= since_ns for f in files):
+            if since_ns is None or any(inputs.is_newer(f, since_ns) for f in files):
                 yield day
 
     def _records(self, prediction: Prediction | None) -> Iterator[WindowRecord]:
