@@ -46,7 +46,7 @@ class Exhibit:
     missing: str = ""
 
 
-class Wanted(Protocol):
+class Exhibitable(Protocol):
     """A time of which a picture is wanted."""
 
     @property
@@ -70,7 +70,7 @@ class SpanFinder:
     choices : of all lists together
     """
 
-    def __init__(self, choices: Iterable[Wanted]) -> None:
+    def __init__(self, choices: Iterable[Exhibitable]) -> None:
         times: dict[ChannelSetId, set[Interval]] = defaultdict(set)
         for choice in choices:
             times[choice.key[0]].add(_surroundings(choice))
@@ -88,13 +88,13 @@ class SpanFinder:
                 self._spans[span.id].append(span)
                 self._states[entry.state.path] = entry.state
 
-    def spans_near(self, choice: Wanted) -> list[Span]:
+    def spans_near(self, choice: Exhibitable) -> list[Span]:
         """What there is of the day of a window: it says which of two codes was taken."""
         start_ns, end_ns = _surroundings(choice)
         found = self._spans.get(choice.key[0], ())
         return [span for span in found if span.start_ns < end_ns and start_ns < span.end_ns]
 
-    def files_of(self, choice: Wanted) -> tuple[str, ...]:
+    def files_of(self, choice: Exhibitable) -> tuple[str, ...]:
         """Files with samples in a window, sorted."""
         spans = self._spans.get(choice.key[0], ())
         return tuple(
@@ -119,7 +119,7 @@ class SpanFinder:
         return ""
 
 
-def _surroundings(choice: Wanted) -> tuple[int, int]:
+def _surroundings(choice: Exhibitable) -> tuple[int, int]:
     """Times between which spans can belong to the station-day of a window, see `station_days`."""
     return reach_of_day(day_of_date(choice.key[1]), choice.end_ns - choice.start_ns)
 

@@ -21,7 +21,7 @@ from quake.report.day_windows import DayWindows, find_windows, read_day
 from quake.report.doubts import Doubts
 from quake.report.event_files import read_last_events
 from quake.report.event_gallery import EventExhibit, show_events, times_of
-from quake.report.gallery import Exhibit, SpanFinder, Wanted, draw
+from quake.report.gallery import Exhibit, Exhibitable, SpanFinder, draw
 from quake.report.histograms import Histograms
 from quake.report.run_facts import RunFacts
 from quake.report.shortlist import Choice, Shortlist, margin_scores, strength_scores
@@ -174,7 +174,7 @@ class _Surveyor:
         strongest = {name: ranking.choices() for name, ranking in self.strongest.items()}
         guesses = self.least_certain.choices()
         events = self._shown_events()
-        wanted: list[Wanted] = [c for row in (*strongest.values(), guesses) for c in row]
+        wanted: list[Exhibitable] = [c for row in (*strongest.values(), guesses) for c in row]
         wanted += [time for event, _ in events for time in times_of(event)]
         finder = self._read_files(wanted)
         draw = self._drawer(finder, sum(map(len, strongest.values())) + len(guesses))
@@ -279,7 +279,7 @@ class _Surveyor:
         is_event = np.isin(windows.labels, self.facts.event_classes)
         return int(np.count_nonzero((windows.statuses == "ok") & is_event))
 
-    def _read_files(self, choices: Sequence[Wanted]) -> SpanFinder:
+    def _read_files(self, choices: Sequence[Exhibitable]) -> SpanFinder:
         finder, n_files = SpanFinder(choices), self.journal.files.n_entries
         for done, entry in enumerate(self.journal.files.entries(), start=1):
             self.totals.add_file(entry)
