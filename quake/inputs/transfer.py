@@ -126,7 +126,7 @@ class Transfers:
 
         Returns
         -------
-        Answer
+        Reply
             Of any code that is no passing fault.
 
         Raises
