@@ -35,9 +35,10 @@ _HELD, _TOLD, _LOCK = ".data", ".json", ".lock"
 
 def copies_in(spool: Path | None, *, read_any: bool = False) -> Copies:
     """Copies in a folder of a run, which goes with it; without one, in one of the process."""
-    folder = Path("" if spool is None else spool, "copies")
-    if spool is not None:
-        folder.mkdir(exist_ok=True)
+    if spool is None:
+        return Copies("", read_any=read_any)
+    folder = spool / "copies"
+    folder.mkdir(exist_ok=True)
     return Copies(str(folder), read_any=read_any)
 
 

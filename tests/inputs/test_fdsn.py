@@ -407,3 +407,13 @@ def test_a_uri_without_a_known_scheme_is_refused():
         scheme_of("ftp://host/a.mseed")
     with pytest.raises(ParameterError, match="followed by quake watch"):
         scheme_of("seedlink://host/XX.A..HH?")
+
+
+def test_python_takes_a_day_of_a_server_as_it_takes_a_file(server):
+    from quake.results.waveform_inputs import waveform_source
+
+    source = waveform_source(server.uri(DAY))
+    (spans,) = source.spans().values()
+    assert {span.source for span in spans} == {server.uri(DAY)}
+    assert {span.code for span in spans} == set("ZNE")
+    assert not source.problems
