@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 SMALL = 8.5
+
+# Words in the corners of a panel: above the marks of onsets, and so far from the frame.
+_ON_TOP, _INSET_PT = 5, 4.0
 
 GAP = "#E8D5E3"
 """Colour of what was not recorded."""
@@ -134,30 +137,28 @@ def draw_times(axes: Axes, seconds: Iterable[float]) -> None:
 
 def note(axes: Axes, text: str, where: str = "top") -> None:
     """Write a few words into the right-hand corner of a panel."""
-    axes.text(
-        0.997,
-        0.95 if where == "top" else 0.05,
-        plain(text),
-        transform=axes.transAxes,
-        ha="right",
-        va=where,
-        fontsize=SMALL,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
-    )
+    _write(axes, text, (1, 1 if where == "top" else 0), fontsize=SMALL)
 
 
 def name_panel(axes: Axes, text: str) -> None:
     """Write what a panel shows into its left-hand corner."""
-    axes.text(
-        0.005,
-        0.95,
+    _write(axes, text, (0, 1), fontsize=SMALL + 1, fontweight="bold")
+
+
+def _write(axes: Axes, text: str, corner: tuple[int, int], **style: Any) -> None:
+    """Write into a corner, over the marks of onsets, and clear of the frame."""
+    x, y = corner
+    axes.annotate(
         plain(text),
-        transform=axes.transAxes,
-        ha="left",
-        va="top",
-        fontsize=SMALL + 1,
-        fontweight="bold",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+        corner,
+        xycoords="axes fraction",
+        xytext=((-1) ** x * _INSET_PT, (-1) ** y * _INSET_PT),
+        textcoords="offset points",
+        ha="right" if x else "left",
+        va="top" if y else "bottom",
+        zorder=_ON_TOP,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 1.5},
+        **style,
     )
 
 

@@ -80,6 +80,31 @@ def lines_of(axes, label):
             for segment in drawn.get_segments()]  # fmt: skip
 
 
+@pytest.mark.parametrize("layout", [WIDE, NARROW])
+def test_words_in_corners_are_over_the_marks_and_within_the_frame(panels, layout):
+    found, figure = panels([mark(s, s + 1) for s in range(1, 600, 3)], layout=layout)
+    figure.canvas.draw()
+    for name in ("Z", "N", "E", "spectrogram"):
+        (drawn,) = [c for c in found[name].collections if c.get_label() == "onsets of earthquake"]
+        word = found[name].texts[-1]
+        assert word.get_text() in ("HHZ", "HHN", "HHE")
+        assert word.get_zorder() > drawn.get_zorder()
+        frame, paper = found[name].get_window_extent(), word.get_bbox_patch().get_window_extent()
+        assert frame.x0 < paper.x0 < paper.x1 < frame.x1
+        assert frame.y0 < paper.y0 < paper.y1 < frame.y1
+
+
+@pytest.mark.parametrize(
+    ("layout", "n_marks", "width_pt"),
+    # A quarter of 1130 and of 288 pixels, 0.72 points each, over the number of marks.
+    [(WIDE, 20, 1.2), (WIDE, 200, 1.017), (NARROW, 100, 0.5184), (NARROW, 200, 0.4)],
+)
+def test_the_more_marks_the_thinner(panels, layout, n_marks, width_pt):
+    found, _ = panels([mark(2 * n, 2 * n + 1) for n in range(n_marks)], layout=layout)
+    (drawn,) = [c for c in found["Z"].collections if c.get_label() == "onsets of earthquake"]
+    assert drawn.get_linewidth() == pytest.approx([width_pt])
+
+
 def test_a_few_onsets_are_lines_through_waveforms_with_their_s(panels):
     found, _ = panels([mark(20, 45, s_after=4.5), mark(200, 260, "surface_event")])
     for name in ("Z", "N", "E", "spectrogram"):
