@@ -1,9 +1,11 @@
 """The picture of one window, and the samples that it is made of."""
 
+import io
 import struct
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from strategies import START_NS, channel_set, noise
 
 from quake.pictures.excerpt import read_excerpt
@@ -34,6 +36,13 @@ def test_another_answer_gives_another_picture(window, record, card):
     sure = draw_window(window, record(0, 0.9, 0.05), card, width_px=1000)
     assert size_of(sure)[0] == 1000
     assert draw_window(window, record(0, 0.05, 0.9), card, width_px=1000) != sure
+
+
+def test_units_beside_long_numbers_are_whole(record, card):
+    loud = np.where(np.arange(6000) % 2, 290_000.5, -290_000.5)
+    picture = draw_window(channel_set(Z=loud, N=loud, E=loud), record(0, 0.9, 0.05), card)
+    pixels = imread(io.BytesIO(picture), format="png")[..., :3]
+    assert (pixels[:, :2] == 1).all()
 
 
 @pytest.mark.parametrize("components", [{}, {"N": np.full(6000, 3)}, {"Z": np.array([1, 2])}])
