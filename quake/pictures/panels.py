@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.pictures.canvas import INK, plain
+from quake.pictures.canvas import DPI, INK, plain
 from quake.pictures.spectrogram import Spectrogram
 from quake.pictures.traces import Trace, Traces
 from quake.waveforms.intervals import Interval
@@ -23,6 +24,9 @@ SMALL = 8.5
 
 # Words in the corners of a panel: above the marks of onsets, and so far from the frame.
 _ON_TOP, _INSET_PT = 5, 4.0
+
+# Room that a letter of a sentence in a panel takes, at most in the mean.
+_LETTER_PX = 8.5
 
 GAP = "#E8D5E3"
 """Colour of what was not recorded."""
@@ -163,11 +167,12 @@ def _write(axes: Axes, text: str, corner: tuple[int, int], **style: Any) -> None
 
 
 def say(axes: Axes, text: str) -> None:
-    """Write why there is nothing else in a panel."""
+    """Write why there is nothing else in a panel, in as many lines as it takes."""
+    width_px = axes.get_window_extent().width / axes.figure.dpi * DPI
     axes.text(
         0.5,
         0.5,
-        plain(text),
+        plain(textwrap.fill(text, max(int(width_px / _LETTER_PX), 1))),
         transform=axes.transAxes,
         ha="center",
         va="center",

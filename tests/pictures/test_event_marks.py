@@ -18,7 +18,7 @@ from quake.pictures.event_mark import EventMark, marks_of
 from quake.pictures.event_view import HEIGHT, short, view_event
 from quake.pictures.indexed_png import N_COLOURS, indexed_png
 from quake.pictures.layout import NARROW, WIDE
-from quake.pictures.panels import log_rows, wave_limits
+from quake.pictures.panels import log_rows, say, wave_limits
 from quake.pictures.traces import read_traces
 from quake.pictures.window_runs import WindowRun
 from quake.waveforms.segments import NS_PER_S
@@ -92,6 +92,17 @@ def test_words_in_corners_are_over_the_marks_and_within_the_frame(panels, layout
         frame, paper = found[name].get_window_extent(), word.get_bbox_patch().get_window_extent()
         assert frame.x0 < paper.x0 < paper.x1 < frame.x1
         assert frame.y0 < paper.y0 < paper.y1 < frame.y1
+
+
+@pytest.mark.parametrize(("scale", "panel_px"), [(1, 1130), (1, 334), (2, 288), (1, 214)])
+def test_what_is_said_in_a_panel_stays_in_it(scale, panel_px):
+    with sheet(1300, 200, scale) as figure:
+        axes = figure.add_axes((0.05, 0.2, panel_px / 1300, 0.6))
+        say(axes, "no spectrogram: nothing moves, or too few samples without a gap")
+        figure.canvas.draw()
+        frame, paper = axes.get_window_extent(), axes.texts[0].get_window_extent()
+    assert frame.x0 < paper.x0 < paper.x1 < frame.x1
+    assert frame.y0 < paper.y0 < paper.y1 < frame.y1
 
 
 @pytest.mark.parametrize(
