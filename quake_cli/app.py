@@ -28,7 +28,9 @@ _COMMANDS = {
     "events": "Make the events of a result store again with other settings, without waveforms.",
     "watch": "Follow an archive that is being written, or a SeedLink server.",
     "inspect": "Show what the model saw in one window, and why it said what it said.",
-    "report": "Write one page over a result store: maps, histograms, the strongest windows.",
+    "report": (
+        "Write one page over a result store: events to review, rates, maps, histograms, windows."
+    ),
     "doctor": "Check that this installation is sound, and say what to do where it is not.",
     "completion": "Print a script that lets bash, zsh or fish complete command lines.",
     "models": "List the backbones with their facts, and the bundled and installed models.",

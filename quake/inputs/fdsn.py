@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from quake.errors import ParameterError
 from quake.inputs.scheme import MOST_BYTES, Fetched, Found, SchemeError, Wanted, parts_of
 from quake.inputs.selection import parse_moment
-from quake.inputs.transfer import Reply, Transfers
+from quake.inputs.transfer import HttpAnswer, Transfers
 from quake.waveforms.file_state import FileState, content_of
 from quake.waveforms.ids import ALIASES, ChannelSetId
 from quake.waveforms.readers.waveform_file import is_waveform_file
@@ -383,7 +383,7 @@ def _time(time_ns: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest_ns // 1000:06d}"
 
 
-def _refuse_code(uri: str, answer: Reply) -> None:
+def _refuse_code(uri: str, answer: HttpAnswer) -> None:
     """Pass on data, and that there are none.
 
     Raises

@@ -33,7 +33,7 @@ _WORTH_ANOTHER = {408, 425, 429, 500, 502, 503, 504}
 _FAILURES = (OSError, http.client.HTTPException)
 
 
-class Reply(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What a server said.
 
     Attributes
@@ -112,7 +112,7 @@ class Transfers:
     sleep: Callable[[float], None] = time.sleep
     _failed: dict[str, int] = field(default_factory=dict)
 
-    def get(self, url: str, file: BinaryIO, most_bytes: int, name: str = "") -> Reply:
+    def get(self, url: str, file: BinaryIO, most_bytes: int, name: str = "") -> HttpAnswer:
         """Ask for a URL, and write what comes to the end of a file.
 
         Parameters
@@ -126,7 +126,7 @@ class Transfers:
 
         Returns
         -------
-        Reply
+        HttpAnswer
             Of any code that is no passing fault.
 
         Raises
@@ -170,7 +170,7 @@ class Transfers:
         logger.info("%s: %s; once more in %.1f s", url, broken, pause_s)
         self.sleep(pause_s)
 
-    def _once(self, url: str, file: BinaryIO, most_bytes: int, name: str) -> Reply:
+    def _once(self, url: str, file: BinaryIO, most_bytes: int, name: str) -> HttpAnswer:
         request = urllib.request.Request(url, headers={"User-Agent": f"quake/{__version__}"})
         try:
             logger.debug("GET %s", url)
@@ -184,7 +184,7 @@ class Transfers:
 
     def _received(
         self, name: str, response: http.client.HTTPResponse, file: BinaryIO, most_bytes: int
-    ) -> Reply:
+    ) -> HttpAnswer:
         until_s = time.monotonic() + self.patience.request_s
         announced, n_bytes = response.length, 0
         if announced is not None and announced > most_bytes:
@@ -198,7 +198,7 @@ class Transfers:
                 raise _BrokenError(f"not done after {self.patience.request_s:g} s")
         if announced is not None and n_bytes < announced:
             raise _BrokenError(f"cut off after {n_bytes} of {announced} bytes")
-        return Reply(response.status, n_bytes, _lower(response.headers))
+        return HttpAnswer(response.status, n_bytes, _lower(response.headers))
 
 
 def _write(file: BinaryIO, chunk: bytes) -> None:
@@ -223,7 +223,7 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def _refused(error: urllib.error.HTTPError) -> Reply:
+def _refused(error: urllib.error.HTTPError) -> HttpAnswer:
     """What a server says with a code that is none of success."""
     try:
         body = error.read(4096)
@@ -233,7 +233,7 @@ def _refused(error: urllib.error.HTTPError) -> Reply:
     if error.code in _WORTH_ANOTHER:
         pause_s = _pause(error.headers.get("Retry-After", ""))
         raise _BrokenError(f"the server answers {error.code} {text}".rstrip(), pause_s)
-    return Reply(error.code, len(body), _lower(error.headers), text)
+    return HttpAnswer(error.code, len(body), _lower(error.headers), text)
 
 
 def _first_line(body: bytes) -> str:

@@ -40,9 +40,10 @@ def events(
         typer.Option(
             "--format",
             "-f",
+            metavar="FORMAT",
             rich_help_panel=OUTPUT,
-            help="Write this format besides those that are there, or Parquet where there are none. "
-            "May be repeated.",
+            help="Write this format besides those that are there, or Parquet where there are none: "
+            "csv, jsonl, parquet, quakeml, geojson, snuffler, swarm, audacity. May be repeated.",
         ),
     ] = None,
     quiet: Quiet = False,

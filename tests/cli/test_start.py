@@ -127,8 +127,8 @@ def test_help_of_train_has_its_sections_in_order(quake):
         (("--device", "tpu"), "'--device': tpu: one of auto, cpu, cuda was expected"),
         (
             ("-f", "csv", "-f", "xml"),
-            "xml: one of table, csv, jsonl, parquet, mseed, quakeml, snuffler, swarm, audacity "
-            "was expected",
+            "xml: one of table, csv, jsonl, parquet, mseed, quakeml, geojson, snuffler, swarm, "
+            "audacity was expected",
         ),
     ],
 )

@@ -145,7 +145,7 @@ def test_commands_that_need_torchvision_end_with_the_sentence(fake, tmp_path, co
 
 
 def test_the_sentence_comes_whatever_loaded_torchvision(monkeypatch, capsys):
-    def load(*arguments):
+    def load(*arguments, **options):
         try:
             raise RuntimeError(NMS)
         except RuntimeError as error:

@@ -171,9 +171,10 @@ def seedlink(data, folder):
                 theirs.sendall(data[begin : begin + 32768])
                 link._receive()
             theirs.close()
-            for packet in link.packets(1.0):
-                feed._arrival(packet)
-                feed._note(packet)
+            for packets in link.packets(1.0):
+                feed._arrivals(packets)
+                for packet in packets:
+                    feed._note(packet)
 
 
 TARGETS = {

@@ -102,7 +102,7 @@ def test_both_can_be_published(wheel, tmp_path):
 
 def test_the_wheel_says_what_it_needs_and_what_is_extra(wheel, metadata):
     assert metadata["Requires-Python"] == ">=3.11"
-    assert metadata.get_all("Provides-Extra") == ["dask", "openvino"]
+    assert metadata.get_all("Provides-Extra") == ["asdf", "dask", "openvino", "remote"]
     needed = metadata.get_all("Requires-Dist")
     assert "torch>=2.14" in needed
     assert [n for n in needed if "extra == 'dask'" in n] == ["distributed>=2026.1; extra == 'dask'"]

@@ -20,10 +20,7 @@ from quake_cli.command import load
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
 FINDING, TRAINING, USING = re.findall(r"^```bash\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
-DATA = next(
-    (p for p in (ROOT.parent / "shared" / "data", Path("/work/shared/data")) if p.is_dir()),
-    ROOT.parent / "shared" / "data",
-)
+DATA = ROOT.parent / "shared" / "data"
 CUTS = {"B916": "2019-07-07T08:32:00Z", "ML02": "2020-05-02T21:25:00Z"}
 NEAR_NS, NEAR_S_NS = 3 * 10**9, 2 * 10**9
 

@@ -136,9 +136,11 @@ def predict(
         typer.Option(
             "--format",
             "-f",
+            metavar="FORMAT",
             rich_help_panel=OUTPUT,
-            help="Write so; by default a table on a terminal, JSON lines in a pipe, and Parquet in "
-            "a folder, where several may be given.",
+            help="Write table, csv, jsonl, parquet or mseed; events also as quakeml, geojson, "
+            "snuffler, swarm or audacity. By default a table on a terminal, JSON lines in a pipe, "
+            "and Parquet in a folder, where several may be given.",
         ),
     ] = None,
     output: Annotated[

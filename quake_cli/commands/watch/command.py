@@ -138,8 +138,9 @@ def watch(
         typer.Option(
             "--format",
             "-f",
-            help="Write the store's windows so: parquet, csv, jsonl, mseed; and its events as "
-            "quakeml and others too.",
+            metavar="FORMAT",
+            help="Write the store's windows as parquet, csv, jsonl or mseed, and its events also "
+            "as quakeml, geojson, snuffler, swarm or audacity.",
         ),
     ] = None,
     output: Annotated[
