@@ -43,12 +43,18 @@ _STATUS_PX = 24
 _SPACE_PX = 9
 _BAR_PX = 12
 
+# From the panels to what is written upright: room for numbers such as -1.25k.
+_UNIT_PX = 64
+
 # Of so few events in so short a time, onsets are lines through all waveforms, which would hide what
 # they mark in longer ones, and their probabilities are written.
 _MOST_LINES, _LONGEST_WITH_LINES_S, _MOST_WORDS = 12, 900.0, 5
 
 # Else they are marks at the upper edge, of this share of a panel's height.
 _MARK = 0.12
+
+# The more there are, the thinner they are, down to a hair: together they cover this share.
+_MARKED_SHARE = 0.25
 
 _DASH = 5.0
 _LINES = ("-", (0, (7, 1)), (0, (7, 1, 2, 1)), (0, (2, 1)))
@@ -152,7 +158,7 @@ def draw_day_on(
     for axes in (above, *waves, spectrogram, below):
         axes.set_xlim(strip.get_xlim())
         draw_times(axes, strip.get_xticks())
-        axes.yaxis.set_label_coords(-(layout.left - 14) / layout.panel, 0.5)
+        axes.yaxis.set_label_coords(-_UNIT_PX / layout.panel, 0.5)
         if layout.is_narrow:
             axes.set_ylabel("")
     for axes in (*waves, spectrogram):
@@ -312,10 +318,11 @@ def _mark_onsets(axes: Axes, marks: Sequence[EventMark], traces: Traces, text: D
     colours = class_colours(tuple(text.thresholds))
     length_s = (traces.end_ns - traces.start_ns) / NS_PER_S
     few = len(marks) <= _MOST_LINES and length_s <= _LONGEST_WITH_LINES_S
+    width_pt = _MARKED_SHARE * 72 / DPI * text.layout.panel / max(len(marks), 1)
     for name in text.event_classes:
         own = [m for m in marks if m.label == name]
         style: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "zorder": 4}
-        style |= {"color": colours[name], "linewidth": 1.2}
+        style |= {"color": colours[name], "linewidth": min(max(width_pt, 0.4), 1.2)}
         onsets_s = [_seconds(m.onset_ns, traces) for m in own]
         low = 0 if few else 1 - _MARK
         dashes = (0, (5, 2)) if few else "-"

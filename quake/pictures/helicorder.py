@@ -349,7 +349,7 @@ def _write_title(
     code = f" {' '.join(sorted(trace.channels))}" if trace is not None else ""
     title = plain(f"{text.id}{code}   {text.date}")
     figure.text(
-        52 / text.layout.width if not narrow else 0.02,
+        _LEFT_PX / text.layout.width if not narrow else 0.02,
         1 - 8 / height_px,
         title,
         va="top",
@@ -401,7 +401,7 @@ def _write_legend(
         handles=handles,
         loc="upper left",
         bbox_to_anchor=(
-            0.01,
+            0.02 if text.layout.is_narrow else _LEFT_PX / text.layout.width,
             1 - (46 if text.layout.is_narrow else 32) / (figure.get_figheight() * DPI),
         ),
         ncols=2 if text.layout.is_narrow else max(len(handles), 1),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quake.pictures.canvas import INK, plain
+from quake.pictures.canvas import DPI, INK, plain
 from quake.pictures.spectrogram import Spectrogram
 from quake.pictures.traces import Trace, Traces
 from quake.waveforms.intervals import Interval
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 SMALL = 8.5
+
+# Words in the corners of a panel: above the marks of onsets, and so far from the frame.
+_ON_TOP, _INSET_PT = 5, 4.0
+
+# Room that a letter of a sentence in a panel takes, at most in the mean.
+_LETTER_PX = 8.5
 
 GAP = "#E8D5E3"
 """Colour of what was not recorded."""
@@ -134,39 +141,38 @@ def draw_times(axes: Axes, seconds: Iterable[float]) -> None:
 
 def note(axes: Axes, text: str, where: str = "top") -> None:
     """Write a few words into the right-hand corner of a panel."""
-    axes.text(
-        0.997,
-        0.95 if where == "top" else 0.05,
-        plain(text),
-        transform=axes.transAxes,
-        ha="right",
-        va=where,
-        fontsize=SMALL,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
-    )
+    _write(axes, text, (1, 1 if where == "top" else 0), fontsize=SMALL)
 
 
 def name_panel(axes: Axes, text: str) -> None:
     """Write what a panel shows into its left-hand corner."""
-    axes.text(
-        0.005,
-        0.95,
+    _write(axes, text, (0, 1), fontsize=SMALL + 1, fontweight="bold")
+
+
+def _write(axes: Axes, text: str, corner: tuple[int, int], **style: Any) -> None:
+    """Write into a corner, over the marks of onsets, and clear of the frame."""
+    x, y = corner
+    axes.annotate(
         plain(text),
-        transform=axes.transAxes,
-        ha="left",
-        va="top",
-        fontsize=SMALL + 1,
-        fontweight="bold",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+        corner,
+        xycoords="axes fraction",
+        xytext=((-1) ** x * _INSET_PT, (-1) ** y * _INSET_PT),
+        textcoords="offset points",
+        ha="right" if x else "left",
+        va="top" if y else "bottom",
+        zorder=_ON_TOP,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.9, "pad": 1.5},
+        **style,
     )
 
 
 def say(axes: Axes, text: str) -> None:
-    """Write why there is nothing else in a panel."""
+    """Write why there is nothing else in a panel, in as many lines as it takes."""
+    width_px = axes.get_window_extent().width / axes.figure.dpi * DPI
     axes.text(
         0.5,
         0.5,
-        plain(text),
+        plain(textwrap.fill(text, max(int(width_px / _LETTER_PX), 1))),
         transform=axes.transAxes,
         ha="center",
         va="center",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HEIGHT_PX = 470
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 66, 200, 42, 46
+_LEFT_PX, _UNIT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 70, 15, 200, 42, 46
 _BAR_PX = 10
 
 
@@ -87,6 +87,8 @@ def _draw(figure: Figure, traces: Traces, record: WindowRecord, card: ModelCard)
     label_time(below, traces.start_ns, traces.end_ns, 6)
     below.tick_params(labelbottom=True)
     below.xaxis.label.set_fontsize(SMALL)
+    for axes in panels:  # where the numbers of all panels have room
+        axes.yaxis.set_label_coords((_UNIT_PX / width_px - left) / (right - left), 0.5)
     top = panels[0].get_position().y1
     middle = panels[2].get_position().y0
     beside = figure.add_axes(

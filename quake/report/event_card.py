@@ -23,6 +23,10 @@ _THUMBNAIL_COLUMNS = 75
 _FREQUENCIES_HZ = (1.0, 2.0, 5.0, 10.0, 20.0)
 _MOST_TICKS = 6
 
+# Nearer to an edge, in percent, a time would be cut off on a telephone or reach its neighbour.
+_EDGE = 8.0
+_HALF_LETTER_PX = 5.0
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -252,13 +256,15 @@ def _frequencies(view: EventView) -> Iterable[tuple[float, str]]:
     for hz in _FREQUENCIES_HZ:
         share = (math.log10(hz) - low) / (top - low)
         if 0 <= share <= 1:
-            yield (1 - share) * SPECTROGRAM_PX, f"{hz:g}"
+            y = (1 - share) * SPECTROGRAM_PX
+            yield min(max(y, _HALF_LETTER_PX), SPECTROGRAM_PX - _HALF_LETTER_PX), f"{hz:g}"
 
 
 def _ticks(view: EventView) -> list[tuple[float, str]]:
     length_s = (view.end_ns - view.start_ns) / NS_PER_S
     seconds, texts = ticks(view.start_ns, view.end_ns, _MOST_TICKS)
-    return [(100 * s / length_s, text) for s, text in zip(seconds, texts, strict=True)]
+    places = [(100 * s / length_s, text) for s, text in zip(seconds, texts, strict=True)]
+    return [(x, text) for x, text in places if _EDGE <= x <= 100 - _EDGE]
 
 
 def _data_uri(picture: bytes) -> str:

@@ -18,7 +18,7 @@ from quake.pictures.event_mark import EventMark, marks_of
 from quake.pictures.event_view import HEIGHT, short, view_event
 from quake.pictures.indexed_png import N_COLOURS, indexed_png
 from quake.pictures.layout import NARROW, WIDE
-from quake.pictures.panels import log_rows, wave_limits
+from quake.pictures.panels import log_rows, say, wave_limits
 from quake.pictures.traces import read_traces
 from quake.pictures.window_runs import WindowRun
 from quake.waveforms.segments import NS_PER_S
@@ -78,6 +78,42 @@ def lines_of(axes, label):
     (drawn,) = [c for c in axes.collections if c.get_label() == label]
     return [tuple(segment[:, 0].tolist()) + tuple(segment[:, 1].tolist())
             for segment in drawn.get_segments()]  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", [WIDE, NARROW])
+def test_words_in_corners_are_over_the_marks_and_within_the_frame(panels, layout):
+    found, figure = panels([mark(s, s + 1) for s in range(1, 600, 3)], layout=layout)
+    figure.canvas.draw()
+    for name in ("Z", "N", "E", "spectrogram"):
+        (drawn,) = [c for c in found[name].collections if c.get_label() == "onsets of earthquake"]
+        word = found[name].texts[-1]
+        assert word.get_text() in ("HHZ", "HHN", "HHE")
+        assert word.get_zorder() > drawn.get_zorder()
+        frame, paper = found[name].get_window_extent(), word.get_bbox_patch().get_window_extent()
+        assert frame.x0 < paper.x0 < paper.x1 < frame.x1
+        assert frame.y0 < paper.y0 < paper.y1 < frame.y1
+
+
+@pytest.mark.parametrize(("scale", "panel_px"), [(1, 1130), (1, 334), (2, 288), (1, 214)])
+def test_what_is_said_in_a_panel_stays_in_it(scale, panel_px):
+    with sheet(1300, 200, scale) as figure:
+        axes = figure.add_axes((0.05, 0.2, panel_px / 1300, 0.6))
+        say(axes, "no spectrogram: nothing moves, or too few samples without a gap")
+        figure.canvas.draw()
+        frame, paper = axes.get_window_extent(), axes.texts[0].get_window_extent()
+    assert frame.x0 < paper.x0 < paper.x1 < frame.x1
+    assert frame.y0 < paper.y0 < paper.y1 < frame.y1
+
+
+@pytest.mark.parametrize(
+    ("layout", "n_marks", "width_pt"),
+    # A quarter of 1130 and of 288 pixels, 0.72 points each, over the number of marks.
+    [(WIDE, 20, 1.2), (WIDE, 200, 1.017), (NARROW, 100, 0.5184), (NARROW, 200, 0.4)],
+)
+def test_the_more_marks_the_thinner(panels, layout, n_marks, width_pt):
+    found, _ = panels([mark(2 * n, 2 * n + 1) for n in range(n_marks)], layout=layout)
+    (drawn,) = [c for c in found["Z"].collections if c.get_label() == "onsets of earthquake"]
+    assert drawn.get_linewidth() == pytest.approx([width_pt])
 
 
 def test_a_few_onsets_are_lines_through_waveforms_with_their_s(panels):

@@ -1,16 +1,19 @@
 """The picture of one window, and the samples that it is made of."""
 
+import dataclasses
+import io
 import struct
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from strategies import START_NS, channel_set, noise
 
 from quake.pictures.excerpt import read_excerpt
 from quake.pictures.window_picture import draw_window
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.sources import ArraySource
-from quake.waveforms.times import NS_PER_S
+from quake.waveforms.times import NS_PER_S, format_time
 
 
 def size_of(png):
@@ -34,6 +37,20 @@ def test_another_answer_gives_another_picture(window, record, card):
     sure = draw_window(window, record(0, 0.9, 0.05), card, width_px=1000)
     assert size_of(sure)[0] == 1000
     assert draw_window(window, record(0, 0.05, 0.9), card, width_px=1000) != sure
+
+
+def test_units_beside_long_numbers_are_whole(array_source, record, card):
+    source = array_source(1e5 * noise(12_000))
+    ((key, spans),) = source.spans().items()
+    loud = read_excerpt(source, spans, key, START_NS, START_NS + 60 * NS_PER_S)
+    judged = dataclasses.replace(
+        record(0, 0.9, 0.05),
+        start=format_time(START_NS),
+        end=format_time(START_NS + 60 * NS_PER_S),
+    )
+    picture = draw_window(loud, judged, card, width_px=600)
+    pixels = imread(io.BytesIO(picture), format="png")[..., :3]
+    assert (pixels[:, :2] == 1).all()
 
 
 @pytest.mark.parametrize("components", [{}, {"N": np.full(6000, 3)}, {"Z": np.array([1, 2])}])

@@ -69,8 +69,9 @@ class Browser:
         assert "error" not in answer, answer
         return answer["result"]
 
-    def wait(self, method):
-        return self._until(lambda found: found.get("method") == method)
+    def wait(self, method, since):
+        """Wait for what is told after a number of messages; it may have come with an answer."""
+        return self._until(lambda found: found.get("method") == method, since)
 
     def value(self, expression):
         found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
@@ -87,8 +88,9 @@ class Browser:
         )
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", features=features)
+        since = len(self.events)
         self.call("Page.navigate", url=path.as_uri())
-        self.wait("Page.loadEventFired")
+        self.wait("Page.loadEventFired", since)
 
     def click(self, selector):
         place = self.value(
@@ -106,7 +108,10 @@ class Browser:
                 clickCount=1,
             )
 
-    def _until(self, fits):
+    def _until(self, fits, since=None):
+        for found in [] if since is None else self.events[since:]:
+            if fits(found):
+                return found
         while True:
             while b"\0" in self._waiting:
                 text, _, self._waiting = self._waiting.partition(b"\0")
@@ -139,12 +144,14 @@ class Browser:
     def download(self, folder, selector):
         """Click, and wait for the file that this gives."""
         self.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        since = len(self.events)
         self.click(selector)
-        begun = self.wait("Page.downloadWillBegin")["params"]
+        begun = self.wait("Page.downloadWillBegin", since)["params"]
         self._until(
             lambda found: (
                 found.get("method") == "Page.downloadProgress"
                 and found["params"]["state"] == "completed"
-            )
+            ),
+            since,
         )
         return folder / begun["suggestedFilename"]

@@ -5,6 +5,7 @@ import gzip
 import json
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -14,13 +15,14 @@ from report_stores import CLASSES, ONE, TWO, event, span, window
 from quake.errors import ParameterError
 from quake.events import EventOptions, Onset, find_events
 from quake.events.onset import onsets_as_bytes
+from quake.pictures.event_view import EventView, ViewLine
 from quake.report import ReportOptions
 from quake.report.calendar import make_calendar
 from quake.report.doubts import Doubts, margin
 from quake.report.downloads import packed_files
-from quake.report.event_card import path_of, shrunk
+from quake.report.event_card import SPECTROGRAM_PX, make_event_cards, path_of, shrunk
 from quake.report.event_files import read_last_events
-from quake.report.event_gallery import ArrivalTime
+from quake.report.event_gallery import ArrivalTime, EventExhibit, StationView
 from quake.report.gallery import SpanFinder
 from quake.report.picture_links import PictureLinks
 from quake.report.rates import MAX_HOURS, rates_by_day, rates_by_hour
@@ -309,6 +311,47 @@ def test_paths_break_where_nothing_was_recorded_and_shrink_without_losing_peaks(
     assert path_of(line.high, line.low) == "M0 50V50L1 0V60M3 50V50L4 40V50L5 50V100"
     assert shrunk(line, 3) == ([0, 50, 40], [60, 50, 100])
     assert shrunk(line, 2) == ([0, 40], [60, 100])
+
+
+def drawing_of(start_s, length_s):
+    """What a page draws of an event, between two times of the day and from 0.5 to 20 Hz."""
+    start_ns = day_of_date(DAY) + round(start_s * NS_PER_S)
+    end_ns = start_ns + round(length_s * NS_PER_S)
+    line = ViewLine("HHZ", [0, 10], [90, 100], "1 counts")
+    view = EventView(start_ns, end_ns, "1 to 20 Hz", [line], b"png", (0.5, 20.0))
+    found = event("earthquake", format_time(start_ns + 10 * NS_PER_S), str(ONE))
+    exhibit = EventExhibit(found, False, [StationView(found.arrivals[0], view)], "", [])
+    (card,) = make_event_cards([exhibit], CLASSES)
+    return card.drawing
+
+
+def test_times_near_an_edge_are_left_out_of_a_drawing():
+    # From 3 s to 65 s every 15 s; 03 s lies at 0 %, 60 s at 92 % less a bit.
+    assert [text for _, text in drawing_of(3, 62).ticks] == [
+        "00:00:15",
+        "00:00:30",
+        "00:00:45",
+        "00:01:00",
+    ]
+    assert [text for _, text in drawing_of(15, 62).ticks] == ["00:00:30", "00:00:45", "00:01:00"]
+
+
+@given(st.floats(0, 3600), st.floats(20, 75))
+def test_times_of_a_drawing_have_room_on_a_telephone(start_s, length_s):
+    # Eight letters of 11 px have 50 px, in a drawing of 335 px.
+    places = [3.35 * x for x, _ in drawing_of(start_s, length_s).ticks]
+    assert len(places) >= 2
+    assert places[0] >= 25
+    assert places[-1] <= 310
+    assert all(b - a >= 55 for a, b in pairwise(places))
+
+
+def test_frequencies_are_written_within_the_spectrogram():
+    drawing = drawing_of(0, 60)
+    places = {text: y - drawing.picture_y for y, text in drawing.frequencies}
+    assert places["20"] == 5  # half a letter below the edge at which it lies
+    assert places["10"] == pytest.approx(SPECTROGRAM_PX * math.log10(2) / math.log10(40))
+    assert all(5 <= y <= SPECTROGRAM_PX - 5 for y in places.values())
 
 
 def test_packed_files_are_those_that_predict_writes():
