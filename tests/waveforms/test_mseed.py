@@ -278,7 +278,7 @@ def test_threads_get_their_own_complaints(written, counts):
 
 
 def test_other_threads_run_while_one_decodes(written):
-    data = written(trace(noise(3_000_000, n_rows=1)[0].astype(np.int32)), reclen=4096)
+    data = written(trace(noise(12_000_000, n_rows=1)[0].astype(np.int32)), reclen=4096)
     done = threading.Event()
     thread = threading.Thread(target=lambda: (read_records(data), done.set()))
     started = time.perf_counter()
@@ -288,7 +288,7 @@ def test_other_threads_run_while_one_decodes(written):
         turns += 1
         time.sleep(0.0001)
     thread.join()
-    assert turns > 5
+    assert turns > 3  # one or two if nobody else could run; hundreds where cores are idle
 
 
 # --- real records -------------------------------------------------------------------------
