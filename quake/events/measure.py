@@ -41,7 +41,8 @@ class Measurement:
         Largest energy of a second within 15 s after the onset over the mean energy of 5 s before
         it, of the component on which this is largest.
     peak_amplitude : float
-        Largest absolute value up to the end, in the units of the file, high-passed.
+        Largest absolute value up to the end, or up to the next P if that is before it, in the
+        units of the file, high-passed.
     peak_component : str
         The component on which it is.
     dominant_frequency_hz : float
@@ -62,7 +63,9 @@ class Measurement:
     is_cut: bool
 
 
-def measure(samples: Samples, index: int, sampling_rate_hz: float) -> Measurement:
+def measure(
+    samples: Samples, index: int, sampling_rate_hz: float, next_index: int | None = None
+) -> Measurement:
     """Measure the event that begins at a sample.
 
     Parameters
@@ -71,6 +74,8 @@ def measure(samples: Samples, index: int, sampling_rate_hz: float) -> Measuremen
         Z, N, E, high-passed.
     index : int
     sampling_rate_hz : float
+    next_index : int, optional
+        Sample at which the next event may begin: its amplitudes are not of this one.
     """
 
     def n(seconds: float) -> int:
@@ -81,7 +86,8 @@ def measure(samples: Samples, index: int, sampling_rate_hz: float) -> Measuremen
     after = samples[:, index : index + n(LONGEST_S)]
     energy = after**2
     length, is_cut = _length(energy, noise, n(_END_SMOOTH_S), n(_PEAK_WITHIN_S))
-    inside = np.abs(after[:, : max(length, 1)])
+    own = length if next_index is None else min(length, next_index - index)
+    inside = np.abs(after[:, : max(own, 1)])
     component = int(inside.max(axis=1).argmax())
     return Measurement(
         snr_db=_snr_db(energy[:, : n(_PEAK_WITHIN_S)], noise, n(_SMOOTH_S)),

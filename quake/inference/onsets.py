@@ -68,6 +68,11 @@ _BEFORE_ONSET_S = 15.0
 # What of a window is shown if another onset is near.
 _SHOWN_BEFORE_S, _SHOWN_LEAST_S, _BEFORE_NEXT_S = 5.0, 16.0, 0.5
 
+# Picks closer together are of one event, see `quake.events.build`.
+_APART_S = 1.5
+
+_GAP = "gap"
+
 # Cells whose samples are in memory at a time: twenty minutes.
 _CELLS_AT_A_TIME = 40
 
@@ -162,6 +167,11 @@ class OnsetFinder:
         neighbours = [
             t for t, pick in zip(times_ns, picks, strict=True) if pick.p >= _NEIGHBOUR_FROM
         ]
+        later_p = [
+            t
+            for t, pick in zip(times_ns, picks, strict=True)
+            if pick.p >= max(_NEIGHBOUR_FROM, pick.s)
+        ]
         followed = paired_s(times_ns, np.array([(pick.p, pick.s) for pick in picks]))
         here = [i for i, time_ns in enumerate(times_ns) if time_ns // CELL_NS == number]
         if not here:
@@ -177,6 +187,8 @@ class OnsetFinder:
                 shown = _shown(time_ns, neighbours)
                 window = self._cut(within(channel_set, *shown), mapping, time_ns)
             index = round((time_ns - origin_ns) * rate_hz / NS_PER_S)
+            next_ns = _next_of(time_ns, later_p)
+            next_index = next_ns and int((next_ns - origin_ns) * rate_hz / NS_PER_S)
             found.append(
                 _Found(
                     id=channel_set.id,
@@ -185,7 +197,7 @@ class OnsetFinder:
                     p=pick.p,
                     s=pick.s,
                     s_after=followed[i],
-                    measured=measure(samples, index, rate_hz),
+                    measured=measure(samples, index, rate_hz, next_index),
                     window=window,
                     looks=tuple(looks),
                 )
@@ -309,7 +321,7 @@ class OnsetFinder:
             duration_s=round(measured.duration_s, 2),
             is_cut=measured.is_cut,
             components=window.components if window is not None else "",
-            flags=window.flags if window is not None else (),
+            flags=_flags(found),
             windows=tuple(look.start for look in found.looks),
             model=self.classifier.hash,
             network=self._network.hash,
@@ -325,6 +337,7 @@ class _Look:
     start_ns: int
     end_ns: int
     probability: float
+    has_gap: bool
 
     @classmethod
     def of(cls, record: WindowRecord) -> _Look:
@@ -333,6 +346,7 @@ class _Look:
             parse_time(record.start),
             parse_time(record.end),
             event_probability(record),
+            _GAP in record.flags,
         )
 
 
@@ -350,6 +364,23 @@ class _Found:
     window: Window | None
     looks: tuple[_Look, ...]
     is_emergent: bool = False
+
+
+def _flags(found: _Found) -> tuple[str, ...]:
+    """Flags of the window around an onset; a gap is one of the record, not of what was hidden."""
+    if found.window is None:
+        return ()
+    has_gap = any(
+        look.has_gap for look in found.looks if look.start_ns <= found.time_ns < look.end_ns
+    )
+    return tuple(flag for flag in found.window.flags if flag != _GAP or has_gap)
+
+
+def _next_of(time_ns: int, neighbours: Sequence[int]) -> int | None:
+    """Half a second before the next P, which belongs to another event; None without one."""
+    apart_ns, before_ns = round(_APART_S * NS_PER_S), round(_BEFORE_NEXT_S * NS_PER_S)
+    later = [other - before_ns for other in neighbours if other - time_ns >= apart_ns]
+    return min(later, default=None)
 
 
 def event_probability(record: WindowRecord) -> float:
