@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quake.events import Event, EventOptions, Onset
+from quake.events.station_count import counting_stations
 from quake.inference.classifier import Classifier as WindowClassifier
 from quake.inference.config import PredictConfig
 from quake.inference.event_options import event_options
@@ -194,7 +195,7 @@ class _Walk:
 
     def events(self, options: EventOptions) -> list[Event]:
         """Events of all onsets."""
-        return self.stations.facts.events(self._onsets(), options)
+        return self.stations.facts.events(counting_stations(self._onsets(), options), options)
 
     def _onsets(self) -> Iterator[Onset]:
         from quake.inference.onsets import OnsetFinder

@@ -286,3 +286,8 @@ def test_a_missing_file_beside_a_good_one_is_told_in_the_log(model, caplog):
 def test_thresholds_of_events_of_an_unknown_class_are_refused(model):
     with pytest.raises(ParameterError, match="'foo'; its classes are earthquake, surface_event, n"):
         model.classify(RECORD, event_thresholds={"foo": 0.3})
+
+
+def test_more_stations_than_have_onsets_are_warned_of(model, caplog):
+    assert len(model.classify(RECORD, min_stations=3).events) == 0
+    assert "only 1 station has onsets; --min-stations 3 needs 3" in caplog.text
