@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from quake.events import EventOptions
     from quake.report.run_facts import RunFacts
 
+# Why a store has no events in these formats.
+_REFUSED = {
+    Format.TABLE: "a store keeps no tables",
+    Format.MSEED: "holds probabilities, not events",
+}
+
 
 def events(
     context: typer.Context,
@@ -106,10 +112,11 @@ def _options(
 def _formats(formats: list[Format], root: Path) -> list[str]:
     from quake.output.events import SUFFIXES
 
-    unknown = [f.value for f in formats if f.value not in SUFFIXES]
+    unknown = [f for f in formats if f.value not in SUFFIXES]
     if unknown:
         raise ParameterError(
-            f"--format {unknown[0]}: holds no events; known formats are {', '.join(SUFFIXES)}"
+            f"--format {unknown[0].value}: {_REFUSED[unknown[0]]}; known formats are "
+            f"{', '.join(SUFFIXES)}"
         )
     if formats:
         return [f.value for f in formats]

@@ -137,6 +137,16 @@ def test_more_stations_than_one_file_has_are_told(predict, one_file):
     assert "only 2 stations have onsets; --min-stations 4 needs 4" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("table", "a store keeps no tables"), ("mseed", "holds probabilities, not events")],
+)
+def test_formats_without_events_are_refused_with_the_reason(quake, copied, name, why):
+    ended = quake("events", copied, "--format", name)
+    assert_status(ended, 2)
+    assert f"--format {name}: {why}; known formats are parquet, csv, jsonl" in ended.err
+
+
 def test_quakeml_can_be_read_back(run, copied):
     import obspy
 
