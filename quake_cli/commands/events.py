@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quake.errors import ParameterError
+from quake_cli.counts import counted
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options.choices import Format
@@ -77,7 +78,7 @@ def events(
                     "events; run quake predict --events once"
                 )
             n_events = write_store_events(opened, options, names, stations)
-        messages.note(f"{store}: {n_events} events")
+        messages.note(f"{store}: {counted(n_events, 'event')}")
     return Exit.SOME_FAILED if missing else Exit.OK
 
 

@@ -147,6 +147,12 @@ def test_formats_without_events_are_refused_with_the_reason(quake, copied, name,
     assert f"--format {name}: {why}; known formats are parquet, csv, jsonl" in ended.err
 
 
+def test_one_event_is_told_as_one(quake, copied, tmp_path):
+    ended = quake("events", copied, "--min-stations", "2")
+    assert ended.err.splitlines()[-1].endswith(": 1 event")
+    assert ", 1 event; " in quake("report", copied, "--output", tmp_path / "page.html").err
+
+
 def test_quakeml_can_be_read_back(run, copied):
     import obspy
 
