@@ -14,6 +14,7 @@ from quake.inference.summary import Summary
 from quake.inputs.findings import Findings
 from quake.waveforms.ids import ChannelSetId
 from quake.waveforms.sources import Problem
+from quake_cli.counts import counted
 from quake_cli.exits import Exit
 from quake_cli.inputs import Inputs
 from quake_cli.messages import Messages
@@ -126,7 +127,7 @@ class RunReport:
         if outcome.statuses.total() and not any(outcome.statuses[status] for status in SCORED):
             self.messages.warning(
                 f"{self._files_of(channel_set)}, {channel_set}: "
-                f"{_count(outcome.statuses.total(), 'window')}, none scored; "
+                f"{counted(outcome.statuses.total(), 'window')}, none scored; "
                 f"{_reasons(outcome.reasons)}"
             )
         self._all_reasons += outcome.reasons
@@ -163,7 +164,7 @@ class RunReport:
 
     def _warn_of_calibrations(self) -> None:
         told = {
-            path: f"{_count(n_records, 'record')} of a calibration, as the digitiser marks "
+            path: f"{counted(n_records, 'record')} of a calibration, as the digitiser marks "
             "them (activity flags); what is found in them is no event: leave that time out with "
             "--start and --end"
             for path, n_records in self.findings.calibrations.items()
@@ -252,7 +253,7 @@ class RunReport:
         """Errors on single inputs say it already, if that was all."""
         n_windows = summary.windows.total()
         if n_windows:
-            reason = f"{_count(n_windows, 'window')}, none scored"
+            reason = f"{counted(n_windows, 'window')}, none scored"
             if self.messages.quiet:  # otherwise the warnings have said why, file by file
                 reason += f"; {_reasons(self._all_reasons)}"
         elif not self.failed:
@@ -276,7 +277,7 @@ class RunReport:
     def _beside_waveforms(self) -> list[str]:
         """What files hold that are no waveforms, and no fault either."""
         told = [
-            f"{_count(len(names), 'channel', what)} ({_codes(sorted(names))})"
+            f"{counted(len(names), 'channel', what)} ({_codes(sorted(names))})"
             for names, what in (
                 (self.findings.text_channels, " of text"),
                 (self.findings.empty_channels, " without samples"),
@@ -284,7 +285,7 @@ class RunReport:
             if names
         ]
         n_headers = self.findings.n_control_headers
-        return told + ([_count(n_headers, "control header")] if n_headers else [])
+        return told + ([counted(n_headers, "control header")] if n_headers else [])
 
     def _drifts(self) -> dict[str, float]:
         """How far the clock of each channel set drifted in all, seconds; of its components most."""
@@ -335,9 +336,9 @@ class RunReport:
 
 def _sentence(totals: Mapping[str, Any], beside: Sequence[str]) -> str:
     """The summary as one line."""
-    inputs = _count(totals["inputs"], "input") + f" ({totals['failed']} failed)"
+    inputs = counted(totals["inputs"], "input") + f" ({totals['failed']} failed)"
     if totals["left_out"]:
-        inputs += f", {_count(totals['left_out'], 'other file')} left out"
+        inputs += f", {counted(totals['left_out'], 'other file')} left out"
     if beside:
         inputs += f", beside the waveforms {', '.join(beside)}"
     if "without_data" in totals:
@@ -350,7 +351,7 @@ def _sentence(totals: Mapping[str, Any], beside: Sequence[str]) -> str:
         return f"{inputs}; {_to_do(totals['to_do'])}"
     clauses = [
         inputs,
-        f"{_count(sum(totals['windows'].values()), 'window')}: {windows}",
+        f"{counted(sum(totals['windows'].values()), 'window')}: {windows}",
         f"{_seconds(total_s)} s of input = {seconds}",
     ]
     if "clock_drift_s" in totals:
@@ -359,30 +360,26 @@ def _sentence(totals: Mapping[str, Any], beside: Sequence[str]) -> str:
         clauses.append(f"clocks drift, and were followed: {shown}" + ", ..." * (len(drifts) > 3))
     if "station_days" in totals:
         days = ", ".join(f"{count} {name}" for name, count in totals["station_days"].items())
-        clauses.append(f"{_count(sum(totals['station_days'].values()), 'station-day')}: {days}")
+        clauses.append(f"{counted(sum(totals['station_days'].values()), 'station-day')}: {days}")
     if totals.get("nothing_new"):
         clauses.append("nothing has changed since --newer-than")
     if "events" in totals:
-        clauses.append(_count(totals["events"], "event"))
+        clauses.append(counted(totals["events"], "event"))
     return "; ".join(clauses)
 
 
 def _to_do(plan: Mapping[str, Any]) -> str:
     """What a scan found that is still to be done."""
-    done = f"{_count(plan['done'], 'station-day')} done before"
+    done = f"{counted(plan['done'], 'station-day')} done before"
     if not plan["station_days"]:
         return f"nothing to do; {done}"
     first, last = plan["first"], plan["last"]
     return (
-        f"to do: {_count(plan['station_days'], 'station-day')} of "
-        f"{_count(plan['channel_sets'], 'channel set')}, "
+        f"to do: {counted(plan['station_days'], 'station-day')} of "
+        f"{counted(plan['channel_sets'], 'channel set')}, "
         f"{first if first == last else f'{first} to {last}'}, {_seconds(plan['seconds'])} s; "
         f"{done}; the same command without --scan-only does them"
     )
-
-
-def _count(number: int, noun: str, rest: str = "") -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}{rest}"
 
 
 def _date(time_ns: int) -> str:

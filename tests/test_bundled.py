@@ -52,3 +52,22 @@ def test_small_earthquakes_of_a_station_never_seen_are_found(classifier):
         assert labels[start] == "earthquake", start
     for start in ("20:27:00", "20:35:00", "20:36:00", "20:40:00", "20:54:30", "21:00:00"):
         assert labels[start] == "noise", start
+
+
+def test_a_folder_of_installed_models_that_cannot_be_read_is_warned_of(
+    tmp_path, monkeypatch, caplog
+):
+    """Refused here, for tests may run as a user who may read everything."""
+    listed = Path.iterdir
+
+    def refuse(folder):
+        if folder == tmp_path:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    for found in (find_model(), find_model("b0")):
+        assert found.parent.name == "bundled"
+    _, (problem,) = list_models()
+    assert problem.startswith(f"{tmp_path}: cannot be read (Permission denied)")
+    assert [record.getMessage() for record in caplog.records] == [problem, problem]

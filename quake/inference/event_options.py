@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quake.classes import NOISE
+from quake.errors import ParameterError
 from quake.events import EventOptions
 from quake.events.options import EVENT_FROM
 from quake.model_file.card import ModelCard
@@ -31,9 +32,15 @@ def event_options(
     Raises
     ------
     ParameterError
-        If an option makes no sense, or no class is left.
+        If an option makes no sense, the model has no such class, or no class is left.
     """
     given = thresholds or {}
+    unknown = sorted(set(given) - {"", *card.labels.names})
+    if unknown:
+        raise ParameterError(
+            f"event thresholds: the model knows no class {', '.join(map(repr, unknown))}; its "
+            f"classes are {', '.join(card.labels.names)}"
+        )
     chosen = dict.fromkeys(card.labels.names, given.get("", EVENT_FROM))
     chosen.update({name: p for name, p in given.items() if name})
     chosen.pop(NOISE, None)

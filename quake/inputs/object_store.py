@@ -16,7 +16,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 from quake.errors import ParameterError
 from quake.inputs.day_files import is_wanted, may_lead_to, parse_day_file
@@ -274,17 +274,48 @@ def _explained(uri: str) -> Iterator[None]:
     except (SchemeError, ParameterError):
         raise
     except FileNotFoundError as error:
-        raise SchemeError(f"{uri}: no such file or folder; check the name") from error
+        raise SchemeError(_not_found(uri, error)) from error
     except PermissionError as error:
         raise SchemeError(
             f"{uri}: may not be read ({_line(error)}); it is asked for anonymously unless the "
             "settings of fsspec say otherwise (docs/remote.md)"
         ) from error
     except Exception as error:  # clients of several packages, each with errors of its own
+        if _is_of_connection(error):
+            raise SchemeError(_unreached(uri, error)) from error
         raise SchemeError(
             f"{uri}: cannot be read ({_line(error)}); look whether the server is there, and run "
             "the same command again"
         ) from error
+
+
+def _not_found(uri: str, error: FileNotFoundError) -> str:
+    """Say whether a file is not there, or whether nobody could be asked: fsspec takes both for one.
+
+    It raises the same error for a refused connection, whose cause tells it.
+    """
+    cause = error.__cause__
+    status = getattr(cause, "status", None)  # of an answer, as aiohttp has it
+    if isinstance(status, int) and status not in (404, 410):
+        return f"{uri}: the server answers {status} {getattr(cause, 'message', '')}".rstrip()
+    if _is_of_connection(cause):
+        return _unreached(uri, cause)
+    return f"{uri}: no such file or folder; check the name"
+
+
+def _unreached(uri: str, cause: Exception) -> str:
+    return (
+        f"{uri}: the server cannot be reached ({_line(cause)}); look whether its name is right and "
+        "it is there, and run the same command again"
+    )
+
+
+def _is_of_connection(cause: BaseException | None) -> TypeGuard[Exception]:
+    """Whether nobody answered; of aiohttp, errors of connections are no OSErrors always."""
+    if isinstance(cause, FileNotFoundError):
+        return False
+    kinds = {kind.__name__ for kind in type(cause).__mro__}
+    return isinstance(cause, OSError) or "ClientConnectionError" in kinds
 
 
 def _line(error: Exception) -> str:

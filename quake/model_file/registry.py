@@ -84,13 +84,35 @@ def list_models() -> tuple[list[ModelEntry], list[str]]:
         (cached_models_folder(), "fetched"),
     )
     for folder, origin in folders:
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            paths = _model_files(folder)
+        except OSError as error:
+            problems.append(_unreadable(folder, error))
+            continue
+        for path in paths:
             name = path.stem[:HASH_DIGITS] if origin == "fetched" else path.stem
             try:
                 entries.append(ModelEntry(name, path, origin, load_card(path)))
             except ModelError as error:
                 problems.append(str(error))
+            except OSError as error:  # a folder that may be listed, and not entered
+                problems.append(_unreadable(path, error))
     return entries, problems
+
+
+def _model_files(folder: Path) -> list[Path]:
+    """Model files in a folder, by name; none if there is no such folder."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIX))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    return (
+        f"{path}: cannot be read ({error.strerror or error}); models there are left out; see to "
+        "the permissions, or set QUAKE_MODEL_DIR to another folder of installed models"
+    )
 
 
 def find_model(
@@ -148,6 +170,7 @@ def _by_path_or_name(
     entries, problems = list_models()
     for entry in entries:
         if entry.name == model:
+            _warn_of(problems)  # one of them may be another model of that name
             return entry.path
     known = ", ".join(entry.name for entry in entries) or "none"
     raise ModelError(
@@ -168,10 +191,14 @@ def _by_address(
     return path
 
 
-def _by_backbone(wanted: str) -> Path:
-    entries, problems = list_models()
+def _warn_of(problems: list[str]) -> None:
     for problem in problems:
         logger.warning("%s", problem)
+
+
+def _by_backbone(wanted: str) -> Path:
+    entries, problems = list_models()
+    _warn_of(problems)
     own = [
         entry for entry in entries if entry.origin != "fetched"
     ]  # taken if named, and never else

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quake.events import Event, EventOptions, Onset
+from quake.events.station_count import counting_stations
 from quake.inference.classifier import Classifier as WindowClassifier
 from quake.inference.config import PredictConfig
 from quake.inference.event_options import event_options
 from quake.inference.records import WindowRecord
 from quake.results.classification import Classification
+from quake.results.nothing import refuse_nothing
 from quake.results.records import Events, Records
 from quake.results.stations import Stations, read_stations
 from quake.results.waveform_inputs import Waveforms, waveform_source
@@ -114,12 +116,15 @@ class Classifier(WindowClassifier):
 
         Raises
         ------
-        ParameterError, WaveformError
-            As `records`.
+        ParameterError
+            If an option makes no sense.
+        WaveformError
+            As `records`; also if nothing of the input can be used. The log says of a part why not.
         """
         from quake.results.probability_stream import probability_stream
 
         records = self.records(stream, inventory=inventory, **options)
+        refuse_nothing(records)
         hop_ns = PredictConfig(**options).grid(self.card).hop_ns
         return probability_stream(records, self.card.labels.names, hop_ns)
 
@@ -157,8 +162,10 @@ class Classifier(WindowClassifier):
 
         Raises
         ------
-        ParameterError, WaveformError
-            As `records`.
+        ParameterError
+            If an option makes no sense, or the model knows no class of `event_thresholds`.
+        WaveformError
+            As `records`; also if nothing of the input can be used. The log says of a part why not.
         """
         config = PredictConfig(**options)
         chosen = event_options(
@@ -172,6 +179,7 @@ class Classifier(WindowClassifier):
         events = walk.events(chosen)
         names = self.card.labels.names
         records = Records(walk.records, names, problems=walk.source.problems)
+        refuse_nothing(records)
         return Classification(f"quake {self.hash}", Events(events, names), records)
 
 
@@ -187,7 +195,7 @@ class _Walk:
 
     def events(self, options: EventOptions) -> list[Event]:
         """Events of all onsets."""
-        return self.stations.facts.events(self._onsets(), options)
+        return self.stations.facts.events(counting_stations(self._onsets(), options), options)
 
     def _onsets(self) -> Iterator[Onset]:
         from quake.inference.onsets import OnsetFinder

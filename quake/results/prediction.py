@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from quake.errors import WaveformError
 from quake.inference.config import OVERLAP
 from quake.results.classifier import Classifier
+from quake.results.nothing import refuse_nothing
 from quake.results.records import Records
 from quake.results.waveform_inputs import Waveforms
 from quake.windows.grid import MIN_COVERAGE
-
-logger = logging.getLogger(__name__)
-
-_SHOWN = 3  # problems in a message
 
 
 def predict(
@@ -90,10 +85,7 @@ def predict(
         thresholds=thresholds,
         channels=tuple(channels),
     )
-    for problem in records.problems:
-        logger.warning("%s", problem.message)
-    if not records and records.problems:
-        raise WaveformError(_nothing(records))
+    refuse_nothing(records)
     return records
 
 
@@ -101,9 +93,3 @@ def predict(
 def _opened(path: str, digest: str, device: str, engine: str, threads: int | None) -> Classifier:
     """A classifier, kept for the next call; the digest tells when the file has changed."""
     return Classifier(path, device, engine, threads)
-
-
-def _nothing(records: Records) -> str:
-    shown = "; ".join(problem.message for problem in records.problems[:_SHOWN])
-    more = len(records.problems) - _SHOWN
-    return f"nothing of the input can be used: {shown}{f'; and {more} more' if more > 0 else ''}"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quake.errors import OutputError
+from quake.errors import OutputError, ParameterError
 from quake.events.station_facts import read_station_facts
 from quake.inference.coverage import Seconds
 from quake.inference.summary import Summary
@@ -73,8 +73,8 @@ def run_archive(
     Raises
     ------
     ParameterError
-        If the store holds results of another model or of other parameters, another run is writing
-        to it, or something asked for does not exist.
+        If there is no request, the store holds results of another model or of other parameters,
+        another run is writing to it, or something asked for does not exist.
     ModelError
         If the model file is missing or damaged.
     OutputError
@@ -89,6 +89,7 @@ def run_archive(
     >>> result.station_days
     {'done': 1, 'done before': 0, 'failed': 0}
     """
+    _check(request)
     inputs = request.find_inputs()
     card = request.card or load_card(request.model)
     with tempfile.TemporaryDirectory(prefix="quake-") as spool:
@@ -98,6 +99,15 @@ def run_archive(
         copies = copies_in(Path(spool), read_any=inputs.read_any)
         with Store(Path(request.output), fingerprint, request.shard) as store:
             return _ArchiveRun(request, inputs, card, store, copies, on_progress).run()
+
+
+def _check(request: object) -> None:
+    """Refuse what is no request, as a path is."""
+    if not isinstance(request, ArchiveRequest):
+        raise ParameterError(
+            f"an ArchiveRequest was expected, got {request!r}; write "
+            "quake.predict_archive(quake.ArchiveRequest(INPUTS, OUTPUT, MODEL))"
+        )
 
 
 class _ArchiveRun:

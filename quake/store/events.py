@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from quake.errors import OutputError, WaveformError
 from quake.events import Event, EventOptions, Onset
 from quake.events.onset import onsets_of_bytes
+from quake.events.station_count import counting_stations
 from quake.events.station_facts import StationFacts
 from quake.files import write_whole
 from quake.output.events import SUFFIXES, write_events
@@ -56,7 +57,7 @@ def write_store_events(
         If they cannot be written.
     """
     facts = facts or StationFacts()
-    by_date = _events_by_date(_onsets(store), options, facts)
+    by_date = _events_by_date(counting_stations(_onsets(store), options), options, facts)
     dates = {entry.date for entry in store.journal.days.entries() if ONSETS in entry.outputs}
     formats = sorted({*formats, *_formats_there(store)})
     dates |= set(by_date)

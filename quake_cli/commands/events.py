@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quake.errors import ParameterError
+from quake_cli.counts import counted
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options.choices import Format
@@ -19,6 +20,12 @@ from quake_cli.options.outputs import OUTPUT
 if TYPE_CHECKING:
     from quake.events import EventOptions
     from quake.report.run_facts import RunFacts
+
+# Why a store has no events in these formats.
+_REFUSED = {
+    Format.TABLE: "a store keeps no tables",
+    Format.MSEED: "holds probabilities, not events",
+}
 
 
 def events(
@@ -71,7 +78,7 @@ def events(
                     "events; run quake predict --events once"
                 )
             n_events = write_store_events(opened, options, names, stations)
-        messages.note(f"{store}: {n_events} events")
+        messages.note(f"{store}: {counted(n_events, 'event')}")
     return Exit.SOME_FAILED if missing else Exit.OK
 
 
@@ -106,10 +113,11 @@ def _options(
 def _formats(formats: list[Format], root: Path) -> list[str]:
     from quake.output.events import SUFFIXES
 
-    unknown = [f.value for f in formats if f.value not in SUFFIXES]
+    unknown = [f for f in formats if f.value not in SUFFIXES]
     if unknown:
         raise ParameterError(
-            f"--format {unknown[0]}: holds no events; known formats are {', '.join(SUFFIXES)}"
+            f"--format {unknown[0].value}: {_REFUSED[unknown[0]]}; known formats are "
+            f"{', '.join(SUFFIXES)}"
         )
     if formats:
         return [f.value for f in formats]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quake.errors import ModelError, OutputError, ParameterError
+from quake_cli.counts import counted
 from quake_cli.exits import Exit
 from quake_cli.messages import Messages, library_messages
 from quake_cli.options.messages import Debug, Quiet
@@ -183,6 +184,7 @@ def _say(messages: Messages, output: str, survey: Survey) -> None:
     totals = survey.totals
     messages.note(
         f"{'standard output' if output == _STDOUT else output}: "
-        f"{totals.station_days.total()} station-days, {totals.windows.total()} windows, "
-        f"{survey.events.total} events; {survey.n_pictures} pictures"
+        f"{counted(totals.station_days.total(), 'station-day')}, "
+        f"{counted(totals.windows.total(), 'window')}, "
+        f"{counted(survey.events.total, 'event')}; {counted(survey.n_pictures, 'picture')}"
     )

@@ -3,6 +3,9 @@
 import functools
 import hashlib
 import http.server
+import re
+import socket
+import socketserver
 import threading
 from contextlib import contextmanager
 
@@ -309,12 +312,21 @@ def web_server(folder):
             pass
 
     handler = functools.partial(Handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with told_by(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)) as url:
+        yield url
+
+
+@contextmanager
+def told_by(server):
+    """Answer on this machine; yields the address."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join(20)
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join(20)
 
 
 @pytest.fixture
@@ -346,6 +358,45 @@ def test_pages_that_list_files_are_folders(web):
 def test_a_file_that_a_web_server_does_not_have(web):
     with pytest.raises(SchemeError, match="no such file"):
         Web().find(f"{web}/none.mseed", wanted())
+
+
+def refusal(scheme, uri):
+    with pytest.raises(SchemeError) as found:
+        scheme.find(uri, wanted())
+    return str(found.value)
+
+
+@pytest.mark.parametrize("name", ["x.mseed", "", "*.mseed"])
+def test_a_web_server_that_cannot_be_reached_is_told(name):
+    with socket.socket() as unheard:  # bound, and not listening: it refuses connections
+        unheard.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unheard.getsockname()[1]}/{name}"
+        with pytest.raises(SchemeError, match=f"{re.escape(url)}: the server cannot be reached"):
+            Web().find(url, wanted())
+
+
+def test_a_web_server_that_hangs_up_is_not_reached():
+    class Silent(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(1000)
+
+    with told_by(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent)) as url:
+        assert "the server cannot be reached" in refusal(Web(), f"{url}/x.mseed")
+
+
+@pytest.mark.parametrize(("status", "text"), [(503, "answers 503"), (404, "no such file or fol")])
+def test_what_a_web_server_answers_is_told(status, text):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+        def do_GET(self):
+            self.send_error(status)
+
+        do_HEAD = do_GET  # noqa: N815
+
+    with told_by(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        assert text in refusal(Web(), f"{url}/x.mseed")
 
 
 # --- Google -------------------------------------------------------------------------------

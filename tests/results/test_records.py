@@ -190,3 +190,14 @@ def test_import_quake_loads_none_of_it():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("waveforms", [5, None, b"a.mseed", [5]])
+def test_what_is_no_waveforms_is_refused_with_what_was_expected(waveforms):
+    with pytest.raises(ParameterError, match=r"an ObsPy stream or trace, a path, .* was expected"):
+        quake.predict(waveforms)
+
+
+def test_an_empty_list_of_waveforms_is_refused():
+    with pytest.raises(ParameterError, match="no waveforms were given"):
+        quake.predict([])

@@ -14,7 +14,7 @@ from obspy import UTCDateTime
 from strategies import noise, stream
 
 import quake
-from quake.errors import ParameterError
+from quake.errors import ParameterError, WaveformError
 from quake.inference.records import WindowRecord
 from quake.results.classification import Detection, DetectionList, Pick, PickList
 from quake.results.probability_stream import probability_stream
@@ -265,3 +265,29 @@ def test_the_page_shows_programs_that_differ_in_the_line_of_the_model_and_its_im
     assert len(differing) == 2
     assert ast.parse(theirs)
     assert all("import" in a or "from_pretrained" in a for a, _ in differing)
+
+
+@pytest.mark.parametrize("call", ["annotate", "classify"])
+def test_a_file_that_is_not_there_is_refused_as_predict_refuses_it(model, call, tmp_path):
+    missing = tmp_path / "nosuch"
+    with pytest.raises(WaveformError) as of_predict:
+        quake.predict(missing)
+    with pytest.raises(WaveformError) as found:
+        getattr(model, call)(missing)
+    assert str(found.value) == str(of_predict.value)
+    assert f"{missing}: no such file or folder" in str(found.value)
+
+
+def test_a_missing_file_beside_a_good_one_is_told_in_the_log(model, caplog):
+    assert model.annotate([RECORD, "nosuch"])
+    assert "nosuch: no such file or folder" in caplog.text
+
+
+def test_thresholds_of_events_of_an_unknown_class_are_refused(model):
+    with pytest.raises(ParameterError, match="'foo'; its classes are earthquake, surface_event, n"):
+        model.classify(RECORD, event_thresholds={"foo": 0.3})
+
+
+def test_more_stations_than_have_onsets_are_warned_of(model, caplog):
+    assert len(model.classify(RECORD, min_stations=3).events) == 0
+    assert "only 1 station has onsets; --min-stations 3 needs 3" in caplog.text

@@ -191,3 +191,8 @@ def test_a_store_of_another_model_is_refused(whole, model, tmp_path):
     )
     with pytest.raises(ParameterError, match="--overlap"):
         run_archive(other)
+
+
+def test_what_is_no_request_is_refused():
+    with pytest.raises(ParameterError, match="an ArchiveRequest was expected, got 'sds'"):
+        quake.predict_archive("sds", "pa")

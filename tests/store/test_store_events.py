@@ -21,6 +21,8 @@ from stores import (
 # Onsets of the shocks of the archive, 20 and 18 s before midnight, to ten seconds.
 SHOCK_START = "2021-03-03T23:59:4"
 
+TOO_FEW = "warning: only 2 stations have onsets; --min-stations 3 needs 3"
+
 
 @pytest.fixture
 def store(tmp_path):
@@ -116,8 +118,39 @@ def test_stations_that_agree_make_one_event(run, store):
 
 
 def test_more_stations_than_there_are_make_none(run, store):
-    run("--events", "--min-stations", "3", "--format", "jsonl")
+    ended = run("--events", "--min-stations", "3", "--format", "jsonl")
     assert events(store) == []
+    assert TOO_FEW in ended.err
+
+
+def test_more_stations_than_there_are_are_told_without_waveforms(quake, copied):
+    ended = quake("events", copied, "--min-stations", "3")
+    assert TOO_FEW in ended.err
+    assert ended.err.splitlines()[-1].endswith(": 0 events")
+    assert "--min-stations" not in quake("events", copied, "--min-stations", "2").err
+
+
+def test_more_stations_than_one_file_has_are_told(predict, one_file):
+    ended = predict(one_file, "--events", "--format", "jsonl", "--min-stations", "4")
+    assert_status(ended, 0)
+    assert ended.out == ""
+    assert "only 2 stations have onsets; --min-stations 4 needs 4" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("table", "a store keeps no tables"), ("mseed", "holds probabilities, not events")],
+)
+def test_formats_without_events_are_refused_with_the_reason(quake, copied, name, why):
+    ended = quake("events", copied, "--format", name)
+    assert_status(ended, 2)
+    assert f"--format {name}: {why}; known formats are parquet, csv, jsonl" in ended.err
+
+
+def test_one_event_is_told_as_one(quake, copied, tmp_path):
+    ended = quake("events", copied, "--min-stations", "2")
+    assert ended.err.splitlines()[-1].endswith(": 1 event")
+    assert ", 1 event; " in quake("report", copied, "--output", tmp_path / "page.html").err
 
 
 def test_quakeml_can_be_read_back(run, copied):

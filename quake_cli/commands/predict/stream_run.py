@@ -89,6 +89,7 @@ class _Run:
             writer.write(record)
 
     def events(self, spool: Path) -> Exit:
+        from quake.events.station_count import counting_stations
         from quake.events.station_facts import StationFacts, read_station_facts
 
         options = self.request.events
@@ -98,7 +99,10 @@ class _Run:
         with open_events(self.destination, names, lambda: facts.sites) as found:
             prediction = self._open(spool)
             facts = read_station_facts(self.request.inventory)  # servers may have sent one
-            found += facts.events(list(self._onsets(prediction)), options)
+            onsets = self._onsets(prediction)
+            if prediction is not None:
+                onsets = counting_stations(onsets, options)
+            found += facts.events(list(onsets), options)
             return self._close(prediction, n_events=len(found))
 
     def _onsets(self, prediction: Prediction | None) -> Iterator[Onset]:
