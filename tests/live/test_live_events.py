@@ -253,6 +253,15 @@ def test_complete_events_are_not_told_of_again_with_one_after_them(classifier, r
     assert [(r.number, r.state) for r in second.told] == [(1, "preliminary")]
 
 
+def test_a_station_that_is_new_leaves_events_of_one_that_has_ended(classifier, of_gama, tmp_path):
+    of_beta = until(records_of(Stream(STRETCHES[1].traces())), STRETCHES[1].end_ns)
+    first = Run(classifier, tmp_path, of_beta)
+    there = until(of_gama, SHOCK_NS + 51 * NS_PER_S)
+    second = Run(classifier, tmp_path, [*of_beta, *there], at_end=STOPPED, at_once=True)
+    assert [r.state for r in first.told][-1] == "complete"
+    assert [(r.number, r.state) for r in second.told] == [(1, "preliminary")]
+
+
 def test_what_waited_is_told_of_at_once(classifier, records, onsets, tmp_path):
     """As after a break of the network: all of it comes within a second.
 
