@@ -294,7 +294,11 @@ class Follower:
             for entry in self.store.journal.days.entries()
             if entry.id == key and entry.onsets_to_ns is not None
         ]
-        self._keeper.begin(key, max(known, default=day_of(start_ns)))
+        settled_ns = max(known, default=day_of(start_ns))
+        self._keeper.begin(key, settled_ns)
+        # Events that were told of are compared with them, and would be withdrawn without.
+        for day_ns in (day_of(settled_ns) - DAY_NS, day_of(settled_ns)):
+            self._rows_with_onsets(key, day_ns)
 
     def _rows_with_onsets(self, key: ChannelSetId, day_ns: int) -> dict[int, WindowRecord]:
         """Windows of a station-day, once its onsets are in memory."""

@@ -56,10 +56,14 @@ NEEDED_BEFORE_NS = 240 * NS_PER_S
 
 @dataclass
 class _Edge:
-    """How far a channel set is."""
+    """How far a channel set is.
+
+    Onsets before `settled_ns` are settled; those before `seen_ns` have been looked for.
+    """
 
     settled_ns: int
     looked_ns: int = 0
+    seen_ns: int = 0
     late: list[Interval] = field(default_factory=list)
     preliminary: list[Onset] = field(default_factory=list)
 
@@ -187,17 +191,8 @@ class OnsetKeeper:
         start_ns, end_ns = interval
         changed = set()
         finder = OnsetFinder(self.classifier, self._source(), self.config, self.orientations)
-        window_ns = self._grid.window_ns
-        for day in days:
-            begin_ns, stop_ns = day.day_ns, day.day_ns + DAY_NS
-            if begin_ns - _BEFORE_WINDOW_NS >= end_ns or stop_ns + window_ns <= start_ns:
-                continue  # none of its windows reaches here
-            rows = self._rows_of(key, day.day_ns)
-            near = [
-                row
-                for first_ns, row in sorted(rows.items())
-                if first_ns - _BEFORE_WINDOW_NS < end_ns and parse_time(row.end) > start_ns
-            ]
+        for day in self._reaching(days, interval):
+            near = self._near(key, day.day_ns, interval)
             before = self._days.setdefault((key, day.day_ns), [])
             if not near and not before:
                 continue
@@ -209,6 +204,23 @@ class OnsetKeeper:
                 changed.add(day.day_ns)
         return changed
 
+    def _reaching(self, days: Sequence[StationDay], interval: Interval) -> Iterator[StationDay]:
+        """Days that have windows whose onsets may lie in an interval."""
+        start_ns, end_ns = interval
+        for day in days:
+            begin_ns, stop_ns = day.day_ns - _BEFORE_WINDOW_NS, day.day_ns + DAY_NS
+            if begin_ns < end_ns and stop_ns + self._grid.window_ns > start_ns:
+                yield day
+
+    def _near(self, key: ChannelSetId, day_ns: int, interval: Interval) -> list[WindowRecord]:
+        """Windows of a day whose onsets may lie in an interval."""
+        start_ns, end_ns = interval
+        return [
+            row
+            for first_ns, row in sorted(self._rows_of(key, day_ns).items())
+            if first_ns - _BEFORE_WINDOW_NS < end_ns and parse_time(row.end) > start_ns
+        ]
+
     def look(self, recorded: Mapping[ChannelSetId, Recorded]) -> int | None:
         """Find onsets that are not settled in what has come.
 
@@ -218,17 +230,13 @@ class OnsetKeeper:
             Time from which on there is news; None if there is none.
         """
         due = {key: r for key, r in recorded.items() if self._is_due(key, r)}
-        tasks = [task for key, r in due.items() if (task := self._task(key, r)) is not None]
-        if not tasks:
+        if not due:
             return None
+        tasks = [task for key, r in due.items() if (task := self._task(key, r)) is not None]
         source = _Until(self._source(), {key: r.complete_ns for key, r in due.items()})
         looks = self._unfinished(tasks, source, due)
         finder = OnsetFinder(self.classifier, source, self.config, self.orientations)
-        times = [
-            self._look(task, looks[task.id], due[task.id], finder)
-            for task in tasks
-            if task.id in looks
-        ]
+        times = [self._look(key, looks.get(key), r, finder) for key, r in due.items()]
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
 
     def _unfinished(
@@ -291,23 +299,37 @@ class OnsetKeeper:
         return np.concatenate([self.classifier.probabilities(np.stack(b)) for b in batches])
 
     def _look(
-        self, task: Task, unfinished: WindowRecord, recorded: Recorded, finder: OnsetFinder
+        self,
+        key: ChannelSetId,
+        unfinished: WindowRecord | None,
+        recorded: Recorded,
+        finder: OnsetFinder,
     ) -> int | None:
-        """Find the onsets of the last minute of a channel set; time of the first new one."""
-        if event_probability(unfinished) < LOOK_FROM:
-            return None
-        (start_ns,) = task.starts_ns
-        edge = self._edges[task.id]
-        day = next(d for d in recorded.days if d.day_ns == day_of(start_ns))
+        """Find the onsets of a channel set that are not settled; time of the first new one."""
+        edge = self._edges[key]
         until_ns = recorded.complete_ns - STANDS_AFTER_NS
-        found = [
-            o
-            for o in finder.find(day, [unfinished])
-            if not o.is_emergent and max(start_ns, edge.settled_ns) <= o.time_ns <= until_ns
-        ]
-        kept = [o for o in edge.preliminary if o.time_ns < start_ns]
+        unseen_ns = max(edge.settled_ns, edge.seen_ns)
+        edge.seen_ns = max(edge.seen_ns, until_ns)
+        start_ns = until_ns if unfinished is None else parse_time(unfinished.start)
+        # More has come at once than the last window shows, as at the start of a run.
+        has_gap = unseen_ns < start_ns
+        since_ns = unseen_ns if has_gap else max(start_ns, edge.settled_ns)
+        interval = since_ns, until_ns + 1
+        onsets: list[Onset] = []
+        has_events = False
+        for day in self._reaching(recorded.days, interval):
+            rows = self._near(key, day.day_ns, interval) if has_gap else []
+            if unfinished is not None and day.day_ns == day_of(start_ns):
+                rows.append(unfinished)
+            if any(event_probability(row) >= LOOK_FROM for row in rows):
+                has_events = True
+                onsets += finder.find(day, rows)
+        if not has_events:
+            return None
+        found = [o for o in onsets if not o.is_emergent and since_ns <= o.time_ns <= until_ns]
+        kept = [o for o in edge.preliminary if o.time_ns < since_ns]
         before, edge.preliminary = edge.preliminary, [*kept, *found]
-        return None if edge.preliminary == before else start_ns
+        return None if edge.preliminary == before else since_ns
 
 
 def _unfinished_record(

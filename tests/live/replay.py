@@ -23,9 +23,11 @@ class Replay:
         Other delays than `delay_s`.
     at_once : bool
         All comes after the last sample.
+    begin_ns : int
+        What was recorded before comes at this time.
     """
 
-    def __init__(self, records, delay_s=1.0, step_s=1.0, delays_s=None, at_once=False):
+    def __init__(self, records, delay_s=1.0, step_s=1.0, delays_s=None, at_once=False, begin_ns=0):
         self.n_reconnections = 0
         self.at_end = lambda: None
         self.arrivals = [r if isinstance(r, ReceivedSamples) else _decode(r) for r in records]
@@ -34,7 +36,7 @@ class Replay:
         last_ns = max(arrival.segment.end_ns for arrival in self.arrivals)
         for number, arrival in enumerate(self.arrivals):
             late_ns = round((delays_s or {}).get(str(arrival.id), delay_s) * NS_PER_S)
-            at_ns = (last_ns if at_once else arrival.segment.end_ns) + late_ns
+            at_ns = max(begin_ns, last_ns if at_once else arrival.segment.end_ns) + late_ns
             heapq.heappush(self._queue, (at_ns, number, arrival))
         self.now_ns = self._queue[0][0]
 

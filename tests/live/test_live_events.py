@@ -10,7 +10,7 @@ from collections import defaultdict
 import pytest
 from archives import around_midnight, write_sds
 from obspy import Stream
-from replay import replayed
+from replay import Replay, replayed
 from seedlink_server import records_of
 
 from quake import Classifier
@@ -32,6 +32,9 @@ STRETCHES = (
 )
 EVENTS = EventOptions({"earthquake": 0.5, "surface_event": 0.5})
 FOREVER = FollowOptions(formats=("parquet",), end_after_s=1e9, stop_after_s=1e9)
+AT_END = FollowOptions(end_after_s=0.0, stop_after_s=0.0)
+STOPPED = FollowOptions(end_after_s=1e9, stop_after_s=0.0)
+SHOCK_NS = STRETCHES[2].shocks_ns[0]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,9 @@ def onsets(classifier, tmp_path_factory):
 class Run:
     """A run over a replay, and what it told."""
 
-    def __init__(self, classifier, root, records, events=EVENTS, until_ns=None, **options):
+    def __init__(
+        self, classifier, root, records, events=EVENTS, until_ns=None, at_end=AT_END, **options
+    ):
         self.told = []
         feed, arrivals = replayed(records, step_s=3.0, **options)
         self.feed = feed
@@ -70,9 +75,7 @@ class Run:
                 tell=self.told.append,
                 now_ns=lambda: feed.now_ns,
             )
-            feed.at_end = lambda: setattr(
-                follower, "options", FollowOptions(end_after_s=0.0, stop_after_s=0.0)
-            )
+            feed.at_end = lambda: setattr(follower, "options", at_end)
             self.n_windows = 0
             for record in follower.run(0.0):
                 self.n_windows += 1
@@ -91,6 +94,16 @@ class Run:
 def undisturbed(classifier, records, tmp_path_factory):
     root = tmp_path_factory.mktemp("live")
     return root, Run(classifier, root, records)
+
+
+def live_lines(root):
+    paths = sorted(root.glob("live/date=*/events.jsonl"))
+    return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+
+
+def until(records, time_ns):
+    """Records that were there at a time."""
+    return [r for r in Replay(records).arrivals if r.segment.end_ns <= time_ns]
 
 
 def stored_onsets(root):
@@ -190,10 +203,73 @@ def test_a_station_that_is_minutes_late_joins_the_event(classifier, records, tmp
     assert several[-1].state == "complete"
 
 
-def test_what_waited_is_told_of_at_once_as_complete(classifier, records, onsets, tmp_path):
-    """As after a break of the network: all of it comes within a second."""
+@pytest.fixture(scope="module")
+def of_gama():
+    return records_of(Stream(STRETCHES[2].traces()))
+
+
+@pytest.mark.parametrize("after_s", [20, 35, 51, 65, 100, 150])
+def test_an_event_before_the_start_is_told_of_at_once(after_s, classifier, of_gama, tmp_path):
+    begin_ns = SHOCK_NS + after_s * NS_PER_S
+    run = Run(classifier, tmp_path, of_gama, begin_ns=begin_ns)
+    (several,) = run.by_id.values()
+    assert [r.state for r in several] == ["preliminary", "complete"]
+    assert parse_time(several[0].written) - begin_ns < 10 * NS_PER_S
+    assert len(stored_events(tmp_path)) == 1
+
+
+def test_an_event_is_told_of_once_however_often_a_run_is_begun_again(
+    classifier, of_gama, undisturbed, tmp_path
+):
+    """Each run but the last one ends before it is known that the event is complete."""
+    seen = []
+    for after_s in (5, 51, 51):
+        there = until(of_gama, SHOCK_NS + after_s * NS_PER_S)
+        run = Run(classifier, tmp_path, there, at_end=STOPPED)
+        seen.append([(r.number, r.state) for r in run.told])
+    assert run.n_windows == 0
+    assert seen == [[], [(1, "preliminary")], []]
+    (line,) = live_lines(tmp_path)
+    assert line["state"] == "preliminary"
+    last = Run(classifier, tmp_path, of_gama)
+    assert [(r.id, r.number, r.state) for r in last.told] == [(line["id"], 2, "complete")]
+    (event,) = stored_events(tmp_path)
+    assert event in stored_events(undisturbed[0])
+
+
+def test_complete_events_are_not_told_of_again_with_one_after_them(classifier, records, tmp_path):
+    """Those around midnight are settled when a run is begun again, the later one is not."""
+    first, second = (
+        Run(
+            classifier,
+            tmp_path,
+            until(records, SHOCK_NS + after_s * NS_PER_S),
+            at_end=STOPPED,
+            at_once=True,
+        )
+        for after_s in (5, 51)
+    )
+    assert [(r.number, r.state) for r in first.told] == [(1, "complete")] * 2
+    assert [(r.number, r.state) for r in second.told] == [(1, "preliminary")]
+
+
+def test_a_station_that_is_new_leaves_events_of_one_that_has_ended(classifier, of_gama, tmp_path):
+    of_beta = until(records_of(Stream(STRETCHES[1].traces())), STRETCHES[1].end_ns)
+    first = Run(classifier, tmp_path, of_beta)
+    there = until(of_gama, SHOCK_NS + 51 * NS_PER_S)
+    second = Run(classifier, tmp_path, [*of_beta, *there], at_end=STOPPED, at_once=True)
+    assert [r.state for r in first.told][-1] == "complete"
+    assert [(r.number, r.state) for r in second.told] == [(1, "preliminary")]
+
+
+def test_what_waited_is_told_of_at_once(classifier, records, onsets, tmp_path):
+    """As after a break of the network: all of it comes within a second.
+
+    Of the last event it is known later that nothing more comes.
+    """
     run = Run(classifier, tmp_path, records, at_once=True)
-    assert [[r.state for r in several] for several in run.by_id.values()] == [["complete"]] * 3
+    states = [[r.state for r in several] for several in run.by_id.values()]
+    assert sorted(states) == [["complete"], ["complete"], ["preliminary", "complete"]]
     assert in_order(stored_onsets(tmp_path)) == in_order(onsets)
 
 
