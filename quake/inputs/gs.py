@@ -9,6 +9,10 @@ from typing import Any
 from quake.inputs.object_store import ObjectStore, time_of
 from quake.waveforms.file_state import FileState
 
+# Read when gcsfs is imported. It asks for folders of buckets by gRPC otherwise, whose retries take
+# minutes where a name is not there; nothing here needs them.
+os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+
 
 class GoogleStorage(ObjectStore):
     """Buckets of Google."""
@@ -19,9 +23,6 @@ class GoogleStorage(ObjectStore):
         """Open it with the settings of fsspec; without any, nobody signs."""
         import fsspec
 
-        # Read when gcsfs is imported. Folders of buckets, which it supports otherwise, are asked for
-        # by gRPC, whose retries take minutes where a name is not there; nothing here needs them.
-        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
         given = {**fsspec.config.conf.get("gcs", {}), **fsspec.config.conf.get("gs", {})}
         options = {} if "token" in given else {"token": "anon"}
         return fsspec.filesystem("gs", use_listings_cache=False, **options)
