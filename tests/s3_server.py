@@ -75,9 +75,20 @@ class _Watched:
         return self.application(environ, start_response)
 
 
+def _forget_servers():
+    """Drop what this process opened: quake and fsspec keep a file system with its address."""
+    import s3fs
+
+    from quake.inputs import schemes
+
+    schemes._opened.cache_clear()
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
 @contextmanager
 def serving():
     """Serve on a free port of this machine, as long as the context lasts."""
+    _forget_servers()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from moto.server import DomainDispatcherApplication, create_backend_app
@@ -93,6 +104,7 @@ def serving():
     try:
         yield server
     finally:
+        _forget_servers()
         running.shutdown()
         running.server_close()
         thread.join(20)

@@ -7,9 +7,6 @@ from archives import around_midnight, write_sds
 from s3_server import serving
 from stores import ALFA, assert_status, differences, identities, records, redone, results
 
-# Passes in a process of its own; after tests/inputs/test_buckets.py it asks the server of those.
-pytestmark = pytest.mark.slow
-
 LINES = ("--format", "jsonl")
 
 
